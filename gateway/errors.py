@@ -1,0 +1,106 @@
+"""Errors, named by who must act, and the catalogue of their codes.
+
+The texts (title, reason, fix; Russian and English) are data in `errors.toml`; a `Problem`
+carries a code, a place and the words that fill the text, never a patient's data.
+
+Source: RFC 9457 (problem details); FHIR R4 OperationOutcome for the `issue` types.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from gateway.model import Problem
+
+LANGUAGES = ("ru", "en")
+
+
+class GatewayError(Exception):
+    """Root of every error this gateway raises on purpose."""
+
+    def __init__(self, *problems: Problem) -> None:
+        assert problems
+        self.problems = problems
+        super().__init__("; ".join(f"{p.code} at {p.place or '/'}" for p in problems))
+
+
+class Rejected(GatewayError):
+    """The sender must act: what came cannot be taken as it is."""
+
+
+class NeedsOperator(GatewayError):
+    """A person must decide; the document waits as `needs_info` and nothing is lost."""
+
+
+class TryLater(GatewayError):
+    """The gateway must act: something it depends on is not to be had now."""
+
+    def __init__(self, *problems: Problem, at: datetime | None = None) -> None:
+        self.at = at
+        super().__init__(*problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """One code's catalogue page in one language."""
+
+    code: str
+    http: int
+    issue: str
+    """FHIR issue type, http://hl7.org/fhir/issue-type."""
+
+    title: str
+    reason: str
+    """Template; `{names}` are filled from the problem's detail."""
+
+    fix: str
+
+
+def codes() -> tuple[str, ...]:
+    """Return every code in the catalogue, in its order."""
+    return tuple(_catalogue())
+
+
+def explain(code: str, language: str = "ru") -> Explanation:
+    """Return the catalogue page of `code`.  Raises KeyError for an unknown code."""
+    entry = _catalogue()[code]
+    text = entry[language]
+    return Explanation(
+        code=code,
+        http=entry["http"],
+        issue=entry["issue"],
+        title=text["title"],
+        reason=text["reason"],
+        fix=text["fix"],
+    )
+
+
+def say(problem: Problem, language: str = "ru") -> Explanation:
+    """Return the explanation of `problem` with its reason filled in."""
+    page = explain(problem.code, language)
+    reason = page.reason.format_map(_Blank(problem.detail))
+    return Explanation(
+        code=page.code,
+        http=page.http,
+        issue=page.issue,
+        title=page.title,
+        reason=reason,
+        fix=page.fix,
+    )
+
+
+class _Blank(dict[str, str]):
+    """A missing placeholder shows as an ellipsis: a text must never fail to be said."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+@cache
+def _catalogue() -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / "errors.toml").read_text("utf-8"))

@@ -1,0 +1,30 @@
+"""What a format plug-in promises: one file in this room per input format."""
+
+from __future__ import annotations
+
+from typing import Protocol, cast
+
+from gateway import registry
+from gateway.model import Document, SignedContent
+
+
+class Format(Protocol):
+    """A module that reads one input format."""
+
+    NAME: str
+    MEDIA_TYPES: tuple[str, ...]
+
+    def recognises(self, head: bytes) -> bool:
+        """Say whether a document that starts with `head` (up to 4 KiB) is of this format."""
+
+    def parse(self, content: SignedContent) -> tuple[Document, ...]:
+        """Read signed octets into documents, one per report of one patient.
+
+        Raises Rejected with every structural problem found (FMT-…), each with its place.
+        """
+
+
+def formats() -> dict[str, Format]:
+    """Return the formats in this room by name."""
+    names = ("MEDIA_TYPES", "recognises", "parse")
+    return cast("dict[str, Format]", registry.discover("gateway.formats", names))

@@ -1,0 +1,312 @@
+"""What every verb shares: options, exit codes, and the way results are shown.
+
+Data goes to stdout, progress and messages to stderr.  With `--json` stdout holds JSON and
+nothing else: one object, or one object per line for lists.  Colour only on a terminal.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Concatenate, NoReturn, ParamSpec
+
+import click
+
+from gateway import errors
+from gateway.model import Problem
+
+P = ParamSpec("P")
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
+LANGUAGES = errors.LANGUAGES
+
+
+class Exit(IntEnum):
+    """How a verb ends (contract, section 2)."""
+
+    GOOD = 0
+    REFUSED = 1
+    """Checked and refused: the sender must act."""
+
+    USAGE = 2
+    UNDECIDED = 3
+    """Not decidable now: missing trust material, try later."""
+
+    FAILED = 4
+    """The gateway or the network failed."""
+
+
+class Failed(Exception):
+    """The gateway or the network failed in a way that one line can say."""
+
+
+class Wrong(Exception):
+    """The call cannot be carried out as it was written; one line says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How to show results, and where the gateway is; the first argument of every verb."""
+
+    json: bool
+    quiet: bool
+    color: bool
+    language: str
+    home: Path
+    to: str | None = None
+    """URL of a gateway to talk to over HTTP; None means the local home."""
+
+    def say(self, ru: str, en: str) -> str:
+        """Return the text in the user's language."""
+        return en if self.language == "en" else ru
+
+    def data(self, value: object) -> None:
+        """Print one JSON object on one line; only with `--json`."""
+        if self.json:
+            self.raw(json.dumps(value, ensure_ascii=False, default=_plain))
+
+    def raw(self, line: str) -> None:
+        """Print a line of data on stdout, whatever the mode."""
+        click.echo(line)
+
+    def text(self, line: str = "") -> None:
+        """Print a line for people on stdout; nothing with `--json` or `--quiet`."""
+        if not self.json and not self.quiet:
+            click.echo(line, color=self.color)
+
+    def note(self, line: str) -> None:
+        """Print a message on stderr; nothing with `--quiet`."""
+        if not self.quiet:
+            click.echo(line, err=True, color=_colored(sys.stderr, self.color))
+
+    def complain(self, line: str) -> None:
+        """Print an error on stderr, even with `--quiet`."""
+        click.echo(line, err=True, color=_colored(sys.stderr, self.color))
+
+    def mark(self, good: bool | None) -> str:
+        """Return a coloured mark: a tick, a cross, or an exclamation mark for None."""
+        sign, color = {True: ("✔", "green"), False: ("✖", "red"), None: ("!", "yellow")}[good]
+        return click.style(sign, fg=color, bold=True)
+
+    def dim(self, line: str) -> str:
+        return click.style(line, dim=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table on stdout: drawn on a terminal, tab-separated elsewhere."""
+        if self.json or self.quiet:
+            return
+        rows = [tuple(row) for row in rows]
+        if not sys.stdout.isatty():
+            for row in (columns, *rows):
+                click.echo("\t".join(click.unstyle(cell) for cell in row))
+            return
+        self._draw(columns, rows)
+
+    def problems(self, problems: Iterable[Problem], indent: str = "  ") -> None:
+        """Print problems for people: code, place, reason and fix."""
+        for problem in problems:
+            page = errors.say(problem, self.language)
+            code = click.style(problem.code, fg="yellow" if problem.warning else "red", bold=True)
+            place = f"  {self.dim(problem.place)}" if problem.place else ""
+            self.text(f"{indent}{code}  {page.reason}{place}")
+            self.text(f"{indent}    {self.say('Что делать', 'What to do')}: {page.fix}")
+
+    def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column)
+        for row in rows:
+            table.add_row(*(Text.from_ansi(cell) for cell in row))
+        Console(no_color=not self.color).print(table)
+
+    @contextmanager
+    def progress(self, total: int, label: str) -> Iterator[Callable[[str], None]]:
+        """Show progress on stderr; yields a function to call after each finished piece.
+
+        A drawn bar on a terminal; elsewhere one plain line per piece.
+        """
+        if self.quiet:
+            yield lambda _: None
+            return
+        if not sys.stderr.isatty():
+            yield self._plain_progress(total, label)
+            return
+        with self._bar(total, label) as step:
+            yield step
+
+    def _plain_progress(self, total: int, label: str) -> Callable[[str], None]:
+        done = 0
+
+        def step(name: str) -> None:
+            nonlocal done
+            done += 1
+            self.note(f"{label} {done}/{total} {name}")
+
+        return step
+
+    @contextmanager
+    def _bar(self, total: int, label: str) -> Iterator[Callable[[str], None]]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(stderr=True, no_color=not self.color)
+        with Progress(*columns, TextColumn("{task.fields[piece]}"), console=console) as bar:
+            task = bar.add_task(label, total=total, piece="")
+            yield lambda name: bar.update(task, advance=1, piece=name)
+
+
+def translated(ru: str, en: str) -> str:
+    """Return the text of `--help` in the user's language, chosen when the verb is loaded."""
+    return en if _language(None) == "en" else ru
+
+
+def leave(code: Exit) -> NoReturn:
+    """End the verb with an exit code."""
+    click.get_current_context().exit(int(code))
+
+
+def seconds_since(start: float) -> str:
+    """Return the time since `start` (of time.monotonic) with one digit, for people."""
+    return f"{time.monotonic() - start:.1f}"
+
+
+def options(function: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
+    """Give a verb `--json --quiet --no-color --lang --home` and its Output as first argument."""
+    return _with_options(function, remote=False)
+
+
+def options_to(function: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
+    """As `options`, with `--to URL` besides: for verbs that look at a gateway."""
+    return _with_options(function, remote=True)
+
+
+def _with_options(
+    function: Callable[Concatenate[Output, P], None], *, remote: bool
+) -> Callable[..., None]:
+    @functools.wraps(function)
+    def verb(*args: Any, **kwargs: Any) -> None:
+        out = Output(
+            json=kwargs.pop("as_json"),
+            quiet=kwargs.pop("quiet"),
+            color=_colored(sys.stdout, not kwargs.pop("no_color")),
+            language=_language(kwargs.pop("lang")),
+            home=kwargs.pop("home"),
+            to=kwargs.pop("to", None),
+        )
+        _answered(out, lambda: function(out, *args, **kwargs))
+
+    for option in reversed(_shared_options(remote)):
+        verb = option(verb)
+    return verb
+
+
+def _answered(out: Output, run: Callable[[], None]) -> None:
+    """Run a verb and turn the errors it may raise into words and an exit code."""
+    try:
+        run()
+    except errors.Rejected as error:
+        _refuse(out, error, Exit.REFUSED)
+    except (errors.TryLater, errors.NeedsOperator) as error:
+        _refuse(out, error, Exit.UNDECIDED)
+    except Wrong as error:
+        raise click.UsageError(str(error)) from error
+    except Failed as error:
+        _fail(out, str(error))
+    except BrokenPipeError:
+        # The reader of our output went away (`gateway list | head`): not a failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _fail(out, out.say(f"Сбой: {error}", f"Failed: {error}"))
+
+
+def _refuse(out: Output, error: errors.GatewayError, code: Exit) -> NoReturn:
+    out.data({"problems": [problem_json(p, out.language) for p in error.problems]})
+    out.problems(error.problems, indent="")
+    leave(code)
+
+
+def _fail(out: Output, line: str) -> NoReturn:
+    out.data({"error": line})
+    out.complain(line)
+    leave(Exit.FAILED)
+
+
+def problem_json(problem: Problem, language: str) -> dict[str, object]:
+    """Return a problem as the JSON of every verb has it."""
+    page = errors.say(problem, language)
+    return {
+        "code": problem.code,
+        "title": page.title,
+        "place": problem.place,
+        "reason": page.reason,
+        "fix": page.fix,
+        "warning": problem.warning,
+    }
+
+
+def _shared_options(remote: bool) -> list[Decorator]:
+    shared: list[Decorator] = [
+        click.option(
+            "--json", "as_json", is_flag=True, help=translated("Вывод в JSON.", "Output as JSON.")
+        ),
+        click.option(
+            "--quiet", "-q", is_flag=True, help=translated("Только данные.", "Data only.")
+        ),
+        click.option("--no-color", is_flag=True, help=translated("Без цвета.", "No colour.")),
+        click.option(
+            "--lang",
+            type=click.Choice(LANGUAGES),
+            help=translated("Язык сообщений.", "Language of messages."),
+        ),
+        click.option(
+            "--home",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="GATEWAY_HOME",
+            default="var",
+            show_default=True,
+            help=translated("Папка шлюза.", "The gateway's folder."),
+        ),
+    ]
+    if remote:
+        text = translated("Адрес шлюза (иначе папка).", "URL of a gateway (else the folder).")
+        shared.append(click.option("--to", metavar="URL", envvar="GATEWAY_URL", help=text))
+    return shared
+
+
+def _language(chosen: str | None) -> str:
+    """Return the language: the option, `--lang` anywhere in the call, GATEWAY_LANG, Russian."""
+    if chosen is None and "--lang" in sys.argv[:-1]:
+        chosen = sys.argv[sys.argv.index("--lang") + 1]
+    if chosen is None:
+        chosen = os.environ.get("GATEWAY_LANG", "")[:2].lower()
+    return chosen if chosen in LANGUAGES else LANGUAGES[0]
+
+
+def _colored(stream: Any, wanted: bool) -> bool:
+    return bool(wanted and stream.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _plain(value: object) -> object:
+    """Turn a value JSON does not know into one it does."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form.")

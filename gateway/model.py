@@ -326,6 +326,8 @@ class ReportClaim:
     """Identifiers of the ordering organisation, as far as the document names it."""
 
     anonymous: bool = False
+    authors: tuple[Identifier, ...] = ()
+    """Identifiers of the doctor who answers for the report, СНИЛС among them where sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -444,6 +446,9 @@ class Delivery:
     patient: str
     attempt: int
     """Number of this attempt, from 1."""
+
+    basis: str
+    """What it may leave on: `order`, `consent`, `care`, … (semantics, rule 9)."""
 
     resources: tuple[Json, ...]
 

@@ -1,0 +1,441 @@
+"""THE LINE: keep → verify → parse → identify → consent → map → store.  Read this first.
+
+    bytes ─keep─▶ Submission ─verify─▶ SignedContent ─parse─▶ Document… ─identify─▶ PatientMatch
+          ─consent, route─▶ planned deliveries ─map─▶ PatientRecord ─settle─▶ one transaction
+
+Two transactions matter: `keep`, before the sender gets a receipt, and `settle`, at the end.
+Between them everything may be repeated, so a crash only repeats work.  Rooms return findings;
+only the line decides what they mean for the document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gateway import routing
+from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
+from gateway.formats.interface import formats
+from gateway.mapping import engine
+from gateway.mapping.catalogue import Catalogue, Mapping
+from gateway.model import (
+    Assurance,
+    Document,
+    Facts,
+    MatchKind,
+    Part,
+    PatientMatch,
+    PatientRecord,
+    Problem,
+    Receipt,
+    SignatureReport,
+    SignedContent,
+    Status,
+    Submission,
+)
+from gateway.patients import card, matching
+from gateway.receipts.issue import Receipts
+from gateway.routing import Plan, Receiver, Route
+from gateway.store import Moved, Store, audit_entry, new_id
+from gateway.store.values import Arrival, AuditEntry, Kept, Organization, Outcome, WorkOrder
+from gateway.verdict import require_passed
+from gateway.verification import Verifier
+
+CONTENT_DIGEST_VERSION = b"gateway-content-1\n"
+MOVED_REPEATS_MAX = 5
+"""How often a document starts again from *identify* because its patient moved meanwhile."""
+
+
+class Sender(Protocol):
+    """Who submits: the principal behind the access token."""
+
+    @property
+    def client(self) -> str: ...
+    @property
+    def organization(self) -> str: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """Everything the gateway would find, with nothing stored."""
+
+    outcome: Status
+    problems: tuple[Problem, ...]
+    record: PatientRecord | None
+    report: SignatureReport | None
+
+
+class Line:
+    """The line with its rooms; one object per gateway, safe to use from several threads."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        verifier: Verifier,
+        catalogue: Catalogue,
+        receipts: Receipts,
+        routes: Sequence[Route],
+        clock: Callable[[], datetime],
+        digest: Callable[[bytes], str | None],
+        revocation_patience: timedelta,
+        retry_first: timedelta,
+    ) -> None:
+        """`digest` gives the Streebog-256 (hex) of bytes, or None where it would be slow."""
+        self.store = store
+        self.verifier = verifier
+        self.catalogue = catalogue
+        self.receipts = receipts
+        self.routes = tuple(routes)
+        self.clock = clock
+        self.digest = digest
+        self.revocation_patience = revocation_patience
+        self.retry_first = retry_first
+
+    # --- keep --------------------------------------------------------------------------
+
+    def keep(
+        self,
+        sender: Sender,
+        media_type: str,
+        parts: tuple[Part, ...],
+        *,
+        idempotency_key: str | None = None,
+    ) -> Kept:
+        """Keep what came, durably, and return the signed acceptance receipt.
+
+        Known content gives the original receipt, word for word.  Raises Rejected (DUP-001)
+        when the key was used for other content.
+        """
+        submission, now = new_id(), self.clock()
+        document = next(part for part in parts if part.name == "document")
+        audit = audit_entry(
+            sender.client, "submission.keep", submission, {"organization": sender.organization}, now
+        )
+        claims = {
+            "submission": submission,
+            "organization": sender.organization,
+            "media_type": document.media_type,
+            "size": len(document.body),
+            "sha256": hashlib.sha256(document.body).hexdigest(),
+            "received_at": now.isoformat(),
+            "signatures": [
+                hashlib.sha256(part.body).hexdigest() for part in parts if part.name == "signature"
+            ],
+        }
+        if streebog := self.digest(document.body):
+            claims["streebog256"] = streebog
+        arrival = Arrival(
+            id=submission,
+            organization=sender.organization,
+            client=sender.client,
+            media_type=media_type,
+            parts=parts,
+            content_digest=content_digest(media_type, parts),
+            idempotency_key=idempotency_key,
+            kept_at=now,
+            receipt=self.receipts.issue("accepted", claims, audit, now),
+            audit=audit,
+        )
+        return self.store.keep(arrival)
+
+    # --- work --------------------------------------------------------------------------
+
+    def work(self, order: WorkOrder) -> None:
+        """Take one kept submission to its end: settled, refused, waiting for a person, or later.
+
+        Raises LostLease when another worker has taken the order over; nothing is written then.
+        """
+        self.store.begin(order)
+        submission = self.store.submission(order.subject)
+        report: SignatureReport | None = None
+        try:
+            sender = self._sender(submission)
+            report = self.verifier.verify(
+                submission.document, submission.signatures, submission.kept_at
+            )
+            documents = parse(self._signed(submission, sender, report))
+        except TryLater as later:
+            self._later(order, submission, later, report)
+        except (Rejected, NeedsOperator) as error:
+            self._refuse_whole(order, submission, error, report)
+        else:
+            self._settle(order, submission, sender, documents, report)
+
+    def check(
+        self, document: Part, signatures: tuple[Part, ...], organization: Organization
+    ) -> DryRun:
+        """Do everything but keep and store; the patient gets a throwaway number."""
+        at = self.clock()
+        submission = Submission(
+            id="dry-run",
+            organization=organization.id,
+            client="dry-run",
+            parts=(document, *signatures),
+            kept_at=at,
+        )
+        report: SignatureReport | None = None
+        try:
+            report = self.verifier.verify(document, signatures, at)
+            documents = parse(self._signed(submission, organization, report))
+        except GatewayError as error:
+            return DryRun(
+                outcome=_status(error), problems=error.problems, record=None, report=report
+            )
+        worst = DryRun(outcome=Status.ACCEPTED, problems=(), record=None, report=report)
+        for one in documents:
+            outcome = self._document(submission, organization, one)
+            worst = DryRun(
+                outcome=max(worst.outcome, outcome.status, key=_SEVERITY.index),
+                problems=worst.problems + outcome.problems,
+                record=outcome.record or worst.record,
+                report=report,
+            )
+        return worst
+
+    def _signed(
+        self, submission: Submission, sender: Organization, report: SignatureReport
+    ) -> SignedContent:
+        document = submission.document
+        if not report.signatures and sender.allow_unsigned:
+            return SignedContent(
+                octets=document.body,
+                media_type=document.media_type,
+                assurance=Assurance.CHANNEL,
+                report=None,
+            )
+        require_passed(report, submission.kept_at)
+        octets, media_type = self.verifier.signed_octets(report, document)
+        return SignedContent(
+            octets=octets, media_type=media_type, assurance=Assurance.SIGNED, report=report
+        )
+
+    def _settle(
+        self,
+        order: WorkOrder,
+        submission: Submission,
+        sender: Organization,
+        documents: tuple[Document, ...],
+        report: SignatureReport,
+    ) -> None:
+        for _ in range(MOVED_REPEATS_MAX):
+            outcomes = tuple(self._document(submission, sender, one) for one in documents)
+            try:
+                return self.store.settle(order, outcomes, report)
+            except Moved:
+                continue
+        raise TryLater(Problem(code="SYS-502"))
+
+    def _document(
+        self, submission: Submission, sender: Organization, document: Document
+    ) -> Outcome:
+        """Identify, decide, map and plan one document; pure but for reading the store."""
+        clock = _Stopwatch()
+        found = _Found()
+        try:
+            with clock("identify"):
+                found.mapping = self.catalogue.choose(document, None)
+                found.facts = engine.facts(found.mapping, document)
+                found.match = self._identify(found.facts)
+            with clock("consent"):
+                found.plan = self._plan(found.facts, found.match, submission.kept_at)
+            with clock("map"):
+                record = self._map(submission, document, found)
+        except (Rejected, NeedsOperator) as error:
+            return self._outcome(
+                submission, document, found, clock, _status(error), error.problems, None
+            )
+        problems = found.match.problems + found.plan.problems + record.problems
+        return self._outcome(submission, document, found, clock, Status.ACCEPTED, problems, record)
+
+    def _identify(self, facts: Facts) -> PatientMatch:
+        match = matching.match(facts.patient, self.store.cards)
+        if match.kind is MatchKind.UNDECIDED:
+            raise NeedsOperator(*match.problems)
+        if match.patient is None and match.kind is not MatchKind.ANONYMOUS:
+            return replace(match, patient=self.store.new_patient_number())
+        return match
+
+    def _plan(self, facts: Facts, match: PatientMatch, at: datetime) -> Plan:
+        receivers = []
+        for destination in self.store.destinations():
+            organization = self.store.organization(destination.organization)
+            identifiers = organization.identifiers if organization else ()
+            receivers.append(Receiver(destination=destination, identifiers=identifiers))
+        grants = self.store.grants(match.patient) if match.patient else ()
+        return routing.plan(facts, self.routes, receivers, grants, at)
+
+    def _map(self, submission: Submission, document: Document, found: _Found) -> PatientRecord:
+        assert found.mapping and found.facts and found.match
+        assert found.match.patient
+        patient = found.match.patient
+        existing = self.store.resource("Patient", patient)
+        context = engine.MappingContext(
+            patient=patient,
+            card=card.card(existing[0] if existing else None, found.facts.patient, patient),
+            submission=submission,
+            document=document_id(submission.id, document.ordinal),
+        )
+        return engine.record(found.mapping, document, context)
+
+    # --- ends --------------------------------------------------------------------------
+
+    def _outcome(
+        self,
+        submission: Submission,
+        document: Document,
+        found: _Found,
+        clock: _Stopwatch,
+        status: Status,
+        problems: tuple[Problem, ...],
+        record: PatientRecord | None,
+    ) -> Outcome:
+        subject = document_id(submission.id, document.ordinal)
+        audit = self._audit(f"document.{status}", subject, problems)
+        return Outcome(
+            document=subject,
+            ordinal=document.ordinal,
+            place=document.root.place,
+            status=status,
+            problems=problems,
+            report=found.facts.report if found.facts else None,
+            match=found.match,
+            identifiers=found.facts.patient.identifiers if found.facts else (),
+            record=record,
+            deliveries=found.plan.deliveries if found.plan and record else (),
+            receipt=self._receipt(submission, subject, status, problems, audit),
+            has_receipt=status is not Status.NEEDS_INFO,
+            audit=audit,
+            timings=clock.timings,
+        )
+
+    def _refuse_whole(
+        self,
+        order: WorkOrder,
+        submission: Submission,
+        error: GatewayError,
+        report: SignatureReport | None,
+    ) -> None:
+        status = _status(error)
+        audit = self._audit(f"submission.{status}", submission.id, error.problems)
+        receipt = None
+        if status is Status.REJECTED:
+            receipt = self._receipt(submission, None, status, error.problems, audit)
+        self.store.fail(order, error.problems, receipt, status, audit, report)
+
+    def _later(
+        self,
+        order: WorkOrder,
+        submission: Submission,
+        later: TryLater,
+        report: SignatureReport | None,
+    ) -> None:
+        now = self.clock()
+        if now - submission.kept_at > self.revocation_patience:
+            self._refuse_whole(order, submission, NeedsOperator(*later.problems), report)
+            return
+        wait = min(self.retry_first * 2 ** min(order.attempt - 1, 10), timedelta(minutes=15))
+        self.store.postpone(order, later.at or now + wait, later.problems[0])
+
+    def _receipt(
+        self,
+        submission: Submission,
+        document: str | None,
+        status: Status,
+        problems: tuple[Problem, ...],
+        audit: AuditEntry,
+    ) -> Receipt:
+        kind = "registered" if status is Status.ACCEPTED else "refused"
+        body = submission.document.body
+        claims = {
+            "submission": submission.id,
+            "document": document,
+            "organization": submission.organization,
+            "status": str(status),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "received_at": submission.kept_at.isoformat(),
+            "problems": [{"code": p.code, "place": p.place} for p in problems],
+        }
+        return self.receipts.issue(kind, claims, audit, self.clock())
+
+    def _audit(self, action: str, subject: str, problems: tuple[Problem, ...]) -> AuditEntry:
+        detail = {"codes": ",".join(p.code for p in problems)} if problems else {}
+        return audit_entry("line", action, subject, detail, self.clock())
+
+    def _sender(self, submission: Submission) -> Organization:
+        organization = self.store.organization(submission.organization)
+        assert organization is not None, submission.organization
+        return organization
+
+
+def parse(content: SignedContent) -> tuple[Document, ...]:
+    """Return the documents in signed content, read by the one format that knows it.
+
+    Raises Rejected (FMT-101) when none does, and whatever the format finds.
+    """
+    head = content.octets[:4096]
+    for plugin in formats().values():
+        if content.media_type in plugin.MEDIA_TYPES and plugin.recognises(head):
+            return plugin.parse(content)
+    for plugin in formats().values():
+        if content.media_type in ("", "application/octet-stream") and plugin.recognises(head):
+            return plugin.parse(content)
+    raise Rejected(Problem(code="FMT-101", detail={"media_type": content.media_type}))
+
+
+def content_digest(media_type: str, parts: Sequence[Part]) -> str:
+    """Return the first identity of a submission (hex): media type and ordered parts.
+
+    Lengths go in beside names and bytes, so no two different lists of parts share a digest;
+    multipart framing does not go in, so a new boundary is the same content.
+    """
+    digest = hashlib.sha256(CONTENT_DIGEST_VERSION)
+    for text in (media_type, *(f for part in parts for f in (part.name, part.media_type))):
+        digest.update(f"{len(text.encode())}:{text}".encode())
+    for part in parts:
+        digest.update(f"{len(part.body)}:".encode())
+        digest.update(part.body)
+    return digest.hexdigest()
+
+
+def document_id(submission: str, ordinal: int) -> str:
+    """Return the id of a submission's document: stable over every repeat of the work."""
+    return f"{submission}-{ordinal + 1}"
+
+
+_SEVERITY = (Status.ACCEPTED, Status.NEEDS_INFO, Status.REJECTED)
+
+
+def _status(error: GatewayError) -> Status:
+    return Status.REJECTED if isinstance(error, Rejected) else Status.NEEDS_INFO
+
+
+@dataclass
+class _Found:
+    """What the line knows of a document so far; filled step by step."""
+
+    mapping: Mapping | None = None
+    facts: Facts | None = None
+    match: PatientMatch | None = None
+    plan: Plan | None = None
+
+
+class _Stopwatch:
+    """How long each step took, for the timeline."""
+
+    def __init__(self) -> None:
+        self.timings: tuple[tuple[str, timedelta], ...] = ()
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            took = timedelta(seconds=time.perf_counter() - started)
+            self.timings = (*self.timings, (step, took))

@@ -1,0 +1,157 @@
+"""Settings of one gateway home: `gateway.toml` and a handful of environment variables.
+
+Read only by `app` and `cli`; everything else gets what it needs as arguments.
+The names are those of the contract, section 5.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from gateway.routing import Route
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Where `mappings/`, `schemas/` and `certs/` lie: the top of the checkout."""
+
+CONFIG_NAME = "gateway.toml"
+
+
+class BadSettings(Exception):
+    """A setting is wrong; the message names the file, the key and what is expected."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    body_bytes_max: int
+    requests_per_second: float
+    """Per client; a burst of two seconds' worth is let through."""
+
+    signatures_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How the line and the deliveries are worked."""
+
+    line_workers: int
+    delivery_workers: int
+    lease: timedelta
+    retry_first: timedelta
+    retry_longest: timedelta
+    attempts_max: int
+    seal_every: timedelta
+    revocation_patience: timedelta
+    """How long a missing CRL is waited for before a person is asked (semantics, rule 4)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    home: Path
+    database_url: str
+    keystore_url: str
+    master_key_file: Path
+    url: str
+    language: str
+    limits: Limits
+    work: Work
+    routes: tuple[Route, ...]
+    trust_folders: tuple[Path, ...]
+    gost: str
+    """`auto`, `engine` or `pure`."""
+
+    mappings: Path = ROOT / "mappings"
+
+    @property
+    def config_file(self) -> Path:
+        return self.home / CONFIG_NAME
+
+    @classmethod
+    def load(cls, home: Path | None, environ: Mapping[str, str]) -> Settings:
+        """Return the settings of `home` (else GATEWAY_HOME, else ./var).
+
+        A missing `gateway.toml` means all defaults.  Raises BadSettings.
+        """
+        where = (home or Path(environ.get("GATEWAY_HOME", "var"))).resolve()
+        file = Path(environ.get("GATEWAY_CONFIG", where / CONFIG_NAME))
+        given = _read(file)
+        work, limits = given["work"], given["limits"]
+        return cls(
+            home=where,
+            database_url=environ.get("GATEWAY_DATABASE_URL", f"sqlite:///{where}/gateway.db"),
+            keystore_url=environ.get("GATEWAY_KEYSTORE_URL", f"sqlite:///{where}/keys.db"),
+            master_key_file=Path(environ.get("GATEWAY_MASTER_KEY_FILE", where / "master.key")),
+            url=given["url"],
+            language=given["language"],
+            limits=Limits(**limits),
+            work=Work(
+                line_workers=work["line_workers"],
+                delivery_workers=work["delivery_workers"],
+                lease=timedelta(seconds=work["lease_seconds"]),
+                retry_first=timedelta(seconds=work["retry_first_seconds"]),
+                retry_longest=timedelta(seconds=work["retry_longest_seconds"]),
+                attempts_max=work["attempts_max"],
+                seal_every=timedelta(seconds=work["seal_every_seconds"]),
+                revocation_patience=timedelta(hours=work["revocation_patience_hours"]),
+            ),
+            routes=tuple(Route(**route) for route in given["routes"]),
+            trust_folders=tuple(where / folder for folder in given["trust"]["folders"]),
+            gost=given["trust"]["gost"],
+        )
+
+
+class _Limits(Schema):
+    body_bytes_max = fields.Integer(
+        load_default=25 * 1024 * 1024, validate=validate.Range(min=1024, max=1 << 30)
+    )
+    requests_per_second = fields.Float(load_default=200.0, validate=validate.Range(min=0.1))
+    signatures_max = fields.Integer(load_default=16, validate=validate.Range(min=1, max=64))
+
+
+class _Work(Schema):
+    line_workers = fields.Integer(load_default=2, validate=validate.Range(min=1, max=64))
+    delivery_workers = fields.Integer(load_default=2, validate=validate.Range(min=1, max=64))
+    lease_seconds = fields.Float(load_default=60.0, validate=validate.Range(min=1))
+    # Doubling from 30 s up to 6 h spreads fourteen attempts over about 26 h: one working
+    # day for a hospital to notice.
+    retry_first_seconds = fields.Float(load_default=30.0, validate=validate.Range(min=0.01))
+    retry_longest_seconds = fields.Float(load_default=21600.0, validate=validate.Range(min=0.01))
+    attempts_max = fields.Integer(load_default=14, validate=validate.Range(min=1, max=1000))
+    seal_every_seconds = fields.Float(load_default=1.0, validate=validate.Range(min=0.05, max=60))
+    revocation_patience_hours = fields.Float(load_default=24.0, validate=validate.Range(min=0))
+
+
+class _Trust(Schema):
+    folders = fields.List(fields.String(), load_default=lambda: ["trust"])
+    gost = fields.String(load_default="auto", validate=validate.OneOf(["auto", "engine", "pure"]))
+
+
+class _Route(Schema):
+    to = fields.String(required=True)
+    performer = fields.String(load_default="")
+    ordering = fields.String(load_default="")
+
+
+class _File(Schema):
+    url = fields.Url(load_default="http://127.0.0.1:8080", require_tld=False)
+    language = fields.String(load_default="ru", validate=validate.OneOf(["ru", "en"]))
+    limits = fields.Nested(_Limits, load_default=lambda: _Limits().load({}))
+    work = fields.Nested(_Work, load_default=lambda: _Work().load({}))
+    trust = fields.Nested(_Trust, load_default=lambda: _Trust().load({}))
+    routes = fields.List(fields.Nested(_Route), load_default=list)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8") if file.exists() else ""
+        return cast("dict[str, Any]", _File().load(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
+        raise BadSettings(f"{file}: {error}") from error
+    except ValidationError as error:
+        raise BadSettings(f"{file}: {error.normalized_messages()}") from error

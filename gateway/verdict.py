@@ -1,0 +1,70 @@
+"""What a signature report means for a document: pass, refuse, wait or ask a person.
+
+Source: ETSI EN 319 102-1 for the words; semantics, rule 4, for the moment of judgement: the
+trusted time in the signature, else the moment of keep.  Unknown is never taken as passed
+(63-ФЗ, article 11).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
+from gateway.model import CheckStatus, Indication, Problem, SignatureFinding, SignatureReport
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far ahead of ours a signer's clock may run (semantics, rule 4)."""
+
+_CODES: dict[str | None, tuple[str, type[GatewayError]]] = {
+    "HASH_FAILURE": ("SIG-202", Rejected),
+    "SIG_CRYPTO_FAILURE": ("SIG-203", Rejected),
+    "EXPIRED": ("SIG-204", NeedsOperator),
+    "OUT_OF_BOUNDS_NO_POE": ("SIG-204", NeedsOperator),
+    "REVOKED": ("SIG-205", Rejected),
+    "NO_CERTIFICATE_CHAIN_FOUND": ("SIG-206", Rejected),
+    "NO_SIGNING_CERTIFICATE_FOUND": ("SIG-209", Rejected),
+    "TRY_LATER": ("SIG-207", TryLater),
+    "NOT_YET_VALID": ("SIG-208", Rejected),
+    "FORMAT_FAILURE": ("SIG-209", Rejected),
+    "SIG_CONSTRAINTS_FAILURE": ("SIG-209", Rejected),
+    "CRYPTO_CONSTRAINTS_FAILURE": ("SIG-212", Rejected),
+    "CHAIN_CONSTRAINTS_FAILURE": ("SIG-213", Rejected),
+    "CERTIFICATE_CHAIN_GENERAL_FAILURE": ("SIG-213", Rejected),
+    "SIGNED_DATA_NOT_FOUND": ("SIG-215", Rejected),
+}
+
+
+def require_passed(report: SignatureReport, kept_at: datetime) -> None:
+    """Return if every signature passed; otherwise raise who must act, with a problem each.
+
+    Raises Rejected, NeedsOperator or TryLater (SIG-2xx).  A refusal outranks a question to a
+    person, and that outranks waiting: no waiting changes what is already wrong.
+    """
+    if not report.signatures:
+        raise Rejected(Problem(code="SIG-201"))
+    failures: dict[type[GatewayError], list[Problem]] = {}
+    for finding in report.signatures:
+        if finding.indication is not Indication.TOTAL_PASSED:
+            code, kind = _CODES.get(finding.sub_indication, ("SIG-216", NeedsOperator))
+            failures.setdefault(kind, []).append(_problem(code, finding))
+        elif finding.times.claimed and finding.times.claimed > kept_at + CLOCK_TOLERANCE:
+            minutes = str(int(CLOCK_TOLERANCE.total_seconds() // 60))
+            late = Problem(code="SIG-211", place=finding.place, detail={"minutes": minutes})
+            failures.setdefault(NeedsOperator, []).append(late)
+    for kind in (Rejected, NeedsOperator, TryLater):
+        if kind in failures:
+            raise kind(*failures[kind])
+
+
+def _problem(code: str, finding: SignatureFinding) -> Problem:
+    bad = [c for c in finding.checks if c.status not in (CheckStatus.PASSED, CheckStatus.NOT_DONE)]
+    return Problem(
+        code=code,
+        place=finding.place,
+        detail={
+            "format": finding.format,
+            "issuer": finding.signer.issuer if finding.signer else "—",
+            "at": finding.times.validation.isoformat(timespec="seconds"),
+            "check": f"{bad[0].name}: {bad[0].detail}" if bad else finding.sub_indication or "—",
+        },
+    )

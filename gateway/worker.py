@@ -1,0 +1,123 @@
+"""Threads that work the line, the deliveries and the audit seal until told to stop.
+
+The outermost loop of the process: the one place that catches everything, so that one bad
+document never stops the others.  What fails by our own fault is tried again with growing waits
+and, after a bounded number of tries, handed to a person with the fault's name.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from gateway.model import Problem
+from gateway.store import LostLease, Store
+from gateway.store.values import WorkOrder
+
+log = structlog.get_logger("gateway.worker")
+
+IDLE_WAIT = 0.5
+"""Seconds a worker sleeps when there is nothing to do and nobody wakes it."""
+
+FAULTS_MAX = 5
+"""After so many faults of ours in a row the work is handed to a person."""
+
+
+class Workers:
+    """A group of threads; `start` and `stop` may be called once each."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], lease: timedelta) -> None:
+        self.store = store
+        self.clock = clock
+        self.lease = lease
+        self.stopping = threading.Event()
+        self.threads: list[threading.Thread] = []
+        self.beats: dict[str, float] = {}
+        """Monotonic time of each thread's last round, for readiness."""
+
+    def add(self, kind: str, count: int, work: Callable[[WorkOrder], None]) -> None:
+        """Prepare `count` threads that take orders of `kind` and do `work` on each."""
+        for number in range(count):
+            name = f"{kind}-{number + 1}"
+            run = self._loop(name, kind, work)
+            self.threads.append(threading.Thread(target=run, name=name, daemon=True))
+
+    def every(self, name: str, pause: timedelta, step: Callable[[], object]) -> None:
+        """Prepare a thread that does `step` every `pause`."""
+
+        def run() -> None:
+            while not self.stopping.wait(pause.total_seconds()):
+                self.beats[name] = time.monotonic()
+                try:
+                    step()
+                except Exception as error:  # noqa: BLE001 - outermost loop
+                    log.error("step.failed", step=name, error=type(error).__name__)
+
+        self.threads.append(threading.Thread(target=run, name=name, daemon=True))
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Let every thread finish what it holds, then return (or after `timeout` seconds)."""
+        self.stopping.set()
+        self.store.wake()
+        deadline = time.monotonic() + timeout
+        for thread in self.threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def alive(self) -> bool:
+        """Say whether every thread lives and has made a round within the lease."""
+        now = time.monotonic()
+        patience = max(60.0, self.lease.total_seconds())
+        return all(t.is_alive() for t in self.threads) and all(
+            now - beat < patience for beat in self.beats.values()
+        )
+
+    def _loop(self, name: str, kind: str, work: Callable[[WorkOrder], None]) -> Callable[[], None]:
+        def run() -> None:
+            while not self.stopping.is_set():
+                self.beats[name] = time.monotonic()
+                try:
+                    orders = self.store.claim(kind, 1, self.lease)
+                    for order in orders:
+                        self._one(order, work)
+                    if not orders:
+                        self.store.wait_for_work(kind, IDLE_WAIT)
+                except Exception as error:  # noqa: BLE001 - outermost loop
+                    log.error("claim.failed", kind=kind, error=type(error).__name__)
+                    self.stopping.wait(IDLE_WAIT)
+
+        return run
+
+    def _one(self, order: WorkOrder, work: Callable[[WorkOrder], None]) -> None:
+        try:
+            work(order)
+        except LostLease:
+            log.warning("work.lost", kind=order.kind, subject=order.subject)
+        except Exception as error:  # noqa: BLE001 - outermost loop
+            # The message may quote the document, so only the error's type is written down.
+            log.error(
+                "work.failed", kind=order.kind, subject=order.subject, error=type(error).__name__
+            )
+            self._set_aside(order, error)
+
+    def _set_aside(self, order: WorkOrder, error: Exception) -> None:
+        problem = Problem(
+            code="SYS-501",
+            detail={"error": type(error).__name__, "attempts": str(order.attempt)},
+        )
+        try:
+            if order.attempt >= FAULTS_MAX:
+                self.store.give_up(order, problem)
+            else:
+                wait = timedelta(seconds=2.0**order.attempt)
+                self.store.postpone(order, self.clock() + wait, problem)
+        except LostLease:
+            log.warning("work.lost", kind=order.kind, subject=order.subject)

@@ -124,6 +124,8 @@ class Outcome:
     audit: AuditEntry
     timings: tuple[tuple[str, timedelta], ...] = ()
     """How long each step of the line took, for the timeline."""
+    consent_version: int | None = None
+    """Version of the patient's consents the deliveries were planned at; None: not re-checked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,3 +276,36 @@ class StoredSignatures:
 
     submission: str
     report: SignatureReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditHead:
+    """A signed statement of the log's size and Merkle root (RFC 6962, section 3.5)."""
+
+    size: int
+    root: str
+    """Hex."""
+
+    at: datetime
+    jws: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditVerdict:
+    valid: bool
+    entries: int
+    """How many entries were recomputed."""
+
+    first_bad: str | None
+    """Id of the first entry that is not what was sealed."""
+
+    reason: str
+    """Empty when valid; else `entry`, `missing`, `unlogged`, `tree`, `head` or `truncated`."""
+
+
+class LostLease(Exception):
+    """The work order was claimed again meanwhile; whatever was being done is worthless."""
+
+
+class Moved(Exception):
+    """The patient or a consent changed between *identify* and *store*: begin again there."""

@@ -1,0 +1,333 @@
+"""The store as the rest of the gateway sees it: one class, values in, values out.
+
+Every method is one durable transaction or one consistent read.  A method that takes a
+`WorkOrder` to finish something raises `LostLease` when a later claim holds the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from gateway.model import (
+    Answer,
+    Delivery,
+    Destination,
+    Identifier,
+    Json,
+    Ledger,
+    Problem,
+    Receipt,
+    SignatureReport,
+    Status,
+    Submission,
+)
+from gateway.store import (
+    consents,
+    deliveries,
+    directory,
+    log,
+    records,
+    settle,
+    submissions,
+    timeline,
+    views,
+    work,
+)
+from gateway.store.database import Database
+from gateway.store.keys import KeyStore
+from gateway.store.room import Indexer, Room
+from gateway.store.values import (
+    Arrival,
+    AuditEntry,
+    AuditHead,
+    AuditVerdict,
+    Card,
+    Client,
+    Event,
+    Filter,
+    Grant,
+    Kept,
+    Organization,
+    Outcome,
+    Page,
+    ReceiptRow,
+    StoredSignatures,
+    SubmissionView,
+    WorkOrder,
+)
+
+
+class Store:
+    """The database, the key store and the rules that hold between them."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyStore,
+        clock: Callable[[], datetime],
+        index: Indexer | None = None,
+    ) -> None:
+        """`index` extracts search rows from a resource; default `gateway.fhir.search.index`."""
+        self.room = Room(database, keys, clock, index)
+        self.database = database
+        self.keys = keys
+        self.clock = clock
+
+    def close(self) -> None:
+        """Close the database and the key store; waits for writes that were promised."""
+        self.database.close()
+        self.keys.close()
+
+    # --- submissions -------------------------------------------------------------------
+
+    def keep(self, arrival: Arrival) -> Kept:
+        """Keep an arrival durably, once.  Raises Rejected DUP-001 for a key in other use."""
+        return submissions.keep(self.room, arrival)
+
+    def submission(self, submission: str) -> Submission:
+        """Return what was kept, decrypted.  Raises KeyError for an unknown id."""
+        return submissions.load(self.room, submission)
+
+    def view(
+        self, submission: str, organizations: tuple[str, ...] | None
+    ) -> SubmissionView | None:
+        """Return a submission as its sender sees it; None when it is not theirs to see."""
+        return views.view(self.room, submission, organizations)
+
+    def list(self, wanted: Filter) -> Page:
+        """Return one page of submissions, newest first."""
+        return views.page(self.room, wanted)
+
+    def events(self, submission: str) -> tuple[Event, ...]:
+        """Return the timeline of a submission, in order."""
+        return timeline.events(self.room, submission)
+
+    def receipts(self, submission: str) -> tuple[ReceiptRow, ...]:
+        """Return every receipt issued about a submission, in order of issue."""
+        return timeline.receipts(self.room, submission)
+
+    def receipt(self, number: str) -> ReceiptRow | None:
+        """Return one receipt by its number."""
+        return timeline.receipt(self.room, number)
+
+    def signatures(self, submission: str) -> StoredSignatures | None:
+        """Return the verification result with its evidence; None when none was made."""
+        return submissions.signatures(self.room, submission)
+
+    def ledger(self, submission: str) -> tuple[Ledger, ...]:
+        """Return the mapping ledgers of a submission's documents, in order."""
+        return submissions.ledgers(self.room, submission)
+
+    # --- work --------------------------------------------------------------------------
+
+    def claim(self, kind: str, limit: int, lease: timedelta) -> tuple[WorkOrder, ...]:
+        """Claim up to `limit` orders of `kind`; FIFO within one order key."""
+        return work.claim(self.room, kind, limit, lease)
+
+    def wait_for_work(self, kind: str, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until an order of `kind` can be claimed."""
+        return work.wait(self.room, kind, timeout)
+
+    def extend(self, order: WorkOrder, lease: timedelta) -> None:
+        """Lengthen a claim.  Raises LostLease."""
+        work.extend(self.room, order, lease)
+
+    def postpone(self, order: WorkOrder, at: datetime, problem: Problem) -> None:
+        """Give a submission's order back, to be claimed again from `at`.  Raises LostLease."""
+        work.postpone(self.room, order, at, problem)
+
+    def replay(self, submission: str, actor: str) -> None:
+        """Put a submission on the line again, and its dead or held deliveries.
+
+        Raises KeyError for an unknown id.  Work that is under way is left alone.
+        """
+        work.replay(self.room, submission, actor)
+
+    def begin(self, order: WorkOrder) -> None:
+        """Mark a submission as `processing`.  Raises LostLease."""
+        settle.begin(self.room, order)
+
+    def settle(
+        self,
+        order: WorkOrder,
+        outcomes: tuple[Outcome, ...],
+        report: SignatureReport | None,
+    ) -> None:
+        """Write everything the line found in one transaction and complete the order.
+
+        Raises LostLease, and Moved when a patient or consent changed meanwhile: repeat
+        from *identify*.
+        """
+        settle.settle(self.room, order, outcomes, report)
+
+    def fail(
+        self,
+        order: WorkOrder,
+        problems: tuple[Problem, ...],
+        receipt: Receipt | None,
+        status: Status,
+        audit: AuditEntry,
+        report: SignatureReport | None = None,
+    ) -> None:
+        """End a submission of which no document could be read: `rejected` or `needs_info`."""
+        settle.fail(self.room, order, problems, receipt, status, audit, report)
+
+    # --- patients ----------------------------------------------------------------------
+
+    def cards(self, identifier: Identifier) -> tuple[Card, ...]:
+        """Return the cards an identifier is linked to."""
+        return records.cards(self.room, identifier)
+
+    def new_patient_number(self) -> str:
+        """Return a fresh pseudonymous patient number."""
+        return records.new_patient_number()
+
+    def patients_by_identifier(self, identifier: Identifier) -> tuple[str, ...]:
+        """Return patient numbers an identifier is linked to and that have a card."""
+        return records.patients_by_identifier(self.room, identifier)
+
+    def resource(self, type: str, id: str) -> tuple[Json, str] | None:
+        """Return a current resource and its patient number."""
+        return records.resource(self.room, type, id)
+
+    def everything(self, patient: str) -> tuple[Json, ...]:
+        """Return every current resource of a patient."""
+        return records.everything(self.room, patient)
+
+    # --- consents ----------------------------------------------------------------------
+
+    def grants(self, patient: str) -> tuple[Grant, ...]:
+        """Return all stored consents of a patient."""
+        return consents.grants(self.room, patient)
+
+    def add_grant(
+        self,
+        identifiers: tuple[Identifier, ...],
+        recipient: str,
+        purpose: str,
+        valid_from: datetime,
+        valid_to: datetime | None,
+        resource: Json,
+        actor: str,
+    ) -> Grant:
+        """Store a consent; a patient not seen before gets a number by their identifiers."""
+        return consents.add(
+            self.room,
+            consents.NewGrant(
+                identifiers=identifiers,
+                recipient=recipient,
+                purpose=purpose,
+                valid_from=valid_from,
+                valid_to=valid_to,
+                resource=resource,
+                actor=actor,
+            ),
+        )
+
+    def revoke_grant(self, id: str, actor: str) -> None:
+        """Revoke a consent.  Raises KeyError for an unknown id; twice is as once."""
+        consents.revoke(self.room, id, actor)
+
+    def consent_version(self, patient: str) -> int:
+        """Return the version of a patient's consents; 0 before the first."""
+        return consents.version(self.room, patient)
+
+    def has_ground(self, patient: str, organization: str) -> bool:
+        """Return whether an organisation may see a patient's card now."""
+        return consents.has_ground(self.room, patient, organization)
+
+    # --- deliveries --------------------------------------------------------------------
+
+    def delivery(self, order: WorkOrder) -> Delivery:
+        """Mark a claimed delivery as `sending` and return what to send.  Raises LostLease."""
+        return deliveries.start(self.room, order)
+
+    def delivered(
+        self, order: WorkOrder, answer: Answer, receipt: Receipt, audit: AuditEntry
+    ) -> None:
+        """Record that a destination took a delivery.  Raises LostLease."""
+        deliveries.delivered(self.room, order, answer, receipt, audit)
+
+    def refused(
+        self,
+        order: WorkOrder,
+        answer: Answer,
+        problem: Problem,
+        receipt: Receipt | None,
+        audit: AuditEntry,
+    ) -> None:
+        """Record that a destination refused a delivery for good.  Raises LostLease."""
+        deliveries.refused(self.room, order, answer, problem, receipt, audit)
+
+    def delivery_failed(
+        self, order: WorkOrder, problem: Problem, next_try: datetime | None
+    ) -> None:
+        """Record a failed attempt; without `next_try` the delivery is dead.  Raises LostLease."""
+        deliveries.failed(self.room, order, problem, next_try)
+
+    def hold(self, order: WorkOrder, problem: Problem) -> None:
+        """Hold a delivery until a person or a consent releases it.  Raises LostLease."""
+        deliveries.hold(self.room, order, problem)
+
+    # --- directory ---------------------------------------------------------------------
+
+    def put_organization(self, organization: Organization) -> None:
+        directory.put_organization(self.room, organization)
+
+    def organization(self, id: str) -> Organization | None:
+        return directory.organization(self.room, id)
+
+    def organizations(self) -> tuple[Organization, ...]:
+        return directory.organizations(self.room)
+
+    def put_client(self, client: Client) -> None:
+        directory.put_client(self.room, client)
+
+    def client(self, id: str) -> Client | None:
+        return directory.client(self.room, id)
+
+    def clients(self) -> tuple[Client, ...]:
+        return directory.clients(self.room)
+
+    def put_destination(self, destination: Destination) -> None:
+        directory.put_destination(self.room, destination)
+
+    def destinations(self) -> tuple[Destination, ...]:
+        return directory.destinations(self.room)
+
+    def destination(self, name: str) -> Destination | None:
+        return directory.destination(self.room, name)
+
+    # --- audit -------------------------------------------------------------------------
+
+    def audit_append(self, entry: AuditEntry) -> None:
+        """Write one audit entry durably."""
+        log.append(self.room, entry)
+
+    def record_read(self, audit: AuditEntry) -> None:
+        """Write the trace of a read, before the answer leaves."""
+        log.append(self.room, audit)
+
+    def seal(self) -> int:
+        """Number unsealed entries and sign the tree's new head; return how many."""
+        return log.seal(self.room)
+
+    def audit_heads(self) -> tuple[AuditHead, ...]:
+        """Return the signed tree heads, oldest first."""
+        return log.heads(self.room)
+
+    def verify_audit(self, since: datetime | None = None) -> AuditVerdict:
+        """Recompute entries, leaves, tree and head signatures; name the first bad entry."""
+        return log.verify(self.room, since)
+
+    def proof(self, receipt_number: str) -> Json | None:
+        """Return the inclusion proof of a receipt's audit entry.
+
+        None for an unknown receipt; `{"included": "pending"}` before the entry is sealed.
+        """
+        return log.proof(self.room, receipt_number)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers `/metrics` shows."""
+        return timeline.counts(self.room)

@@ -210,9 +210,10 @@ def _with_options(
         )
         _answered(out, lambda: function(out, *args, **kwargs))
 
+    shared: Callable[..., None] = verb
     for option in reversed(_shared_options(remote)):
-        verb = option(verb)
-    return verb
+        shared = option(shared)
+    return shared
 
 
 def _answered(out: Output, run: Callable[[], None]) -> None:

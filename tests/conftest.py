@@ -1,0 +1,41 @@
+"""What every test may ask for: a PostgreSQL server, and how hard hypothesis tries."""
+
+from __future__ import annotations
+
+import os
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+
+READY_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+# `make test` walks the same examples on every machine; `make fuzz` looks for new ones.
+_SLOW_MACHINE = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture)
+settings.register_profile(
+    "seeded",
+    derandomize=True,
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=_SLOW_MACHINE,
+)
+settings.register_profile(
+    "full", max_examples=5000, deadline=None, suppress_health_check=_SLOW_MACHINE
+)
+settings.load_profile("seeded")
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """URL of a PostgreSQL server where a test may make databases of its own, as superuser.
+
+    GATEWAY_TEST_POSTGRES_URL names it (`make test` sets it, starting a server where none
+    answers), else the usual local port; else the test is skipped with one line.
+    """
+    url = os.environ.get("GATEWAY_TEST_POSTGRES_URL", READY_SERVER)
+    try:
+        psycopg.connect(url, connect_timeout=3).close()
+    except psycopg.Error:
+        pytest.skip(f"no PostgreSQL server answers at {url}: set GATEWAY_TEST_POSTGRES_URL")
+    return url

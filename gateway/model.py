@@ -184,6 +184,8 @@ class Signer:
     ogrn: str | None = None
     organization: str | None = None
     certificate_sha256: str = ""
+    inn_organization: str | None = None
+    """ИННЮЛ; `inn` holds the person's own, or this one where there is no other."""
 
 
 @dataclass(frozen=True, kw_only=True)

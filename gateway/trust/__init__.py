@@ -1,0 +1,299 @@
+"""Trust: whether a certificate may be believed at a moment.  Only this room judges them.
+
+`Trust` holds anchors, intermediates, revocation lists and OCSP responses, watches the
+folders they came from, and remembers verdicts on paths until the lists they rest on end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from asn1crypto import x509
+
+from gateway.algorithms.interface import Algorithms
+from gateway.model import Check, CheckStatus, Indication, Signer
+from gateway.trust.chain import OTHERS_MAX, Verdict, covers, judge_path
+from gateway.trust.finding import Freshness, ProviderDescription, RevocationList, TrustFinding
+from gateway.trust.material import Material, fingerprint, material_of, read_folders
+from gateway.trust.signer import read_signer, short_name, signer_of
+
+__all__ = ["Freshness", "ProviderDescription", "Trust", "TrustFinding", "read_signer"]
+
+VERDICTS_MAX = 4096
+"""Verdicts remembered; the least recently used goes first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Remembered:
+    finding: TrustFinding
+    since: datetime
+    until: datetime
+
+
+class Trust:
+    """Judges certificates.  Safe to use from any number of threads."""
+
+    def __init__(
+        self,
+        anchors: Sequence[bytes],
+        intermediates: Sequence[bytes] = (),
+        crls: Sequence[bytes] = (),
+        ocsps: Sequence[bytes] = (),
+        *,
+        algorithms: Algorithms,
+    ) -> None:
+        self.algorithms = algorithms
+        self._folders: tuple[Path, ...] = ()
+        self._fingerprint: tuple[tuple[str, int, int], ...] = ()
+        self._material = material_of(anchors, intermediates, crls, ocsps)
+        self._verdicts: OrderedDict[bytes, _Remembered] = OrderedDict()
+        # asn1crypto parses late and in place, so one thread at a time may look at an
+        # object; whoever finds a remembered verdict does not come here.
+        self._judging = threading.Lock()
+        self._remembering = threading.Lock()
+
+    @classmethod
+    def load(cls, folders: Sequence[Path], algorithms: Algorithms) -> Trust:
+        """Return a Trust of all material below `folders`; it follows what changes there.
+
+        Replace files by renaming, so that nobody reads half of one.
+        """
+        trust = cls((), algorithms=algorithms)
+        trust._folders = tuple(folders)
+        trust.reload()
+        return trust
+
+    def reload(self) -> bool:
+        """Read the folders again if they changed; return whether they had."""
+        if not self._folders:
+            return False
+        now = fingerprint(self._folders)
+        if now == self._fingerprint:
+            return False
+        with self._judging:
+            if now == self._fingerprint:
+                return False
+            material = read_folders(self._folders, self.algorithms)
+            with self._remembering:
+                self._material = material
+                self._verdicts.clear()
+            self._fingerprint = now
+        return True
+
+    def judge(self, certificate: bytes, others: Sequence[bytes], at: datetime) -> TrustFinding:
+        """Return the verdict on signing certificate `certificate` at moment `at`.
+
+        `others` are the certificates that came with the signature.
+        """
+        assert at.tzinfo is not None, "Times are aware."
+        self.reload()
+        key = _key(certificate, others)
+        remembered = self._remembered(key, at)
+        if remembered is not None:
+            return remembered
+        with self._judging:
+            material = self._material
+            try:
+                leaf = x509.Certificate.load(certificate, strict=True)
+                signer = signer_of(leaf)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                return _unreadable(certificate)
+            verdict = self._judged(leaf, others, at, material)
+            finding = TrustFinding(
+                status=verdict.indication,
+                sub_indication=verdict.sub_indication,
+                checks=verdict.checks,
+                chain=tuple(c.dump() for c in verdict.path) or (certificate,),
+                evidence=_evidence(verdict, at, material),
+                signer=signer,
+                awaited_issuer=verdict.awaited_issuer,
+            )
+            self._remember(key, finding, verdict, at, material)
+        return finding
+
+    def freshness(self, now: datetime) -> Freshness:
+        """Return how fresh the material is at `now`, for `gateway doctor`."""
+        self.reload()
+        with self._judging:
+            material = self._material
+            lists = tuple(_described(crl, now) for crl in material.crls)
+            authorities = [*material.anchors, *(c for c in material.intermediates if c.ca)]
+            current = {
+                crl.issuer.hashable
+                for crl, one in zip(material.crls, lists, strict=True)
+                if not one.stale
+            }
+            uncovered = tuple(
+                dict.fromkeys(
+                    short_name(c.subject) for c in authorities if c.subject.hashable not in current
+                )
+            )
+            return Freshness(
+                anchors=len(material.anchors),
+                intermediates=len(material.intermediates),
+                ocsp_responses=len(material.ocsps),
+                lists=lists,
+                uncovered=uncovered,
+                ignored=material.ignored,
+            )
+
+    def providers(self) -> tuple[ProviderDescription, ...]:
+        """Return the sources of mathematics in use, and whether they are certified."""
+        return tuple(
+            ProviderDescription(
+                name=provider.NAME, certified=provider.CERTIFIED, families=provider.FAMILIES
+            )
+            for provider in self.algorithms.providers
+        )
+
+    def _judged(
+        self,
+        leaf: x509.Certificate,
+        others: Sequence[bytes],
+        at: datetime,
+        material: Material,
+    ) -> Verdict:
+        brought = []
+        for der in others[:OTHERS_MAX]:
+            try:
+                parsed = x509.Certificate.load(der, strict=True)
+                _ = (parsed.subject.hashable, parsed.issuer.hashable, parsed.ca)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+            brought.append(parsed)
+        try:
+            return judge_path(leaf, brought, at, material, self.algorithms)
+        except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+            # A certificate can be malformed deeper than anybody looks beforehand; that is
+            # unknown, never passed.
+            check = Check(
+                name="certificate_chain",
+                status=CheckStatus.INDETERMINATE,
+                detail=f"the path could not be read ({type(error).__name__})",
+            )
+            return Verdict(
+                indication=Indication.INDETERMINATE,
+                sub_indication="CERTIFICATE_CHAIN_GENERAL_FAILURE",
+                checks=(check,),
+                path=(leaf,),
+            )
+
+    def _remembered(self, key: bytes, at: datetime) -> TrustFinding | None:
+        with self._remembering:
+            found = self._verdicts.get(key)
+            if found is None or not found.since <= at <= found.until:
+                return None
+            self._verdicts.move_to_end(key)
+            return found.finding
+
+    def _remember(
+        self,
+        key: bytes,
+        finding: TrustFinding,
+        verdict: Verdict,
+        at: datetime,
+        material: Material,
+    ) -> None:
+        window = _window(verdict, at, material)
+        if window is None:
+            return
+        since, until = window
+        with self._remembering:
+            if self._material is not material:
+                return
+            self._verdicts[key] = _Remembered(finding=finding, since=since, until=until)
+            while len(self._verdicts) > VERDICTS_MAX:
+                self._verdicts.popitem(last=False)
+
+
+def _key(certificate: bytes, others: Sequence[bytes]) -> bytes:
+    """Return what a verdict depends on beside the material and the moment."""
+    digest = hashlib.sha256(hashlib.sha256(certificate).digest())
+    for other in others[:OTHERS_MAX]:
+        digest.update(hashlib.sha256(other).digest())
+    return digest.digest()
+
+
+def _window(verdict: Verdict, at: datetime, material: Material) -> tuple[datetime, datetime] | None:
+    """Return the span of moments a verdict holds for; None when only for this one.
+
+    It ends with the first list or certificate to end.  A path with an entry on any list
+    is not remembered: the entry's date would have to be weighed again.
+    """
+    if verdict.sub_indication not in (None, "REVOKED"):
+        return None
+    path = verdict.path
+    lists = [crl for crl in material.crls if any(covers(crl, below, at) for below in path[:-1])]
+    issuers = {crl.issuer.hashable for crl in lists}
+    if any(below.issuer.hashable not in issuers for below in path[:-1]):
+        return None  # an OCSP answer or a later list decided
+    if verdict.sub_indication is None and _listed(verdict, material):
+        return None
+    since = [c.not_valid_before for c in path]
+    until = [c.not_valid_after for c in path]
+    for crl in lists:
+        since.append(crl["tbs_cert_list"]["this_update"].native)
+        until.append(crl["tbs_cert_list"]["next_update"].native)
+    if verdict.sub_indication == "REVOKED":
+        since.append(at)
+    # A list that begins later may say more.
+    for crl in material.crls:
+        begins = crl["tbs_cert_list"]["this_update"].native
+        if begins > at and crl.issuer.hashable in issuers:
+            until.append(begins)
+    return max(since), min(until)
+
+
+def _listed(verdict: Verdict, material: Material) -> bool:
+    for below in verdict.path[:-1]:
+        for crl in material.crls:
+            if crl.issuer != below.issuer:
+                continue
+            entries = crl["tbs_cert_list"]["revoked_certificates"]
+            serial = below.serial_number
+            if any(entry["user_certificate"].native == serial for entry in entries):
+                return True
+    return False
+
+
+def _evidence(verdict: Verdict, at: datetime, material: Material) -> tuple[tuple[str, bytes], ...]:
+    path = verdict.path
+    found = [("certificate", c.dump()) for c in path]
+    issuers = {c.issuer.hashable for c in path[:-1]}
+    found += [("crl", crl.dump()) for crl in material.crls if crl.issuer.hashable in issuers]
+    serials = {c.serial_number for c in path[:-1]}
+    for response in material.ocsps:
+        about = {r["cert_id"]["serial_number"].native for r in response.response_data["responses"]}
+        if about & serials:
+            found.append(("ocsp", response.dump()))
+    return tuple(found)
+
+
+def _described(crl: object, now: datetime) -> RevocationList:
+    times = crl["tbs_cert_list"]  # type: ignore[index]
+    ends = times["next_update"].native
+    return RevocationList(
+        issuer=short_name(times["issuer"]),
+        this_update=times["this_update"].native,
+        next_update=ends,
+        stale=ends is None or not times["this_update"].native <= now <= ends,
+        entries=len(times["revoked_certificates"]),
+    )
+
+
+def _unreadable(certificate: bytes) -> TrustFinding:
+    check = Check(name="signing_certificate", status=CheckStatus.FAILED, detail="not a certificate")
+    return TrustFinding(
+        status=Indication.INDETERMINATE,
+        sub_indication="NO_SIGNING_CERTIFICATE_FOUND",
+        checks=(check,),
+        chain=(),
+        evidence=(),
+        signer=Signer(subject="", certificate_sha256=hashlib.sha256(certificate).hexdigest()),
+    )

@@ -1,0 +1,105 @@
+"""Lets pyhanko-certvalidator compute with our algorithms.
+
+Its documented hook is `ValidationContext(signature_validator=…)`.  Version 0.33.0 forgets the
+hook in the nested context of a delegated OCSP responder with id-pkix-ocsp-nocheck and takes
+the module's default class there, so that default is ours too; it finds the algorithms of
+the judgement under way in a context variable.
+
+Source: GOST measurements of the library; RFC 6960, section 4.2.2.2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import pyhanko_certvalidator.context
+from asn1crypto import algos, keys, x509
+from cryptography.exceptions import InvalidSignature
+from pyhanko_certvalidator.errors import AlgorithmNotSupported
+from pyhanko_certvalidator.sig_validate import (
+    DEFAULT_VALIDATION_CONTEXT,
+    DefaultSignatureValidator,
+    SignatureValidationContext,
+)
+
+from gateway.algorithms.asn1 import Mismatch, scheme_of_certificate_signature
+from gateway.algorithms.interface import Algorithms, Unsupported
+
+
+class Bench:
+    """One judgement's algorithms, and what went wrong with signatures during it."""
+
+    def __init__(self, algorithms: Algorithms) -> None:
+        self.algorithms = algorithms
+        self.broken: set[bytes] = set()
+        """Signed octets whose signature does not hold."""
+
+        self.unsupported: str = ""
+        """Name of an algorithm nobody here computes, if one was met."""
+
+
+_BENCH: ContextVar[Bench] = ContextVar("trust_bench")
+
+
+@contextmanager
+def at_work(bench: Bench) -> Iterator[None]:
+    """Make `bench` the one the library computes on, in this thread, for a while."""
+    token = _BENCH.set(bench)
+    try:
+        yield
+    finally:
+        _BENCH.reset(token)
+
+
+class SignatureChecker(DefaultSignatureValidator):
+    """Checks signatures of certificates, lists and OCSP responses by our algorithms."""
+
+    def validate_signature(
+        self,
+        signature: bytes,
+        signed_data: bytes,
+        public_key_info: keys.PublicKeyInfo,
+        signature_algorithm: algos.SignedDigestAlgorithm,
+        context: SignatureValidationContext = DEFAULT_VALIDATION_CONTEXT,
+    ) -> None:
+        assert not context.prehashed, "Nothing on this path is hashed beforehand."
+        bench = _BENCH.get()
+        try:
+            scheme = scheme_of_certificate_signature(public_key_info, signature_algorithm)
+            holds = bench.algorithms.verify(public_key_info.dump(), scheme, signed_data, signature)
+        except Unsupported as error:
+            bench.unsupported = str(error)
+            raise AlgorithmNotSupported(str(error)) from error
+        except Mismatch:
+            holds = False
+        if not holds:
+            bench.broken.add(signed_data)
+            raise InvalidSignature
+
+
+def _digest_property(name: str) -> Any:
+    def digest(self: Any) -> bytes:
+        # A key is hashed without tag, length and unused bits (RFC 6960, section 4.1.1).
+        octets = bytes(self["public_key"]) if isinstance(self, keys.PublicKeyInfo) else self.dump()
+        return _BENCH.get().algorithms.digest(name, octets)
+
+    return property(digest)
+
+
+OCSP_DIGESTS = ("sha1", "sha224", "sha256", "sha384", "sha512", "streebog256", "streebog512")
+"""Digests an OCSP response may name its certificate by."""
+
+
+def _install() -> None:
+    pyhanko_certvalidator.context.DefaultSignatureValidator = SignatureChecker  # type: ignore[attr-defined,misc]
+    # The library asks names and keys for the digest an OCSP request was made with.
+    for name in OCSP_DIGESTS:
+        for kind in (x509.Name, keys.PublicKeyInfo):
+            if not hasattr(kind, name):
+                setattr(kind, name, _digest_property(name))
+
+
+_install()

@@ -1,0 +1,192 @@
+"""Trust material: anchors, intermediates, revocation lists and OCSP responses from folders.
+
+A certificate that signed itself is an anchor: whoever may write into a trust folder decides
+what is trusted, so the folder is the trust decision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asn1crypto import crl, ocsp, pem, x509
+
+from gateway.algorithms.asn1 import Mismatch, scheme_of_certificate_signature
+from gateway.algorithms.interface import Algorithms, Unsupported
+from gateway.trust.hook import OCSP_DIGESTS
+
+FILE_BYTES_MAX = 64 * 2**20
+"""The largest revocation lists of Russian CAs are about 30 MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """Everything a judgement rests on, parsed once."""
+
+    anchors: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...]
+    crls: tuple[crl.CertificateList, ...]
+    ocsps: tuple[ocsp.OCSPResponse, ...]
+    ignored: tuple[str, ...] = ()
+
+
+def material_of(
+    anchors: Sequence[bytes],
+    intermediates: Sequence[bytes],
+    crls: Sequence[bytes],
+    ocsps: Sequence[bytes],
+) -> Material:
+    """Return the material in these DER objects.  Raises ValueError for a malformed one."""
+    return Material(
+        anchors=tuple(_certificate(der) for der in anchors),
+        intermediates=tuple(_certificate(der) for der in intermediates),
+        crls=tuple(_crl(der) for der in crls),
+        ocsps=tuple(_ocsp(der) for der in ocsps),
+    )
+
+
+def read_folders(folders: Sequence[Path], algorithms: Algorithms) -> Material:
+    """Return the material in all files below `folders`, PEM or DER, sorted by what it is.
+
+    Files that hold none of it are named in `ignored`; a missing folder is an empty one.
+    """
+    anchors, intermediates = list[x509.Certificate](), list[x509.Certificate]()
+    crls, ocsps = list[crl.CertificateList](), list[ocsp.OCSPResponse]()
+    ignored, seen = list[str](), set[bytes]()
+    for path in _files(folders):
+        known = False
+        for der in _objects(path):
+            found = _recognise(der)
+            known = known or found is not None
+            if found is None or (digest := hashlib.sha256(der).digest()) in seen:
+                continue
+            seen.add(digest)
+            if isinstance(found, x509.Certificate):
+                (anchors if signed_itself(found, algorithms) else intermediates).append(found)
+            elif isinstance(found, crl.CertificateList):
+                crls.append(found)
+            else:
+                ocsps.append(found)
+        if not known:
+            ignored.append(path.name)
+    return Material(
+        anchors=tuple(anchors),
+        intermediates=tuple(intermediates),
+        crls=tuple(crls),
+        ocsps=tuple(ocsps),
+        ignored=tuple(ignored),
+    )
+
+
+def fingerprint(folders: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Return a value that changes when a file is added, removed or replaced by renaming.
+
+    Only folders are looked at, so that it is cheap enough to ask before each judgement.
+    """
+    found = []
+    for folder in folders:
+        for path in (folder, *sorted(p for p in folder.rglob("*") if p.is_dir())):
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            found.append((str(path), status.st_mtime_ns, status.st_ino))
+    return tuple(found)
+
+
+def signed_itself(certificate: x509.Certificate, algorithms: Algorithms) -> bool:
+    """Return whether a certificate is signed by its own key."""
+    return certificate.subject == certificate.issuer and signed_by(
+        certificate, certificate, algorithms
+    )
+
+
+def signed_by(
+    certificate: x509.Certificate, issuer: x509.Certificate, algorithms: Algorithms
+) -> bool:
+    """Return whether the issuer's key signed a certificate; what nobody computes is a no."""
+    try:
+        key = issuer["tbs_certificate"]["subject_public_key_info"]
+        scheme = scheme_of_certificate_signature(key, certificate["signature_algorithm"])
+        return algorithms.verify(
+            key.dump(),
+            scheme,
+            certificate["tbs_certificate"].dump(),
+            certificate["signature_value"].native,
+        )
+    except (Mismatch, Unsupported, ValueError, TypeError, KeyError):
+        return False
+
+
+def _files(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield path
+
+
+def _objects(path: Path) -> Iterator[bytes]:
+    """Yield the DER objects in a file."""
+    if path.stat().st_size > FILE_BYTES_MAX:
+        return
+    octets = path.read_bytes()
+    if not pem.detect(octets):
+        yield octets
+        return
+    try:
+        for kind, _, der in pem.unarmor(octets, multiple=True):
+            if "PRIVATE" not in kind:
+                yield der
+    except ValueError:
+        return
+
+
+def _recognise(der: bytes) -> x509.Certificate | crl.CertificateList | ocsp.OCSPResponse | None:
+    for load in (_certificate, _crl, _ocsp):
+        try:
+            return load(der)
+        except ValueError:
+            continue
+    return None
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    """Return a parsed certificate; asn1crypto parses late, so what we need is touched now."""
+    try:
+        found = x509.Certificate.load(der, strict=True)
+        _ = (found.serial_number, found.subject.hashable, found.issuer.hashable)
+        _ = (found.not_valid_before, found.not_valid_after, found.critical_extensions)
+        _ = found["tbs_certificate"]["subject_public_key_info"]["algorithm"].dump()
+        _ = (found["signature_algorithm"]["algorithm"].native, found["signature_value"].native)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("not a certificate") from error
+    return found
+
+
+def _crl(der: bytes) -> crl.CertificateList:
+    try:
+        found = crl.CertificateList.load(der, strict=True)
+        _ = (found.issuer.hashable, found.critical_extensions)
+        _ = found["tbs_cert_list"]["this_update"].native
+        _ = found["tbs_cert_list"]["next_update"].native
+        _ = len(found["tbs_cert_list"]["revoked_certificates"])
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("not a revocation list") from error
+    return found
+
+
+def _ocsp(der: bytes) -> ocsp.OCSPResponse:
+    try:
+        found = ocsp.OCSPResponse.load(der, strict=True)
+        if found["response_status"].native != "successful":
+            raise ValueError("an OCSP answer that answers nothing")
+        for single in found.response_data["responses"]:
+            _ = (single["this_update"].native, single["next_update"].native)
+            # The library would fall over an identifier hashed by something it does not know.
+            if single["cert_id"]["hash_algorithm"]["algorithm"].native not in OCSP_DIGESTS:
+                raise ValueError("an OCSP answer about a certificate named in an unknown way")
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError("not an OCSP response") from error
+    return found

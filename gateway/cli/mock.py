@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import click
 
@@ -39,22 +40,18 @@ def command() -> None:
 )
 @options
 def clinic(out: Output, port: int) -> None:
-    from werkzeug.serving import make_server
+    from gateway.sandbox.clinic import serve_clinic
 
-    from gateway.sandbox.clinic import create_clinic
+    def ready(url: str) -> None:
+        out.data({"url": url})
+        out.text(out.say(f"Клиника отвечает на {url}", f"The clinic answers at {url}"))
+        sys.stdout.flush()
 
-    # Loopback only: what it holds looks like patients' data, and it asks nobody who they are.
-    server = make_server("127.0.0.1", port, create_clinic(), threaded=True)
-    url = f"http://127.0.0.1:{server.port}/fhir"
-    out.data({"url": url})
-    out.text(out.say(f"Клиника отвечает на {url}", f"The clinic answers at {url}"))
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        server.serve_forever()
+        serve_clinic(port, ready)
     except KeyboardInterrupt:
         out.note(out.say("Клиника остановлена", "The clinic has stopped"))
-    finally:
-        server.server_close()
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -12,11 +12,13 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from flask import Flask, Response, request
+from werkzeug.serving import make_server
 
 from gateway.errors import Rejected
 from gateway.fhir import text
@@ -110,6 +112,19 @@ def create_clinic(clinic: Clinic | None = None) -> Flask:
     app.add_url_rule("/_control", "control", lambda: _control(clinic), methods=["GET", "POST"])
     app.add_url_rule("/_received", "received", lambda: _received(clinic))
     return app
+
+
+def serve_clinic(port: int, ready: Callable[[str], None]) -> None:
+    """Serve a clinic on loopback until interrupted; `ready` is told its FHIR address.
+
+    Loopback only: what it holds looks like patients' data, and it asks nobody who they are.
+    """
+    server = make_server("127.0.0.1", port, create_clinic(), threaded=True)
+    ready(f"http://127.0.0.1:{server.port}/fhir")
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()
 
 
 CAPABILITIES: Json = {

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 from gateway.algorithms.interface import Scheme, Unsupported
 
-RSA_BITS = 3072
+RSA_BITS = 2048
 """Of the keys we make; what we accept is the policy's business."""
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {

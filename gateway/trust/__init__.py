@@ -20,7 +20,13 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication, Signer
 from gateway.trust.chain import OTHERS_MAX, Verdict, covers, judge_path
 from gateway.trust.finding import Freshness, ProviderDescription, RevocationList, TrustFinding
-from gateway.trust.material import Material, fingerprint, material_of, read_folders
+from gateway.trust.material import (
+    Material,
+    fingerprint,
+    folders_below,
+    material_of,
+    read_folders,
+)
 from gateway.trust.signer import read_signer, short_name, signer_of
 
 __all__ = ["Freshness", "ProviderDescription", "Trust", "TrustFinding", "read_signer"]
@@ -50,7 +56,8 @@ class Trust:
     ) -> None:
         self.algorithms = algorithms
         self._folders: tuple[Path, ...] = ()
-        self._fingerprint: tuple[tuple[str, int, int], ...] = ()
+        self._watched: tuple[Path, ...] = ()
+        self._fingerprint: tuple[tuple[int, int], ...] = ()
         self._material = material_of(anchors, intermediates, crls, ocsps)
         self._verdicts: OrderedDict[bytes, _Remembered] = OrderedDict()
         # asn1crypto parses late and in place, so one thread at a time may look at an
@@ -71,19 +78,19 @@ class Trust:
 
     def reload(self) -> bool:
         """Read the folders again if they changed; return whether they had."""
-        if not self._folders:
-            return False
-        now = fingerprint(self._folders)
-        if now == self._fingerprint:
+        if not self._folders or self._unchanged():
             return False
         with self._judging:
-            if now == self._fingerprint:
+            if self._unchanged():
                 return False
+            # Looked at before reading: what changes meanwhile is read again next time.
+            watched = folders_below(self._folders)
+            seen = fingerprint(watched)
             material = read_folders(self._folders, self.algorithms)
             with self._remembering:
                 self._material = material
                 self._verdicts.clear()
-            self._fingerprint = now
+            self._watched, self._fingerprint = watched, seen
         return True
 
     def judge(self, certificate: bytes, others: Sequence[bytes], at: datetime) -> TrustFinding:
@@ -151,6 +158,9 @@ class Trust:
             )
             for provider in self.algorithms.providers
         )
+
+    def _unchanged(self) -> bool:
+        return bool(self._watched) and fingerprint(self._watched) == self._fingerprint
 
     def _judged(
         self,

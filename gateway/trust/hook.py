@@ -94,7 +94,7 @@ OCSP_DIGESTS = ("sha1", "sha224", "sha256", "sha384", "sha512", "streebog256", "
 
 
 def _install() -> None:
-    pyhanko_certvalidator.context.DefaultSignatureValidator = SignatureChecker  # type: ignore[attr-defined,misc]
+    pyhanko_certvalidator.context.DefaultSignatureValidator = SignatureChecker  # type: ignore[attr-defined]
     # The library asks names and keys for the digest an OCSP request was made with.
     for name in OCSP_DIGESTS:
         for kind in (x509.Name, keys.PublicKeyInfo):

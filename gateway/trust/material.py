@@ -80,19 +80,27 @@ def read_folders(folders: Sequence[Path], algorithms: Algorithms) -> Material:
     )
 
 
-def fingerprint(folders: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+def folders_below(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """Return `folders` and every folder in them."""
+    found = []
+    for folder in folders:
+        found += [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
+    return tuple(found)
+
+
+def fingerprint(folders: Sequence[Path]) -> tuple[tuple[int, int], ...]:
     """Return a value that changes when a file is added, removed or replaced by renaming.
 
-    Only folders are looked at, so that it is cheap enough to ask before each judgement.
+    Only the folders themselves are looked at: cheap enough to ask before each judgement.
     """
     found = []
     for folder in folders:
-        for path in (folder, *sorted(p for p in folder.rglob("*") if p.is_dir())):
-            try:
-                status = path.stat()
-            except OSError:
-                continue
-            found.append((str(path), status.st_mtime_ns, status.st_ino))
+        try:
+            status = folder.stat()
+        except OSError:
+            found.append((0, 0))
+            continue
+        found.append((status.st_mtime_ns, status.st_ino))
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gateway import logs
 from gateway.access import Access
 from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
@@ -54,6 +55,7 @@ class Gateway:
 
 def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None) -> Gateway:
     """Open the home that `settings` name, creating its databases and keys when missing."""
+    logs.configure()
     clock = clock or (lambda: datetime.now(UTC))
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     algorithms = standard(settings.gost)

@@ -1,7 +1,7 @@
 """The log: JSON lines on stderr that cannot carry a patient's data.
 
 Three sieves, because a log is copied to places no key protects: only the keys of `KEYS` pass;
-an event is a dotted name, never a sentence; a value must look like a code, a path or an
+an event is a name, never a sentence; a value must look like a code, a path or an
 identifier of ours.  Whatever is held back is counted in `held_back`, so nothing vanishes unsaid.
 Of an exception the log has its type and the lines it came through, never its text.
 
@@ -31,12 +31,12 @@ KEYS = frozenset(
     {
         # which piece of work
         "trace_id", "submission", "document", "delivery", "destination", "organization",
-        "client", "receipt", "order", "step", "kind", "thread", "worker",
+        "client", "receipt", "order", "subject", "step", "part", "kind", "thread",
         # what came of it
         "status", "indication", "sub_indication", "code", "codes", "place", "outcome",
-        "error", "frames", "attempt", "next_try", "reason_code",
+        "error", "frames", "at", "attempt", "next_try",
         # how much, how long
-        "count", "size", "duration_ms", "wait_ms", "limit",
+        "count", "size", "ms", "duration_ms", "limit",
         # the web
         "method", "route", "http_status", "media_type", "host", "port", "pid",
         # the gateway itself
@@ -48,7 +48,7 @@ KEYS = frozenset(
 VALUE_LENGTH_MAX = 200
 FRAMES_MAX = 12
 
-_EVENT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_EVENT = re.compile(r"[a-z][a-z0-9_]{0,39}(\.[a-z0-9_]{1,40}){0,4}")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+*()\[\]{}=,#$<>|~ -]*")
 # СНИЛС (11 digits, often with dashes), ЕНП (16), phone, passport: long runs of digits that no
 # identifier of ours has.  UUIDs are cut out first: a group of one may be all digits.

@@ -140,5 +140,5 @@ def test_the_settings_it_shows_are_the_defaults(tmp_path: Path) -> None:
     file.write_text("", "utf-8")
     assert given == Settings.load(tmp_path, {})
     file.write_text(shown.group(1), "utf-8")
-    assert [route.to for route in Settings.load(tmp_path, {}).routes] == ["clinic"]
+    assert [route.to for route in Settings.load(tmp_path, {}).routes] == ["clinic-mis"]
     assert set(tomllib.loads(shown.group(1))) >= {"url", "language", "limits", "work", "trust"}

@@ -1,0 +1,112 @@
+"""Load for a benchmark: fresh signed bundles of many patients, sent by many senders.
+
+Everything is made and signed before the clock starts, so that only the gateway is measured.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.algorithms.interface import Algorithms
+from gateway.model import Identifier
+from gateway.patients.identifiers import ENP, SNILS, check
+from gateway.sandbox.fresh import fresh
+from gateway.sandbox.stories import Outgoing, Signers, Story, signed
+
+_POLICY = re.compile(rb'"[0-9]{16}"')
+
+PATIENTS = 200
+"""Results of one patient wait for each other; a laboratory's day has many patients."""
+
+Send = Callable[[Outgoing], int]
+"""Submits one bundle and returns the HTTP status."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """What the senders saw."""
+
+    waits: tuple[float, ...]
+    """Seconds that each accepted bundle's sender waited for the receipt, ascending."""
+
+    refused: int
+    seconds: float
+
+    def wait_ms(self, share: float) -> float:
+        """Return the wait that `share` of the senders did not exceed, in ms.
+
+        >>> Sent(waits=(0.001, 0.002, 0.003, 0.1), refused=0, seconds=1.0).wait_ms(0.5)
+        2.0
+        """
+        if not self.waits:
+            return 0.0
+        place = max(0, round(share * len(self.waits)) - 1)
+        return round(self.waits[place] * 1000, 1)
+
+
+def bundles(
+    story: Story, signers: Signers, algorithms: Algorithms, now: datetime
+) -> Iterator[Outgoing]:
+    """Yield the story's document again and again: fresh, of the next patient, signed."""
+    plain = story.input.read_bytes()
+    pairs = [signers(name) for name in story.signing.signers]
+    own = story.patient.rpartition("|")[2].encode()
+    for patient in itertools.cycle(range(PATIENTS)):
+        octets = fresh(plain, now, lambda: str(uuid.uuid4()))
+        octets = octets.replace(own, numbered(SNILS, f"{100_007_919 + 7919 * patient}", 2))
+        octets = _POLICY.sub(b'"' + numbered(ENP, f"{775008431000000 + patient}", 1) + b'"', octets)
+        yield signed(octets, story.media_type, story.signing, pairs, algorithms, now)
+
+
+def numbered(system: str, start: str, digits: int) -> bytes:
+    """Return the number that begins with `start` and ends with its own check digits.
+
+    >>> numbered(SNILS, "112233445", 2)
+    b'11223344595'
+    """
+    for end in range(10**digits):
+        value = f"{start}{end:0{digits}d}"
+        if check(Identifier(system=system, value=value)) is None:
+            return value.encode()
+    raise AssertionError(start)
+
+
+def send_all(
+    outgoing: Sequence[Outgoing], send: Send, senders: int, seconds: float, step: Callable[[], None]
+) -> Sent:
+    """Send by `senders` threads until `seconds` are over or all is sent; `step` after each."""
+    left, lock = iter(outgoing), threading.Lock()
+    waits: list[float] = []
+    refused = 0
+    start = time.perf_counter()
+
+    def work() -> None:
+        nonlocal refused
+        while time.perf_counter() - start < seconds:
+            with lock:
+                one = next(left, None)
+            if one is None:
+                return
+            before = time.perf_counter()
+            status = send(one)
+            wait = time.perf_counter() - before
+            with lock:
+                if status == 202:
+                    waits.append(wait)
+                else:
+                    refused += 1
+            step()
+
+    with ThreadPoolExecutor(senders) as pool:
+        for future in [pool.submit(work) for _ in range(senders)]:
+            future.result()
+    taken = time.perf_counter() - start
+    return Sent(waits=tuple(sorted(waits)), refused=refused, seconds=taken)

@@ -8,6 +8,9 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from gateway.sandbox.pki import Pki, build
+from tests.pki.build import ALGORITHMS, NOW
+
 READY_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 
 # `make test` walks the same examples on every machine; `make fuzz` looks for new ones.
@@ -39,3 +42,12 @@ def postgres_url() -> str:
     except psycopg.Error:
         pytest.skip(f"no PostgreSQL server answers at {url}: set GATEWAY_TEST_POSTGRES_URL")
     return url
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """The sandbox's authorities and signers in all four key families, built at a fixed moment.
+
+    Judge at `tests.pki.build.NOW`; names are `gost256-doctor`, `rsa-revoked`, `stranger`, …
+    """
+    return build(tmp_path_factory.mktemp("pki"), ALGORITHMS, NOW)

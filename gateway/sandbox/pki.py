@@ -136,6 +136,7 @@ def build(
 
     What is there stays: a second call changes nothing but lists about to end.
     """
+    now = now.replace(microsecond=0)  # certificates know whole seconds only
     for sub, mode in (("trust", 0o755), ("signers", 0o700), ("authorities", 0o700)):
         (folder / sub).mkdir(mode=mode, parents=True, exist_ok=True)
     for family in families:
@@ -162,6 +163,7 @@ def load(folder: Path) -> Pki:
 
 def refresh(folder: Path, algorithms: Algorithms, now: datetime) -> int:
     """Issue again the revocation lists that have ended or soon will; return how many."""
+    now = now.replace(microsecond=0)
     renewed = 0
     for path in sorted((folder / "trust").glob("*.crl.pem")):
         old = crl.CertificateList.load(_read_pem(path)[0])

@@ -1,0 +1,175 @@
+"""What makes a Bundle one: its own rules, and references that must lead somewhere in it.
+
+Each resource is checked by itself first.  A URN names nothing outside its bundle, so in a
+bundle that is handed over (`CLOSED`) it must be answered there.  In a transaction or document
+(`WHOLE`) a relative URL must be too: it means a resource of the server that is spoken to, and
+the sender's numbers are none of ours.  An absolute URL may point anywhere; a conditional
+reference (``Patient?identifier=…``) is a search, not a pointer.
+
+Source: https://hl7.org/fhir/R4/bundle.html (bdl-1 to bdl-12, resolving references).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.fhir import structure
+from gateway.fhir.references import Bundled, literal
+from gateway.fhir.shape import PROBLEMS_MAX, has_shape
+from gateway.fhir.text import kind, plain_name
+from gateway.model import Json, JsonValue, Problem
+
+CLOSED = frozenset(("transaction", "document", "message", "collection"))
+WHOLE = frozenset(("transaction", "document"))
+
+_ASKING = frozenset(("batch", "transaction", "history"))
+_ANSWERING = frozenset(("batch-response", "transaction-response", "history"))
+_FIRST = {"document": ("bdl-11", "Composition"), "message": ("bdl-12", "MessageHeader")}
+
+
+def problems(bundle: JsonValue, place: str = "") -> tuple[Problem, ...]:
+    """Return what is wrong with `bundle` and with every resource in it."""
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        return structure.problems(bundle, place) or (_not_bundle(bundle, place),)
+    found: list[Problem] = []
+    if not has_shape(_without_resources(bundle), "Bundle", place, found):
+        return tuple(found)
+    found += (_at(place, problem) for problem in _rules(bundle))
+    bundled = Bundled(bundle)
+    kind_of_bundle = bundle.get("type")
+    for entry in bundled.entries:
+        examined = structure.examine(entry.resource, place + entry.place)
+        found += examined.problems
+        for pointed in examined.pointed:
+            target = bundled.resolve(pointed.reference, entry.full_url)
+            if target is None:
+                if _must_resolve(pointed.reference, kind_of_bundle):
+                    found.append(Problem(code="FMT-319", place=pointed.place))
+            elif literal(pointed.reference) is None:
+                # Literal references were judged by the type they name.
+                name = str(target.resource.get("resourceType"))
+                if problem := structure.wrong_target(pointed, name):
+                    found.append(problem)
+    return tuple(found[:PROBLEMS_MAX])
+
+
+def _not_bundle(resource: Json | JsonValue, place: str) -> Problem:
+    name = resource.get("resourceType") if isinstance(resource, dict) else None
+    shown = plain_name(name) if isinstance(name, str) else kind(resource)
+    return Problem(code="FMT-330", place=place, detail={"found": shown, "expected": "Bundle"})
+
+
+def _without_resources(bundle: Json) -> Json:
+    """Return `bundle` without the resources in it, which are checked one by one."""
+    entries = bundle.get("entry")
+    if not isinstance(entries, list):
+        return bundle
+    bare: list[JsonValue] = []
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict):
+            bare.append({**entry, "resource": {"resourceType": "Basic"}})
+        else:
+            bare.append(entry)
+    return {**bundle, "entry": bare}
+
+
+def _must_resolve(reference: str, bundle_type: JsonValue) -> bool:
+    if reference.startswith("urn:"):
+        return bundle_type in CLOSED
+    parts = literal(reference)
+    return bundle_type in WHOLE and parts is not None and not parts.base
+
+
+def _at(place: str, problem: Problem) -> Problem:
+    return Problem(code=problem.code, place=place + problem.place, detail=problem.detail)
+
+
+def _rule(key: str, place: str = "") -> Problem:
+    return Problem(code="FMT-320", place=place, detail={"rule": key, "type": "Bundle"})
+
+
+def _rules(bundle: Json) -> Iterator[Problem]:
+    name = str(bundle.get("type"))
+    items = bundle.get("entry")
+    entries = [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    if "total" in bundle and name not in ("searchset", "history"):
+        yield _rule("bdl-1", "/total")
+    if name == "document":
+        yield from _document_rules(bundle)
+    if name in _FIRST:
+        key, expected = _FIRST[name]
+        resource = entries[0].get("resource") if entries else None
+        if not isinstance(resource, dict) or resource.get("resourceType") != expected:
+            yield _rule(key, "/entry/0" if entries else "")
+    for index, entry in enumerate(entries):
+        yield from _entry_rules(entry, name, f"/entry/{index}")
+    if name != "history":
+        yield from _doubled_urls(entries)
+
+
+def _document_rules(bundle: Json) -> Iterator[Problem]:
+    identifier = bundle.get("identifier")
+    if not isinstance(identifier, dict) or not {"system", "value"} <= identifier.keys():
+        yield _rule("bdl-9", "/identifier")
+    if "timestamp" not in bundle:
+        yield _rule("bdl-10")
+
+
+def _entry_rules(entry: Json, name: str, place: str) -> Iterator[Problem]:
+    if "search" in entry and name != "searchset":
+        yield _rule("bdl-2", f"{place}/search")
+    if ("request" in entry) != (name in _ASKING):
+        yield _rule("bdl-3", place)
+    if ("response" in entry) != (name in _ANSWERING):
+        yield _rule("bdl-4", place)
+    if not {"resource", "request", "response"} & entry.keys():
+        yield _rule("bdl-5", place)
+    full_url = entry.get("fullUrl")
+    if isinstance(full_url, str):
+        if "/_history/" in full_url:
+            yield _rule("bdl-8", f"{place}/fullUrl")
+        yield from _url_rules(entry, full_url, place)
+    if name == "transaction":
+        yield from _request_rules(entry, place)
+
+
+def _url_rules(entry: Json, full_url: str, place: str) -> Iterator[Problem]:
+    """A fullUrl on a server names the resource's own type.
+
+    It should end in the resource's id as well, but official examples differ there.
+    """
+    resource, parts = entry.get("resource"), literal(full_url)
+    if parts is None or not isinstance(resource, dict):
+        return
+    name = resource.get("resourceType")
+    if parts.type != name:
+        shown = plain_name(name) if isinstance(name, str) else kind(name)
+        yield Problem(code="FMT-332", place=f"{place}/fullUrl", detail={"type": shown})
+
+
+def _request_rules(entry: Json, place: str) -> Iterator[Problem]:
+    request, resource = entry.get("request"), entry.get("resource")
+    if not isinstance(request, dict):
+        return
+    method = str(request.get("method"))
+    path = str(request.get("url", "")).partition("?")[0].rstrip("/").split("/")
+    carries = isinstance(resource, dict) and resource.get("resourceType") in path[-2:]
+    if method in ("POST", "PUT") and not carries and not path[-1].startswith("$"):
+        yield Problem(code="FMT-333", place=f"{place}/request", detail={"method": method})
+    if method in ("GET", "HEAD", "DELETE") and resource is not None:
+        yield Problem(code="FMT-333", place=f"{place}/request", detail={"method": method})
+
+
+def _doubled_urls(entries: list[Json]) -> Iterator[Problem]:
+    """bdl-7: a fullUrl stands once, or once per version of its resource."""
+    first: dict[tuple[str, str], str] = {}
+    for index, entry in enumerate(entries):
+        full_url, resource = entry.get("fullUrl"), entry.get("resource")
+        if not isinstance(full_url, str):
+            continue
+        meta = resource.get("meta") if isinstance(resource, dict) else None
+        version = str(meta.get("versionId", "")) if isinstance(meta, dict) else ""
+        here = f"/entry/{index}/fullUrl"
+        known = first.setdefault((full_url, version), here)
+        if known != here:
+            yield Problem(code="FMT-331", place=here, detail={"first": known})

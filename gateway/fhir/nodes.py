@@ -1,0 +1,151 @@
+"""FHIR JSON as nodes: the small face that mapping and matching read documents through.
+
+A path is a JSON pointer without or with its leading slash, relative to the node; ``*`` stands
+for every item of an array.  A path may begin with a resource type: on the root of a bundle,
+``DiagnosticReport`` is every entry's resource of that type.  (Types begin with a capital,
+elements do not, so the two never meet.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from gateway.fhir.references import Bundled
+from gateway.fhir.tables import resource_types
+from gateway.fhir.text import number_text, pointer
+from gateway.model import Json, JsonValue
+
+
+class JsonNode:
+    """A value in a FHIR document with its absolute JSON pointer; implements `model.Node`."""
+
+    __slots__ = ("_bundled", "_full_url", "_resource", "place", "value")
+
+    def __init__(
+        self,
+        value: JsonValue,
+        place: str = "",
+        *,
+        bundled: Bundled | None = None,
+        resource: JsonNode | None = None,
+        full_url: str = "",
+    ) -> None:
+        self.value = value
+        self.place = place
+        self._bundled = bundled
+        self._resource = resource or self
+        self._full_url = full_url
+
+    @property
+    def resource(self) -> JsonNode:
+        """The resource this node is part of (the outermost: not a contained one)."""
+        return self._resource
+
+    @property
+    def full_url(self) -> str:
+        """The fullUrl of the bundle entry this node is part of, or empty."""
+        return self._full_url
+
+    def select(self, path: str) -> JsonValue:
+        """Return the first value at `path` below this node, or None."""
+        for node in self._nodes(path):
+            if node.value is not None:
+                return node.value
+        return None
+
+    def each(self, path: str) -> tuple[JsonNode, ...]:
+        """Return the nodes at `path`, in document order; an array counts as its items."""
+        found: list[JsonNode] = []
+        for node in self._nodes(path):
+            if isinstance(node.value, list):
+                found.extend(node._children())
+            elif node.value is not None:
+                found.append(node)
+        return tuple(found)
+
+    def resolve(self, reference: str) -> JsonNode | None:
+        """Return the resource that a literal `reference` at this node points to, or None."""
+        if reference.startswith("#"):
+            return self._contained(reference.removeprefix("#"))
+        if self._bundled is None:
+            return None
+        entry = self._bundled.resolve(reference, self._full_url)
+        if entry is None:
+            return None
+        return JsonNode(entry.resource, entry.place, bundled=self._bundled, full_url=entry.full_url)
+
+    def leaves(self) -> Iterator[tuple[str, str]]:
+        """Yield (absolute place, text) for every scalar below, numbers as they were written."""
+        yield from _leaves(self.value, self.place)
+
+    def _contained(self, name: str) -> JsonNode | None:
+        if not name:
+            return self._resource
+        for node in self._resource.each("contained"):
+            if isinstance(node.value, dict) and node.value.get("id") == name:
+                return node
+        return None
+
+    def _nodes(self, path: str) -> list[JsonNode]:
+        nodes = [self]
+        for step in path.strip("/").split("/") if path.strip("/") else ():
+            nodes = [child for node in nodes for child in node._step(step)]
+        return nodes
+
+    def _step(self, step: str) -> list[JsonNode]:
+        if step[:1].isupper() and step in resource_types():
+            return self._of_type(step)
+        if isinstance(self.value, list):
+            if step == "*":
+                return self._children()
+            index = int(step) if step.isascii() and step.isdigit() else len(self.value)
+            return [self._child(self.value[index], index)] if index < len(self.value) else []
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(self.value, dict) and name in self.value:
+            return [self._child(self.value[name], name)]
+        return []
+
+    def _of_type(self, name: str) -> list[JsonNode]:
+        if isinstance(self.value, dict) and self.value.get("resourceType") == name:
+            return [self]
+        if self._bundled is None or self.place:
+            return []
+        return [
+            JsonNode(entry.resource, entry.place, bundled=self._bundled, full_url=entry.full_url)
+            for entry in self._bundled.entries
+            if entry.resource.get("resourceType") == name
+        ]
+
+    def _children(self) -> list[JsonNode]:
+        assert isinstance(self.value, list)
+        return [self._child(item, index) for index, item in enumerate(self.value)]
+
+    def _child(self, value: JsonValue, step: str | int) -> JsonNode:
+        return JsonNode(
+            value,
+            pointer(self.place, step),
+            bundled=self._bundled,
+            resource=self._resource,
+            full_url=self._full_url,
+        )
+
+
+def root(document: Json) -> JsonNode:
+    """Return the node of a whole document, a bundle with its references ready to follow."""
+    return JsonNode(document, bundled=Bundled(document))
+
+
+def _leaves(value: JsonValue, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, pointer(place, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, pointer(place, index))
+    elif isinstance(value, bool):
+        yield place, "true" if value else "false"
+    elif isinstance(value, int | Decimal):
+        yield place, number_text(value)
+    elif value is not None:
+        yield place, value

@@ -1,0 +1,137 @@
+"""References in FHIR resources: finding them, following them in a bundle, rewriting them.
+
+Source: https://hl7.org/fhir/R4/bundle.html#references and references.html#literal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from gateway.fhir.tables import resource_types
+from gateway.fhir.text import pointer
+from gateway.model import Json, JsonValue
+
+_LITERAL = re.compile(
+    r"(?P<base>https?://\S+/)?(?P<type>[A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})"
+    r"(?P<version>/_history/[A-Za-z0-9.-]{1,64})?"
+)
+
+
+class Literal(NamedTuple):
+    """A literal reference to a resource on a FHIR server, taken apart."""
+
+    base: str
+    """Ends in a slash; empty for a relative reference."""
+
+    type: str
+    id: str
+
+
+class Found(NamedTuple):
+    """A Reference in a resource, with its JSON pointer."""
+
+    place: str
+    node: Json
+
+
+class Entry(NamedTuple):
+    """A resource in a bundle, with the JSON pointer of the resource."""
+
+    place: str
+    full_url: str
+    resource: Json
+
+
+def literal(reference: str) -> Literal | None:
+    """Take a literal reference apart; None when it does not name type and id.
+
+    >>> literal("http://x/fhir/Patient/2/_history/1")
+    Literal(base='http://x/fhir/', type='Patient', id='2')
+    >>> literal("urn:uuid:0") is None
+    True
+    """
+    match = _LITERAL.fullmatch(reference)
+    if match is None or (match["base"] and match["type"] not in resource_types()):
+        return None
+    return Literal(match["base"] or "", match["type"], match["id"])
+
+
+class Bundled:
+    """The resources of one bundle, to be found by what references say."""
+
+    def __init__(self, bundle: Json) -> None:
+        self.entries = tuple(_entries(bundle))
+        self._by_url: dict[str, Entry] = {}
+        self._by_identity: dict[str, Entry] = {}
+        for entry in self.entries:
+            self._by_url.setdefault(entry.full_url, entry)
+            identity = f"{entry.resource.get('resourceType')}/{entry.resource.get('id')}"
+            self._by_identity.setdefault(identity, entry)
+
+    def resolve(self, reference: str, source: str = "") -> Entry | None:
+        """Return the entry `reference` points to, or None.
+
+        `source` is the fullUrl of the entry the reference stands in: a relative reference is
+        relative to its server.  Where that tells nothing, type and id decide.
+        """
+        if entry := self._by_url.get(reference):
+            return entry if reference else None
+        parts = literal(reference)
+        if parts is None:
+            return None
+        own = literal(source)
+        base = parts.base or (own.base if own else "")
+        identity = f"{parts.type}/{parts.id}"
+        if entry := self._by_url.get(base + identity):
+            return entry
+        return None if parts.base else self._by_identity.get(identity)
+
+
+def walk(node: JsonValue, place: str = "") -> Iterator[Found]:
+    """Yield every Reference at or below `node`, in document order."""
+    if isinstance(node, dict):
+        if isinstance(node.get("reference"), str):
+            yield Found(place, node)
+        for name, value in node.items():
+            if isinstance(value, dict | list):
+                yield from walk(value, pointer(place, name))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from walk(value, pointer(place, index))
+
+
+def rewrite(node: Json, replace: Callable[[str], str | None]) -> Json:
+    """Return a copy of `node` whose literal references went through `replace`.
+
+    A reference for which `replace` answers None stays as it is, as do references to
+    contained resources.
+    """
+    copy = _rewritten(node, replace)
+    assert isinstance(copy, dict)
+    return copy
+
+
+def _rewritten(node: JsonValue, replace: Callable[[str], str | None]) -> JsonValue:
+    if isinstance(node, list):
+        return [_rewritten(item, replace) for item in node]
+    if not isinstance(node, dict):
+        return node
+    copy: Json = {name: _rewritten(value, replace) for name, value in node.items()}
+    reference = node.get("reference")
+    if isinstance(reference, str) and not reference.startswith("#"):
+        new = replace(reference)
+        copy["reference"] = reference if new is None else new
+    return copy
+
+
+def _entries(bundle: Json) -> Iterator[Entry]:
+    entries = bundle.get("entry")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        if not isinstance(entry, dict):
+            continue
+        resource, full_url = entry.get("resource"), entry.get("fullUrl")
+        if isinstance(resource, dict):
+            url = full_url if isinstance(full_url, str) else ""
+            yield Entry(f"/entry/{index}/resource", url, resource)

@@ -79,10 +79,8 @@ def numbered(system: str, start: str, digits: int) -> bytes:
     raise AssertionError(start)
 
 
-def send_all(
-    outgoing: Sequence[Outgoing], send: Send, senders: int, seconds: float, step: Callable[[], None]
-) -> Sent:
-    """Send by `senders` threads until `seconds` are over or all is sent; `step` after each."""
+def send_all(outgoing: Sequence[Outgoing], send: Send, senders: int, seconds: float) -> Sent:
+    """Send by `senders` threads until `seconds` are over or all is sent."""
     left, lock = iter(outgoing), threading.Lock()
     waits: list[float] = []
     refused = 0
@@ -103,7 +101,6 @@ def send_all(
                     waits.append(wait)
                 else:
                     refused += 1
-            step()
 
     with ThreadPoolExecutor(senders) as pool:
         for future in [pool.submit(work) for _ in range(senders)]:

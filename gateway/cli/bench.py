@@ -1,0 +1,216 @@
+"""`gateway bench`: how many signed bundles a gateway takes, and what each of them costs.
+
+Without `--url` a sandbox is made in a temporary folder; its gateway and its clinic run as
+processes of their own and are stopped afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.output import Exit, Failed, Output, leave, options, translated
+
+if TYPE_CHECKING:
+    from gateway.cli.remote import Remote
+    from gateway.sandbox.processes import Child
+    from gateway.sandbox.stories import Outgoing
+
+STORY = "01-transaction-gost256"
+BUNDLES_PER_SECOND = 150
+"""So many are made for each second of load; a faster gateway ends the load early."""
+
+READY_SECONDS_MAX = 60
+FINISH_SECONDS_MAX = 600
+POLL_SECONDS = 0.1
+SETTINGS = """\
+[limits]
+requests_per_second = 1000000.0
+
+[[routes]]
+to = "clinic-mis"
+"""
+"""The sandbox's own settings would slow down one client that sends for many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A gateway to be loaded."""
+
+    url: str
+    home: Path
+    """The sandbox home whose keys sign and whose laboratory sends."""
+
+    session: int | None
+    """Session of the gateway's processes; None when they are not ours."""
+
+
+@click.command(
+    "bench",
+    help=translated(
+        "Сколько подписанных результатов в секунду принимает шлюз на этой машине и сколько стоит"
+        " каждый. Без --url запускает свой шлюз и клинику во временной папке.",
+        "How many signed results a second the gateway takes on this machine, and what each costs."
+        " Without --url it starts a gateway and a clinic of its own in a temporary folder.",
+    ),
+)
+@click.option("--clients", default=8, show_default=True, type=click.IntRange(1, 256))
+@click.option("--seconds", default=30, show_default=True, type=click.IntRange(1, 86400))
+@click.option("--database-url", metavar="URL", help="postgresql://…")
+@click.option(
+    "--url",
+    metavar="URL",
+    help=translated(
+        "Адрес работающей песочницы (дом: --home).", "A running sandbox (its home: --home)."
+    ),
+)
+@options
+def command(
+    out: Output, clients: int, seconds: int, database_url: str | None, url: str | None
+) -> None:
+    if url:
+        found = _measure(out, Target(url=url, home=out.home, session=None), clients, seconds)
+    else:
+        with (
+            tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder,
+            _own(out, Path(folder), database_url) as target,
+        ):
+            found = _measure(out, target, clients, seconds)
+    out.data(found)
+    out.table(("", ""), [(name, str(number)) for name, number in found.items()])
+    if found["refused"]:
+        leave(Exit.FAILED)
+
+
+def _measure(out: Output, target: Target, clients: int, seconds: int) -> dict[str, object]:
+    from gateway.sandbox.load import send_all
+
+    laboratory = _laboratory(out, target)
+    out.note(out.say("Готовлю и подписываю документы…", "Making and signing documents…"))
+    outgoing = _outgoing(target.home, seconds * BUNDLES_PER_SECOND)
+    out.note(out.say(f"Отправляю до {seconds} с…", f"Sending for up to {seconds} s…"))
+    before, start = _processor_seconds(target.session), time.perf_counter()
+    sent = send_all(
+        outgoing,
+        lambda one: laboratory.post_parts("/v1/submissions", one.document, one.signatures).status,
+        clients,
+        seconds,
+    )
+    out.note(out.say("Жду, пока всё дойдёт…", "Waiting until all has arrived…"))
+    _wait_for_end(laboratory)
+    finished_seconds = time.perf_counter() - start
+    used = _processor_seconds(target.session) - before
+    accepted = len(sent.waits)
+    cost = round(used * 1000 / accepted, 1) if accepted and target.session else None
+    return {
+        "accepted_per_s": round(accepted / sent.seconds, 1),
+        "finished_per_s": round(accepted / finished_seconds, 1),
+        "p50_ms": sent.wait_ms(0.50),
+        "p99_ms": sent.wait_ms(0.99),
+        "cpu_ms_per_submission": cost,
+        "accepted": accepted,
+        "refused": sent.refused,
+    }
+
+
+def _outgoing(home: Path, count: int) -> list[Outgoing]:
+    from gateway.algorithms import standard
+    from gateway.sandbox import pki
+    from gateway.sandbox.load import bundles
+    from gateway.sandbox.stories import KeyPair, load_story
+    from gateway.settings import ROOT
+
+    keys = pki.load(home)
+
+    def pair(name: str) -> KeyPair:
+        files = keys.signer(name)
+        return KeyPair(key=files.private_key(), chain=files.chain())
+
+    story = load_story(ROOT / "samples" / STORY / "story.yaml")
+    return list(islice(bundles(story, pair, standard(), datetime.now(UTC)), count))
+
+
+def _laboratory(out: Output, target: Target) -> Remote:
+    from gateway.cli.remote import Remote, credentials
+
+    at_home = replace(out, home=target.home)
+    return Remote(target.url, credentials(at_home, target.url, "laboratory"), out.language)
+
+
+@contextmanager
+def _own(out: Output, home: Path, database_url: str | None) -> Iterator[Target]:
+    """Run a gateway and a clinic with a home in `home`."""
+    from gateway.sandbox import home as sandbox
+    from gateway.sandbox.processes import Child
+
+    port, clinic_port = _free_port(), _free_port()
+    url, clinic_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{clinic_port}/fhir"
+    (home / "gateway.toml").write_text(f'url = "{url}"\n{SETTINGS}', "utf-8")
+    if database_url:
+        os.environ["GATEWAY_DATABASE_URL"] = database_url
+    out.note(out.say("Создаю песочницу…", "Making a sandbox…"))
+    sandbox.prepare(home, url, clinic_url, (), datetime.now(UTC))
+    clinic = Child(["mock", "clinic", "--port", str(clinic_port)], home / "clinic.log")
+    server = Child(["serve", "--home", str(home), "--port", str(port)], home / "gateway.log")
+    try:
+        _wait_until_ready(url, server)
+        yield Target(url=url, home=home, session=server.process.pid)
+    finally:
+        server.stop()
+        clinic.stop()
+
+
+def _wait_until_ready(url: str, server: Child) -> None:
+    from gateway.cli import remote
+
+    end = time.monotonic() + READY_SECONDS_MAX
+    while not remote.alive(url):
+        if not server.running or time.monotonic() > end:
+            raise Failed(server.log.read_text("utf-8", "replace")[-2000:] or "no answer")
+        time.sleep(POLL_SECONDS)
+
+
+def _wait_for_end(laboratory: Remote) -> None:
+    """Wait until no submission is on the line any more."""
+    end = time.monotonic() + FINISH_SECONDS_MAX
+    while any(
+        laboratory.get("/v1/submissions", status=status, limit="1").body.get("items")
+        for status in ("received", "processing")
+    ):
+        if time.monotonic() > end:
+            raise Failed(f"not finished after {FINISH_SECONDS_MAX} s")
+        time.sleep(POLL_SECONDS)
+
+
+def _processor_seconds(session: int | None) -> float:
+    """Return the processor time of all processes of a session; 0 where it cannot be known.
+
+    Source: proc(5): in /proc/PID/stat, after the name in brackets, field 6 is the session,
+    14 to 17 are the times of the process and of the children it waited for.
+    """
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat") if session else ():
+        try:
+            fields = stat.read_text("utf-8", "replace").rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""Receipts: signed statements of ours that anybody can check without asking us."""

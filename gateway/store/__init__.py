@@ -1,0 +1,26 @@
+"""The database: submissions, records, index, work orders, log; sealed at rest.
+
+`Store` is the one thing others use; `Database` and `KeyStore` are what it is opened with.
+"""
+
+from gateway.store.database import Database
+from gateway.store.facade import Store
+from gateway.store.keys import KeyDestroyed, KeyStore, LinkedElsewhere, WrongMasterKey
+from gateway.store.log import audit_entry
+from gateway.store.room import new_id
+from gateway.store.values import LostLease, Moved
+from gateway.store.views import BadCursor
+
+__all__ = [
+    "BadCursor",
+    "Database",
+    "KeyDestroyed",
+    "KeyStore",
+    "LinkedElsewhere",
+    "LostLease",
+    "Moved",
+    "Store",
+    "WrongMasterKey",
+    "audit_entry",
+    "new_id",
+]

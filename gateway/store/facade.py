@@ -28,6 +28,7 @@ from gateway.store import (
     directory,
     log,
     records,
+    room,
     settle,
     submissions,
     timeline,
@@ -36,7 +37,7 @@ from gateway.store import (
 )
 from gateway.store.database import Database
 from gateway.store.keys import KeyStore
-from gateway.store.room import Indexer, Room
+from gateway.store.room import Heads, Indexer, Room
 from gateway.store.values import (
     Arrival,
     AuditEntry,
@@ -66,10 +67,16 @@ class Store:
         database: Database,
         keys: KeyStore,
         clock: Callable[[], datetime],
+        heads: Heads | None = None,
         index: Indexer | None = None,
     ) -> None:
-        """`index` extracts search rows from a resource; default `gateway.fhir.search.index`."""
-        self.room = Room(database, keys, clock, index)
+        """Open the store and bring its schema to its head.
+
+        `heads` signs the log's tree heads; without it nothing is sealed.  `index` extracts
+        search rows from a resource; default `gateway.fhir.search.index`.
+        """
+        database.migrate()
+        self.room = Room(database, keys, clock, index or room.standard_index, heads)
         self.database = database
         self.keys = keys
         self.clock = clock
@@ -89,9 +96,7 @@ class Store:
         """Return what was kept, decrypted.  Raises KeyError for an unknown id."""
         return submissions.load(self.room, submission)
 
-    def view(
-        self, submission: str, organizations: tuple[str, ...] | None
-    ) -> SubmissionView | None:
+    def view(self, submission: str, organizations: tuple[str, ...] | None) -> SubmissionView | None:
         """Return a submission as its sender sees it; None when it is not theirs to see."""
         return views.view(self.room, submission, organizations)
 

@@ -63,6 +63,8 @@ class Arrival:
     kept_at: datetime
     receipt: Receipt
     audit: AuditEntry
+    streebog256: str | None = None
+    """Of the document, hex; None where it would be slow to compute."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,208 @@
+"""Deliveries on their way: claimed, sent, answered, tried again, given up or held."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, select, update
+
+from gateway.model import Answer, Delivery, DeliveryState, Problem, Receipt
+from gateway.store import records, tables, vault, work
+from gateway.store.keys import KeyDestroyed
+from gateway.store.room import (
+    Room,
+    problems_to_rows,
+    write_audit,
+    write_event,
+    write_receipt,
+)
+from gateway.store.values import AuditEntry, WorkOrder
+
+table = tables.delivery
+
+
+def start(room: Room, order: WorkOrder) -> Delivery:
+    """Mark a delivery as being sent and return it with its resources."""
+    now = room.clock()
+
+    def transaction(connection: Connection) -> Row[Any]:
+        work.check(connection, order)
+        row = _row(connection, order)
+        attempt = row.attempts + 1
+        _set(connection, order, now, state=DeliveryState.SENDING.value, attempts=attempt)
+        _tell(connection, row, now, "sending", {"attempt": str(attempt)})
+        return row
+
+    row = room.database.write(transaction)
+    with room.database.read() as connection:
+        resources = records.of_document(room, connection, row.document)
+    return Delivery(
+        id=row.id,
+        document=row.document,
+        submission=row.submission,
+        destination=row.destination,
+        patient=row.patient,
+        basis=row.basis,
+        attempt=row.attempts + 1,
+        resources=resources,
+    )
+
+
+def delivered(
+    room: Room, order: WorkOrder, answer: Answer, receipt: Receipt, audit: AuditEntry
+) -> None:
+    """Keep a destination's answer; a refusal with a receipt comes here too."""
+    if answer.state is DeliveryState.REFUSED:
+        problem = Problem(code="DLV-201", detail={"destination": _destination(room, order)})
+        refused(room, order, answer, problem, receipt, audit)
+        return
+    _close(room, order, answer, None, receipt, audit)
+
+
+def refused(
+    room: Room,
+    order: WorkOrder,
+    answer: Answer,
+    problem: Problem,
+    receipt: Receipt | None,
+    audit: AuditEntry,
+) -> None:
+    """Keep a destination's refusal: an answer, after which nothing is tried again."""
+    _close(room, order, answer, problem, receipt, audit)
+
+
+def failed(room: Room, order: WorkOrder, problem: Problem, next_try: datetime | None) -> None:
+    """Put a delivery back until `next_try`, or give it up."""
+    now = room.clock()
+
+    def transaction(connection: Connection) -> None:
+        row = _row(connection, order)
+        if next_try is None:
+            work.finish(connection, order, "parked")
+            state = DeliveryState.DEAD
+        else:
+            work.give_back(connection, order, next_try, problem.code)
+            state = DeliveryState.WAITING
+        _set(connection, order, now, state=state.value, next_try=next_try, problem=_plain(problem))
+        detail = {"code": problem.code, "attempt": str(row.attempts)}
+        if next_try is not None:
+            detail["next_try"] = next_try.isoformat()
+        _tell(connection, row, now, state.value, detail)
+
+    room.database.write(transaction)
+    room.waker.ring("delivery")
+
+
+def hold(room: Room, order: WorkOrder, problem: Problem) -> None:
+    """Set a delivery aside until somebody releases it."""
+    now = room.clock()
+
+    def transaction(connection: Connection) -> None:
+        work.finish(connection, order, "parked")
+        state = DeliveryState.HELD.value
+        _set(connection, order, now, state=state, next_try=None, problem=_plain(problem))
+        _tell(connection, _row(connection, order), now, state, {"code": problem.code})
+
+    room.database.write(transaction)
+    room.waker.ring("delivery")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KeptAnswer:
+    """An answer as it is sealed: a destination's own ids may tell who a patient is."""
+
+    reference: str
+    evidence: bytes
+    media_type: str
+
+
+def reference_of(room: Room, row: Row[Any]) -> str:
+    """Return the destination's own id for what it took; empty before it answered."""
+    if row.answer is None:
+        return ""
+    try:
+        _, key = room.keys.owner_key(row.patient)
+        plain = vault.open_sealed(key, row.answer, f"answer:{row.id}")
+    except (KeyDestroyed, vault.Unreadable):
+        return ""
+    return msgspec.msgpack.decode(plain, type=_KeptAnswer).reference
+
+
+def _close(
+    room: Room,
+    order: WorkOrder,
+    answer: Answer,
+    problem: Problem | None,
+    receipt: Receipt | None,
+    audit: AuditEntry,
+) -> None:
+    now = room.clock()
+    with room.database.read() as connection:
+        patient = _row(connection, order).patient
+    _, key = room.keys.owner_key(patient)
+    kept = _KeptAnswer(
+        reference=answer.reference, evidence=answer.evidence, media_type=answer.media_type
+    )
+    sealed = vault.seal(key, msgspec.msgpack.encode(kept), f"answer:{order.subject}")
+
+    def transaction(connection: Connection) -> None:
+        work.finish(connection, order, "done" if problem is None else "parked")
+        row = _row(connection, order)
+        _set(
+            connection,
+            order,
+            now,
+            state=answer.state.value,
+            next_try=None,
+            problem=None if problem is None else _plain(problem),
+            answer=sealed,
+        )
+        _tell(connection, row, now, answer.state.value, {"attempt": str(row.attempts)}, ended=True)
+        if receipt is not None:
+            write_receipt(connection, receipt, audit.id, row.submission, row.document, row.id)
+        write_audit(connection, audit)
+
+    room.database.write(transaction)
+    # The next delivery of the same line is free now.
+    room.waker.ring("delivery")
+
+
+def _destination(room: Room, order: WorkOrder) -> str:
+    with room.database.read() as connection:
+        return str(_row(connection, order).destination)
+
+
+def _row(connection: Connection, order: WorkOrder) -> Row[Any]:
+    return connection.execute(select(table).where(table.c.id == order.subject)).one()
+
+
+def _set(connection: Connection, order: WorkOrder, now: datetime, **values: object) -> None:
+    connection.execute(
+        update(table).where(table.c.id == order.subject).values(updated_at=now, **values)
+    )
+
+
+def _tell(
+    connection: Connection,
+    row: Row[Any],
+    now: datetime,
+    state: str,
+    detail: dict[str, str],
+    ended: bool = False,
+) -> None:
+    write_event(
+        connection,
+        now,
+        row.submission,
+        f"delivery.{state}",
+        document=row.document,
+        duration=now - row.created_at if ended else None,
+        detail={"delivery": row.id, "destination": row.destination} | detail,
+    )
+
+
+def _plain(problem: Problem) -> Any:
+    return problems_to_rows([problem])[0]

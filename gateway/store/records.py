@@ -1,0 +1,143 @@
+"""Reading the card: resources decrypted, with the version and time we stored them at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, select
+
+from gateway.fhir import text
+from gateway.model import Identifier, Json
+from gateway.store import tables, vault
+from gateway.store.keys import KeyDestroyed
+from gateway.store.room import Room, new_id
+from gateway.store.values import Card
+from gateway.store.writing import place_of
+
+MERGES_MAX = 16
+"""Length of a chain of merged cards; more means a circle."""
+
+
+def new_patient_number() -> str:
+    """Return a fresh pseudonymous patient number."""
+    return new_id()
+
+
+def cards(room: Room, identifier: Identifier) -> tuple[Card, ...]:
+    """Return the cards an identifier is linked to; a number without a card counts."""
+    number = _number(room, identifier)
+    if number is None:
+        return ()
+    with room.database.read() as connection:
+        row = connection.execute(_current().where(_card_of(number))).first()
+    return (Card(patient=number, resource=_opened(room, row) if row else None),)
+
+
+def patients_by_identifier(room: Room, identifier: Identifier) -> tuple[str, ...]:
+    """Return the numbers with a card that an identifier is linked to."""
+    number = _number(room, identifier)
+    if number is None:
+        return ()
+    with room.database.read() as connection:
+        row = connection.execute(_current().where(_card_of(number))).first()
+    return (number,) if row is not None else ()
+
+
+def resource(room: Room, type: str, id: str) -> tuple[Json, str] | None:
+    """Return a current resource and the number of its patient."""
+    table = tables.resource
+    with room.database.read() as connection:
+        row = connection.execute(_current().where(table.c.type == type, table.c.id == id)).first()
+    if row is None:
+        return None
+    try:
+        return _with_meta(_opened(room, row), row), row.owner
+    except KeyDestroyed:
+        return None
+
+
+def everything(room: Room, patient: str) -> tuple[Json, ...]:
+    """Return every current resource of a patient, the card first, then by type and id."""
+    table = tables.resource
+    with room.database.read() as connection:
+        rows = connection.execute(
+            _current()
+            .where(table.c.owner == patient)
+            .order_by(table.c.type != "Patient", table.c.type, table.c.id)
+        ).all()
+    try:
+        return tuple(_with_meta(_opened(room, row), row) for row in rows)
+    except KeyDestroyed:
+        return ()
+
+
+def of_document(room: Room, connection: Connection, document: str) -> tuple[Json, ...]:
+    """Return the resources of a document in the versions and order it gave them."""
+    version, content = tables.resource_version, tables.document_resource
+    rows = connection.execute(
+        select(version)
+        .join(
+            content,
+            and_(
+                content.c.type == version.c.type,
+                content.c.id == version.c.id,
+                content.c.version == version.c.version,
+            ),
+        )
+        .where(content.c.document == document)
+        .order_by(content.c.ordinal)
+    ).all()
+    return tuple(_opened(room, row) for row in rows)
+
+
+def _number(room: Room, identifier: Identifier) -> str | None:
+    tokens = room.identifier_tokens([identifier])
+    number = room.keys.linked(tokens).get(tokens[0])
+    table = tables.patient
+    with room.database.read() as connection:
+        for _ in range(MERGES_MAX):
+            if number is None:
+                return None
+            into = connection.execute(
+                select(table.c.merged_into).where(table.c.number == number)
+            ).scalar()
+            if into is None:
+                return number
+            number = into
+    raise AssertionError("cards are merged in a circle")
+
+
+def _current() -> Select[Any]:
+    version, head = tables.resource_version, tables.resource
+    return (
+        select(version)
+        .join(
+            head,
+            and_(
+                head.c.type == version.c.type,
+                head.c.id == version.c.id,
+                head.c.version == version.c.version,
+            ),
+        )
+        .where(~head.c.deleted)
+    )
+
+
+def _card_of(number: str) -> Any:
+    head = tables.resource.c
+    return and_(head.owner == number, head.type == "Patient", head.id == number)
+
+
+def _opened(room: Room, row: Row[Any]) -> Json:
+    _, key = room.keys.owner_key(row.owner)
+    place = place_of((row.type, row.id), row.version, row.owner)
+    return text.loads(vault.open_sealed(key, row.sealed, place))
+
+
+def _with_meta(resource: Json, row: Row[Any]) -> Json:
+    said = resource.get("meta")
+    written = row.written_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    meta: Json = {"versionId": str(row.version), "lastUpdated": written}
+    meta |= said if isinstance(said, dict) else {}
+    first: Json = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
+    return first | {name: value for name, value in resource.items() if name not in first}

@@ -1,0 +1,306 @@
+"""Keeping what senders post: once per content, durable before anybody hears of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select
+
+from gateway.errors import Rejected
+from gateway.model import (
+    Covered,
+    Ledger,
+    Part,
+    Problem,
+    Receipt,
+    SignatureReport,
+    Status,
+    Submission,
+)
+from gateway.store import tables, vault, work
+from gateway.store.database import insert_new
+from gateway.store.keys import INTAKE
+from gateway.store.room import Room, write_audit, write_event, write_receipt
+from gateway.store.values import Arrival, Kept, StoredSignatures
+
+KEY_TAKEN = Problem(code="DUP-001")
+
+
+def keep(room: Room, arrival: Arrival) -> Kept:
+    """Keep an arrival in one transaction, or find that its content is known."""
+    rows = _sealed_rows(room, arrival)
+    token = None
+    if arrival.idempotency_key is not None:
+        # Senders put order numbers into their keys: only the token is stored.
+        token = room.keys.token("idempotency", arrival.organization, arrival.idempotency_key)
+
+    def transaction(connection: Connection) -> Kept:
+        if token is not None:
+            _check_key(connection, arrival, token)
+        if connection.execute(insert_new(connection, tables.submission, **rows.row)).rowcount:
+            _write_new(connection, arrival, rows.parts)
+            kept = Kept(
+                submission=arrival.id,
+                receipt=arrival.receipt,
+                known=False,
+                status=Status.RECEIVED,
+            )
+        else:
+            kept = _known(room, connection, arrival)
+        if token is not None:
+            connection.execute(
+                insert_new(
+                    connection,
+                    tables.idempotency_key,
+                    organization=arrival.organization,
+                    token=token,
+                    submission=kept.submission,
+                )
+            )
+            # Somebody else may have bound the key since it was looked up.
+            _check_key(connection, arrival, token)
+        return kept
+
+    kept = room.database.write(transaction)
+    room.waker.ring("submission")
+    return kept
+
+
+def load(room: Room, id: str) -> Submission:
+    """Return a kept submission, decrypted.  Raises KeyError for an unknown id."""
+    with room.database.read() as connection:
+        row = row_of(connection, id)
+        rows = connection.execute(
+            select(tables.part)
+            .where(tables.part.c.submission == id)
+            .order_by(tables.part.c.ordinal)
+        ).all()
+    data_key = data_key_of(room, row)
+    return Submission(
+        id=id,
+        organization=row.organization,
+        client=row.client,
+        kept_at=row.kept_at,
+        parts=tuple(
+            Part(
+                name=part.name,
+                media_type=part.media_type,
+                body=vault.open_sealed(data_key, part.sealed, f"part:{id}:{part.ordinal}"),
+            )
+            for part in rows
+        ),
+    )
+
+
+def row_of(connection: Connection, id: str) -> Row[Any]:
+    """Return a submission's row.  Raises KeyError."""
+    found = connection.execute(select(tables.submission).where(tables.submission.c.id == id))
+    row = found.first()
+    if row is None:
+        raise KeyError(id)
+    return row
+
+
+def data_key_of(room: Room, row: Row[Any]) -> bytes:
+    """Return a submission's own key, whatever it is wrapped under now."""
+    outer = room.keys.key(row.key_owner, row.key_generation)
+    return vault.unwrap(outer, row.key_wrapped, f"submission:{row.id}:{row.key_owner}")
+
+
+# --- signatures and ledgers ------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Folded:
+    """A signature report without the octets that are stored elsewhere already."""
+
+    report: SignatureReport
+    octets: tuple[int | bytes, ...]
+    """Per covered object: the ordinal of the part that is it, else the octets themselves."""
+
+    evidence: tuple[tuple[str, ...], ...]
+    """Per signature: ids of evidence rows."""
+
+
+def fold_report(
+    room: Room, report: SignatureReport, submission: Submission, data_key: bytes
+) -> tuple[bytes, list[dict[str, Any]]]:
+    """Return a report sealed for the submission's row, and the evidence rows it refers to.
+
+    The signed octets are mostly a part that is stored already, and a revocation list serves
+    thousands of submissions: neither is stored again.
+    """
+    places = {part.body: ordinal for ordinal, part in enumerate(submission.parts)}
+    octets: list[int | bytes] = []
+    bare, names, rows = [], [], []
+    for finding in report.signatures:
+        octets.extend(places.get(one.octets, one.octets) for one in finding.covered)
+        ids = []
+        for kind, blob in finding.evidence:
+            id = room.keys.exact_token("evidence", blob)
+            key = room.keys.system_key("evidence")
+            ids.append(id)
+            rows.append({"id": id, "kind": kind, "sealed": vault.seal(key, blob, f"evidence:{id}")})
+        names.append(tuple(ids))
+        covered = tuple(replace(one, octets=b"") for one in finding.covered)
+        bare.append(replace(finding, covered=covered, evidence=()))
+    folded = _Folded(
+        report=replace(report, signatures=tuple(bare)),
+        octets=tuple(octets),
+        evidence=tuple(names),
+    )
+    plain = msgspec.msgpack.encode(folded)
+    return vault.seal(data_key, plain, f"signatures:{submission.id}"), rows
+
+
+def write_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Store evidence that is not there yet."""
+    for row in rows:
+        connection.execute(insert_new(connection, tables.evidence, **row))
+
+
+def signatures(room: Room, id: str) -> StoredSignatures | None:
+    """Return the verification result of a submission with its evidence."""
+    with room.database.read() as connection:
+        row = row_of(connection, id)
+    if row.signatures is None:
+        return None
+    data_key = data_key_of(room, row)
+    plain = vault.open_sealed(data_key, row.signatures, f"signatures:{id}")
+    folded = msgspec.msgpack.decode(plain, type=_Folded)
+    parts = load(room, id).parts
+    octets = iter(folded.octets)
+    findings = []
+    for finding, names in zip(folded.report.signatures, folded.evidence, strict=True):
+        covered = tuple(_unfold(one, next(octets), parts) for one in finding.covered)
+        findings.append(replace(finding, covered=covered, evidence=_evidence(room, names)))
+    return StoredSignatures(
+        submission=id, report=replace(folded.report, signatures=tuple(findings))
+    )
+
+
+def ledgers(room: Room, id: str) -> tuple[Ledger, ...]:
+    """Return the ledgers of a submission's mapped documents."""
+    document = tables.document
+    with room.database.read() as connection:
+        row = row_of(connection, id)
+        rows = connection.execute(
+            select(document.c.id, document.c.ledger)
+            .where(document.c.submission == id, document.c.ledger.is_not(None))
+            .order_by(document.c.ordinal)
+        ).all()
+    data_key = data_key_of(room, row)
+    return tuple(
+        msgspec.msgpack.decode(
+            vault.open_sealed(data_key, one.ledger, f"ledger:{one.id}"), type=Ledger
+        )
+        for one in rows
+    )
+
+
+# --- inside ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rows:
+    row: dict[str, Any]
+    parts: list[dict[str, Any]]
+
+
+def _sealed_rows(room: Room, arrival: Arrival) -> _Rows:
+    """Encrypt an arrival under a key of its own, before the transaction."""
+    generation, intake = room.keys.intake_key(arrival.kept_at)
+    data_key = vault.new_key()
+    parts = [
+        {
+            "submission": arrival.id,
+            "ordinal": ordinal,
+            "name": part.name,
+            "media_type": part.media_type,
+            "size": len(part.body),
+            "sealed": vault.seal(data_key, part.body, f"part:{arrival.id}:{ordinal}"),
+        }
+        for ordinal, part in enumerate(arrival.parts)
+    ]
+    document = next(part for part in arrival.parts if part.name == "document")
+    row = {
+        "id": arrival.id,
+        "organization": arrival.organization,
+        "client": arrival.client,
+        "media_type": arrival.media_type,
+        "content_digest": arrival.content_digest,
+        "size": len(document.body),
+        "sha256": hashlib.sha256(document.body).hexdigest(),
+        "streebog256": arrival.streebog256,
+        "kept_at": arrival.kept_at,
+        "status": Status.RECEIVED.value,
+        "cause": None,
+        "problems": [],
+        "next_try": None,
+        "receipt": arrival.receipt.number,
+        "key_owner": INTAKE,
+        "key_generation": generation,
+        "key_wrapped": vault.wrap(intake, data_key, f"submission:{arrival.id}:{INTAKE}"),
+        "signatures": None,
+    }
+    return _Rows(row=row, parts=parts)
+
+
+def _write_new(connection: Connection, arrival: Arrival, parts: list[dict[str, Any]]) -> None:
+    at = arrival.kept_at
+    connection.execute(insert(tables.part), parts)
+    work.add(connection, work.NewOrder(kind="submission", subject=arrival.id, at=at, kept_at=at))
+    write_event(connection, at, arrival.id, "received")
+    write_receipt(connection, arrival.receipt, arrival.audit.id, arrival.id)
+    write_audit(connection, arrival.audit)
+
+
+def _check_key(connection: Connection, arrival: Arrival, token: str) -> None:
+    """Raise Rejected when the idempotency key stands for other content."""
+    bound = connection.execute(
+        select(tables.submission.c.content_digest)
+        .join(tables.idempotency_key, tables.idempotency_key.c.submission == tables.submission.c.id)
+        .where(
+            tables.idempotency_key.c.organization == arrival.organization,
+            tables.idempotency_key.c.token == token,
+        )
+    ).scalar()
+    if bound is not None and bound != arrival.content_digest:
+        raise Rejected(KEY_TAKEN)
+
+
+def _known(room: Room, connection: Connection, arrival: Arrival) -> Kept:
+    """The submission that has this content already; a rejected one starts again."""
+    row = connection.execute(
+        select(tables.submission.c.id, tables.submission.c.status, tables.receipt)
+        .join(tables.receipt, tables.receipt.c.number == tables.submission.c.receipt)
+        .where(
+            tables.submission.c.organization == arrival.organization,
+            tables.submission.c.content_digest == arrival.content_digest,
+        )
+    ).one()
+    status = Status(row.status)
+    if status is Status.REJECTED:
+        work.requeue(connection, row.id, arrival.client, room.clock())
+        status = Status.RECEIVED
+    receipt = Receipt(number=row.number, kind=row.kind, jws=row.jws, issued_at=row.issued_at)
+    return Kept(submission=row.id, receipt=receipt, known=True, status=status)
+
+
+def _unfold(one: Covered, octets: int | bytes, parts: tuple[Part, ...]) -> Covered:
+    return replace(one, octets=parts[octets].body if isinstance(octets, int) else octets)
+
+
+def _evidence(room: Room, names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+    table = tables.evidence
+    with room.database.read() as connection:
+        rows = {
+            row.id: row for row in connection.execute(select(table).where(table.c.id.in_(names)))
+        }
+    key = room.keys.system_key("evidence")
+    return tuple(
+        (rows[id].kind, vault.open_sealed(key, rows[id].sealed, f"evidence:{id}")) for id in names
+    )

@@ -1,0 +1,259 @@
+"""Work orders: what is to be done, by whom it is claimed, and until when.
+
+A claim is a lease with a fencing token that counts up with every claim.  Whoever finishes an
+order shows the token in the transaction that writes the result; a worker that was thought
+dead and comes back late finds its token worthless and writes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, insert, select, text, update
+
+from gateway.model import DeliveryState, Problem, Status
+from gateway.store import tables
+from gateway.store.log import audit_entry
+from gateway.store.room import Room, problems_to_rows, write_audit, write_event
+from gateway.store.tables import work_order
+from gateway.store.values import LostLease, WorkOrder
+
+POLL_S = 0.25
+"""How often to look for work of other processes, and for orders that have become due."""
+
+_CLAIMABLE = """
+    FROM work_order AS w
+    WHERE w.kind = :kind AND w.state IN ('ready', 'leased') AND w.due_at <= :now
+      AND (w.order_key IS NULL OR NOT EXISTS (
+        SELECT 1 FROM work_order AS e
+        WHERE e.order_key = w.order_key AND e.sequence < w.sequence
+          AND e.state IN ('ready', 'leased')))
+"""
+
+# S608: only the constants above and below are put together.
+_CLAIM = """
+    WITH due AS MATERIALIZED (
+      SELECT w.id {claimable} ORDER BY w.due_at, w.id LIMIT :limit {lock})
+    UPDATE work_order
+    SET state = 'leased', attempts = attempts + 1, token = token + 1, due_at = :until
+    WHERE id IN (SELECT id FROM due)
+    RETURNING id, kind, subject, attempts, token, created_at, kept_at
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOrder:
+    """A piece of work to be put down."""
+
+    kind: str
+    subject: str
+    at: datetime
+    kept_at: datetime | None = None
+    order_key: str | None = None
+    sequence: int = 0
+
+
+def add(connection: Connection, *orders: NewOrder) -> None:
+    """Write new orders, due at once."""
+    connection.execute(
+        insert(work_order),
+        [
+            {
+                "kind": order.kind,
+                "subject": order.subject,
+                "state": "ready",
+                "attempts": 0,
+                "token": 0,
+                "due_at": order.at,
+                "order_key": order.order_key,
+                "sequence": order.sequence,
+                "cause": None,
+                "created_at": order.at,
+                "kept_at": order.kept_at,
+            }
+            for order in orders
+        ],
+    )
+
+
+def claim(room: Room, kind: str, limit: int, lease: timedelta) -> tuple[WorkOrder, ...]:
+    """Claim due orders, oldest first; of one order key only the first that is unfinished."""
+    now = room.clock()
+    lock = "" if room.database.embedded else "FOR UPDATE OF w SKIP LOCKED"
+    statement = text(_CLAIM.format(claimable=_CLAIMABLE, lock=lock)).columns(
+        work_order.c.id,
+        work_order.c.kind,
+        work_order.c.subject,
+        work_order.c.attempts,
+        work_order.c.token,
+        work_order.c.created_at,
+        work_order.c.kept_at,
+    )
+    values = {
+        "kind": kind,
+        "limit": limit,
+        "now": tables.micros(now),
+        "until": tables.micros(now + lease),
+    }
+    rows = room.database.write(lambda connection: connection.execute(statement, values).all())
+    return tuple(
+        WorkOrder(
+            id=row.id,
+            kind=row.kind,
+            subject=row.subject,
+            attempt=row.attempts,
+            token=row.token,
+            created_at=row.created_at,
+            kept_at=row.kept_at,
+        )
+        for row in sorted(rows, key=lambda row: row.id)
+    )
+
+
+def wait(room: Room, kind: str, timeout: float) -> bool:
+    """Wait until an order can be claimed.
+
+    A bell rings for work of this process; work of other processes, expired leases and orders
+    that become due are found by looking again.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        seen = room.waker.count(kind)
+        if _claimable(room, kind):
+            return True
+        left = end - time.monotonic()
+        if left <= 0:
+            return False
+        room.waker.wait(kind, seen, min(left, POLL_S))
+
+
+def check(connection: Connection, order: WorkOrder) -> None:
+    """Raise LostLease unless `order` is the last claim; on PostgreSQL hold it until the end."""
+    _change(connection, order, token=order.token)
+
+
+def finish(connection: Connection, order: WorkOrder, state: str = "done") -> None:
+    """Complete an order (`done`) or set it aside (`parked`).  Raises LostLease."""
+    _change(connection, order, state=state, cause=None)
+
+
+def give_back(connection: Connection, order: WorkOrder, at: datetime, code: str) -> None:
+    """Make an order claimable again from `at`.  Raises LostLease."""
+    _change(connection, order, state="ready", due_at=at, cause=code)
+
+
+def extend(room: Room, order: WorkOrder, lease: timedelta) -> None:
+    """Lengthen a claim."""
+    until = room.clock() + lease
+    room.database.write(lambda connection: _change(connection, order, due_at=until))
+
+
+def postpone(room: Room, order: WorkOrder, at: datetime, problem: Problem) -> None:
+    """Give a submission's order back until `at` and show why it waits."""
+
+    def transaction(connection: Connection) -> None:
+        give_back(connection, order, at, problem.code)
+        connection.execute(
+            update(tables.submission)
+            .where(tables.submission.c.id == order.subject)
+            .values(next_try=at, problems=problems_to_rows([problem]), cause=problem.code)
+        )
+        write_event(
+            connection,
+            room.clock(),
+            order.subject,
+            "postponed",
+            detail={"code": problem.code, "next_try": at.isoformat()},
+        )
+
+    room.database.write(transaction)
+
+
+def replay(room: Room, submission: str, actor: str) -> None:
+    """Put a submission and its stranded deliveries to work again."""
+    room.database.write(lambda connection: requeue(connection, submission, actor, room.clock()))
+    room.waker.ring("submission")
+    room.waker.ring("delivery")
+
+
+def requeue(connection: Connection, submission: str, actor: str, now: datetime) -> None:
+    """The body of `replay`, inside a transaction.  Raises KeyError."""
+    table = tables.submission
+    status = connection.execute(
+        select(table.c.status).where(table.c.id == submission).with_for_update()
+    ).scalar()
+    if status is None:
+        raise KeyError(submission)
+    if status in (Status.NEEDS_INFO, Status.REJECTED):
+        _ready(connection, "submission", [submission], now)
+        connection.execute(
+            update(table)
+            .where(table.c.id == submission)
+            .values(status=Status.RECEIVED.value, next_try=None, problems=[], cause=None)
+        )
+    else:
+        # Postponed work need not wait for its hour; work under way is left alone.
+        connection.execute(
+            update(work_order)
+            .where(
+                work_order.c.kind == "submission",
+                work_order.c.subject == submission,
+                work_order.c.state == "ready",
+            )
+            .values(due_at=now)
+        )
+    _requeue_deliveries(connection, submission, now)
+    write_event(connection, now, submission, "replayed", detail={"actor": actor})
+    write_audit(connection, audit_entry(actor, "submission.replay", submission, {}, now))
+
+
+def _requeue_deliveries(connection: Connection, submission: str, now: datetime) -> None:
+    table = tables.delivery
+    stranded = and_(
+        table.c.submission == submission,
+        table.c.state.in_((DeliveryState.DEAD.value, DeliveryState.HELD.value)),
+    )
+    ids = list(connection.execute(select(table.c.id).where(stranded)).scalars())
+    if not ids:
+        return
+    _ready(connection, "delivery", ids, now)
+    connection.execute(
+        update(table)
+        .where(table.c.id.in_(ids))
+        .values(state=DeliveryState.WAITING.value, next_try=now, updated_at=now)
+    )
+
+
+def _ready(connection: Connection, kind: str, subjects: list[str], now: datetime) -> None:
+    connection.execute(
+        update(work_order)
+        .where(
+            work_order.c.kind == kind,
+            work_order.c.subject.in_(subjects),
+            work_order.c.state.in_(("done", "parked")),
+        )
+        .values(state="ready", due_at=now, attempts=0, cause=None)
+    )
+
+
+def _change(connection: Connection, order: WorkOrder, **values: object) -> None:
+    changed = connection.execute(
+        update(work_order)
+        .where(
+            work_order.c.id == order.id,
+            work_order.c.token == order.token,
+            work_order.c.state == "leased",
+        )
+        .values(**values)
+    )
+    if not changed.rowcount:
+        raise LostLease(order.subject)
+
+
+def _claimable(room: Room, kind: str) -> bool:
+    statement = text(f"SELECT 1 {_CLAIMABLE} LIMIT 1")
+    values = {"kind": kind, "now": tables.micros(room.clock())}
+    with room.database.read() as connection:
+        return connection.execute(statement, values).first() is not None

@@ -1,0 +1,120 @@
+"""A strict walk over BER and DER before anything is read from it.
+
+Signature files may be written in BER (chunked, indefinite length), and then in many ways;
+what is not written in indefinite length must be the one DER way, so that nobody can change
+a byte of a signature file without the change being noticed.
+
+Source: ITU-T X.690, clauses 8 and 10.
+"""
+
+from __future__ import annotations
+
+DEPTH_MAX = 32
+NODES_MAX = 50_000
+CONTENTS_END = b"\x00\x00"
+
+
+class NotStrict(ValueError):
+    """Neither DER nor BER that differs from DER by indefinite lengths alone."""
+
+
+def walk(octets: bytes) -> bool:
+    """Check that `octets` are exactly one strict TLV; return whether they are DER throughout.
+
+    Raises NotStrict for lengths that are not minimal, trailing bytes, integers with padding,
+    booleans other than 00 and FF, and unused bits that are not zero.
+    """
+    walker = _Walker(octets)
+    end = walker.element(0, len(octets), 0)
+    if end != len(octets):
+        raise NotStrict("trailing bytes")
+    return walker.der
+
+
+class _Walker:
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+        self.nodes = 0
+        self.der = True
+
+    def element(self, start: int, limit: int, depth: int) -> int:
+        """Check the element at `start`; return where it ends."""
+        self.nodes += 1
+        if depth > DEPTH_MAX or self.nodes > NODES_MAX:
+            raise NotStrict("too deep or too many elements")
+        tag, position = self._tag(start, limit)
+        constructed = bool(self.octets[start] & 0x20)
+        length, position = self._length(position, limit)
+        if length is None:
+            if not constructed:
+                raise NotStrict("indefinite length of a primitive")
+            self.der = False
+            return self._until_end(position, limit, depth)
+        end = position + length
+        if end > limit:
+            raise NotStrict("length beyond the end")
+        if constructed:
+            while position < end:
+                position = self.element(position, end, depth + 1)
+            if self.octets[start] & 0xC0 == 0 and tag in (3, 4):
+                self.der = False  # DER has no chunked strings
+        else:
+            self._primitive(self.octets[start], position, end)
+        return end
+
+    def _until_end(self, position: int, limit: int, depth: int) -> int:
+        while self.octets[position : position + 2] != CONTENTS_END:
+            if position >= limit:
+                raise NotStrict("no end of contents")
+            position = self.element(position, limit, depth + 1)
+        return position + 2
+
+    def _tag(self, position: int, limit: int) -> tuple[int, int]:
+        if position >= limit:
+            raise NotStrict("cut short")
+        tag = self.octets[position] & 0x1F
+        if tag == 0x1F:
+            raise NotStrict("long tag")  # no structure of ours has one
+        if self.octets[position] == 0:
+            raise NotStrict("end of contents out of place")
+        return tag, position + 1
+
+    def _length(self, position: int, limit: int) -> tuple[int | None, int]:
+        if position >= limit:
+            raise NotStrict("cut short")
+        first = self.octets[position]
+        if first < 0x80:
+            return first, position + 1
+        if first == 0x80:
+            return None, position + 1
+        size = first & 0x7F
+        raw = self.octets[position + 1 : position + 1 + size]
+        if len(raw) != size or position + 1 + size > limit or size > 4:
+            raise NotStrict("length cut short or too long")
+        length = int.from_bytes(raw, "big")
+        if raw[0] == 0 or length < 0x80:
+            raise NotStrict("length not minimal")
+        return length, position + 1 + size
+
+    def _primitive(self, identifier: int, start: int, end: int) -> None:
+        octets = self.octets
+        if identifier == 0x02 or identifier == 0x0A:  # INTEGER, ENUMERATED
+            if end == start:
+                raise NotStrict("empty integer")
+            if end - start > 1 and (
+                (octets[start] == 0 and octets[start + 1] < 0x80)
+                or (octets[start] == 0xFF and octets[start + 1] >= 0x80)
+            ):
+                raise NotStrict("padded integer")
+        elif identifier == 0x01 and octets[start:end] not in (b"\x00", b"\xff"):
+            raise NotStrict("boolean")
+        elif identifier == 0x05 and end != start:
+            raise NotStrict("null with content")
+        elif identifier == 0x03:  # BIT STRING
+            unused = octets[start] if end > start else 8
+            if unused > 7 or (end == start + 1 and unused):
+                raise NotStrict("bit string")
+            if unused and octets[end - 1] & ((1 << unused) - 1):
+                raise NotStrict("unused bits set")
+        elif identifier in (0x10, 0x11):  # SEQUENCE, SET
+            raise NotStrict("constructed form expected")

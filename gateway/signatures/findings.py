@@ -1,0 +1,148 @@
+"""What every signature form needs: a list of checks, and the verdict that follows from it.
+
+A flaw is raised where it is found and recorded where the next independent check begins, so
+one broken reference does not hide the verdict on the signature value.
+
+Source: ETSI EN 319 102-1, clauses 5.1.3 (indications) and 5.3 (order of the blocks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from asn1crypto import keys
+
+from gateway.algorithms.interface import Algorithms, Scheme, Unsupported
+from gateway.model import Check, CheckStatus, Indication
+
+FORMAT_FAILURE = "FORMAT_FAILURE"
+HASH_FAILURE = "HASH_FAILURE"
+SIG_CRYPTO_FAILURE = "SIG_CRYPTO_FAILURE"
+SIG_CONSTRAINTS_FAILURE = "SIG_CONSTRAINTS_FAILURE"
+CRYPTO_CONSTRAINTS_FAILURE = "CRYPTO_CONSTRAINTS_FAILURE"
+NO_SIGNING_CERTIFICATE_FOUND = "NO_SIGNING_CERTIFICATE_FOUND"
+SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
+TRY_LATER = "TRY_LATER"
+
+MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+"""What asn1crypto raises for input that is not what it should be."""
+
+WEAK_DIGESTS = ("md5", "sha1", "gost94")
+RSA_BITS_MIN = 2048
+EC_BITS_MIN = 256
+
+
+class Flaw(Exception):
+    """One check did not pass."""
+
+    def __init__(self, check: Check, sub_indication: str) -> None:
+        self.check = check
+        self.sub_indication = sub_indication
+        super().__init__(f"{check.name}: {check.detail}")
+
+
+def failed(name: str, sub_indication: str, detail: str = "") -> Flaw:
+    """Proof that something is wrong: TOTAL_FAILED."""
+    return Flaw(Check(name=name, status=CheckStatus.FAILED, detail=detail), sub_indication)
+
+
+def undecided(name: str, sub_indication: str, detail: str = "") -> Flaw:
+    """Neither good nor bad: INDETERMINATE."""
+    return Flaw(Check(name=name, status=CheckStatus.INDETERMINATE, detail=detail), sub_indication)
+
+
+def not_done(name: str, sub_indication: str, detail: str = "") -> Flaw:
+    """The check could not be carried out here: INDETERMINATE, and said so."""
+    return Flaw(Check(name=name, status=CheckStatus.NOT_DONE, detail=detail), sub_indication)
+
+
+class Checks:
+    """The checks of one signature as they are made."""
+
+    def __init__(self) -> None:
+        self._made: list[Check] = []
+        self._flaws: list[Flaw] = []
+
+    def passed(self, name: str, detail: str = "") -> None:
+        self._made.append(Check(name=name, status=CheckStatus.PASSED, detail=detail))
+
+    def flawed(self, flaw: Flaw) -> None:
+        self._made.append(flaw.check)
+        self._flaws.append(flaw)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Record a flaw raised inside and go on after the block."""
+        try:
+            yield
+        except Flaw as flaw:
+            self.flawed(flaw)
+
+    @property
+    def made(self) -> tuple[Check, ...]:
+        return tuple(self._made)
+
+    @property
+    def flaws(self) -> tuple[Flaw, ...]:
+        return tuple(self._flaws)
+
+    @property
+    def indication(self) -> Indication:
+        """TOTAL_PASSED only when at least one check was made and every one passed."""
+        if any(flaw.check.status is CheckStatus.FAILED for flaw in self._flaws):
+            return Indication.TOTAL_FAILED
+        if self._flaws or not self._made:
+            return Indication.INDETERMINATE
+        return Indication.TOTAL_PASSED
+
+    @property
+    def sub_indication(self) -> str | None:
+        """The first flaw of the kind that decided; a proof goes before a doubt."""
+        for flaw in self._flaws:
+            if flaw.check.status is CheckStatus.FAILED:
+                return flaw.sub_indication
+        return self._flaws[0].sub_indication if self._flaws else None
+
+
+def digest(algorithms: Algorithms, name: str, octets: bytes, check: str) -> bytes:
+    """Return a digest, or raise the flaw that it could not be computed here."""
+    try:
+        return algorithms.digest(name, octets)
+    except Unsupported as error:
+        raise not_done(check, CRYPTO_CONSTRAINTS_FAILURE, f"digest {name} unsupported") from error
+    except (RuntimeError, OSError) as error:
+        raise _engine_failure(check, error) from error
+
+
+def value_holds(
+    algorithms: Algorithms, key: bytes, scheme: Scheme, octets: bytes, value: bytes
+) -> bool:
+    """Return whether a signature value holds, or raise the flaw that nobody here can tell."""
+    try:
+        return algorithms.verify(key, scheme, octets, value)
+    except Unsupported as error:
+        detail = f"{scheme.family} with {scheme.digest} unsupported"
+        raise not_done("signature_value", CRYPTO_CONSTRAINTS_FAILURE, detail) from error
+    except (RuntimeError, OSError) as error:
+        raise _engine_failure("signature_value", error) from error
+
+
+def strong_enough(scheme: Scheme, key: keys.PublicKeyInfo) -> None:
+    """Raise the flaw when digest or key is too weak to rest a verdict on."""
+    if scheme.digest in WEAK_DIGESTS:
+        raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, f"digest {scheme.digest}")
+    bits_min = {"rsa": RSA_BITS_MIN, "rsa-pss": RSA_BITS_MIN, "ecdsa": EC_BITS_MIN}
+    if scheme.family in bits_min:
+        try:
+            bits = int(key.bit_size)
+        except MALFORMED as error:
+            raise failed("crypto_policy", SIG_CRYPTO_FAILURE, "unreadable key") from error
+        if bits < bits_min[scheme.family]:
+            detail = f"{scheme.family} key of {bits} bits"
+            raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, detail)
+
+
+def _engine_failure(check: str, error: Exception) -> Flaw:
+    # A tool that broke says nothing of the signature; another try may tell.
+    return not_done(check, TRY_LATER, f"engine failure: {type(error).__name__}")

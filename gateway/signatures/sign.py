@@ -1,0 +1,246 @@
+"""Makes signatures, for senders, samples and tests: CAdES-BES, XMLDSig and XAdES-BES.
+
+The gateway itself never signs a laboratory's document.
+
+Source: RFC 5652 and ETSI EN 319 122-1 (CAdES); W3C XMLDSig 1.1 and ETSI EN 319 132-1 (XAdES).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from asn1crypto import algos, cms, core, tsp, x509
+from lxml import etree
+
+from gateway.algorithms import asn1
+from gateway.algorithms.interface import Algorithms, Scheme
+from gateway.signatures import xml_names as names
+from gateway.xml import c14n
+from gateway.xml.parser import parse
+
+Form = Literal["cades", "xmldsig", "xades"]
+
+_DIGESTS = {"gost256": "streebog256", "gost512": "streebog512", "rsa": "sha256", "ecdsa": "sha256"}
+_KEY_KINDS = {
+    "gost2012_256": "gost256",
+    "gost2012_512": "gost512",
+    "rsa": "rsa",
+    "ec": "ecdsa",
+}
+
+
+def sign(
+    octets: bytes,
+    *,
+    key: bytes,
+    chain: Sequence[bytes],
+    algorithms: Algorithms,
+    form: Form,
+    detached: bool,
+    at: datetime,
+) -> bytes:
+    """Sign `octets`; return the CMS file, or the XML document with its signature in it.
+
+    `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `detached` is for
+    CAdES alone: an XML signature is always enveloped.  `at` becomes the claimed signing
+    time of CAdES and XAdES.  Raises Rejected (FMT-2xx) when XML is asked for and `octets`
+    are none, and ValueError when the key is of an unknown kind.
+    """
+    certificate = x509.Certificate.load(chain[0], strict=True)
+    if form == "cades":
+        return _cades(octets, key, chain, certificate, algorithms, detached, at)
+    return _xml(octets, key, chain, certificate, algorithms, form == "xades", at)
+
+
+def _scheme(certificate: x509.Certificate) -> Scheme:
+    kind = str(certificate.public_key["algorithm"]["algorithm"].native)
+    if kind not in _KEY_KINDS:
+        raise ValueError(f"Cannot sign with a key of kind {kind}.")
+    return asn1.scheme_for(certificate.public_key, _DIGESTS[_KEY_KINDS[kind]])
+
+
+# --- CAdES -----------------------------------------------------------------------------
+
+
+def _cades(
+    octets: bytes,
+    key: bytes,
+    chain: Sequence[bytes],
+    certificate: x509.Certificate,
+    algorithms: Algorithms,
+    detached: bool,
+    at: datetime,
+) -> bytes:
+    scheme = _scheme(certificate)
+    attributes = _signed_attributes(octets, certificate, algorithms, scheme, at)
+    digest = algos.DigestAlgorithm({"algorithm": scheme.digest})
+    signer = cms.SignerInfo(
+        {
+            "version": "v1",
+            "sid": cms.SignerIdentifier(
+                "issuer_and_serial_number",
+                cms.IssuerAndSerialNumber(
+                    {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+                ),
+            ),
+            "digest_algorithm": digest,
+            "signed_attrs": attributes,
+            "signature_algorithm": _signature_algorithm(scheme),
+            "signature": algorithms.sign(key, scheme, attributes.dump()),
+        }
+    )
+    signed = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [digest],
+            "encap_content_info": {
+                "content_type": "data",
+                **({} if detached else {"content": octets}),
+            },
+            "certificates": [x509.Certificate.load(one) for one in chain],
+            "signer_infos": [signer],
+        }
+    )
+    file = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
+    assert isinstance(file, bytes)
+    return file
+
+
+def _signed_attributes(
+    octets: bytes,
+    certificate: x509.Certificate,
+    algorithms: Algorithms,
+    scheme: Scheme,
+    at: datetime,
+) -> cms.CMSAttributes:
+    named = tsp.ESSCertIDv2(
+        {
+            "hash_algorithm": {"algorithm": scheme.digest},
+            "cert_hash": algorithms.digest(scheme.digest, certificate.dump()),
+        }
+    )
+    return cms.CMSAttributes(
+        [
+            {"type": "content_type", "values": ["data"]},
+            {"type": "signing_time", "values": [_time(at)]},
+            {"type": "message_digest", "values": [algorithms.digest(scheme.digest, octets)]},
+            {"type": "signing_certificate_v2", "values": [{"certs": [named]}]},
+        ]
+    )
+
+
+def _time(at: datetime) -> cms.Time:
+    moment = at.astimezone(UTC).replace(microsecond=0)
+    # UTCTime ends with 2049 (RFC 5652, clause 11.3).
+    return cms.Time("utc_time" if moment.year < 2050 else "general_time", moment)
+
+
+def _signature_algorithm(scheme: Scheme) -> algos.SignedDigestAlgorithm:
+    """Return the SignerInfo's algorithm: GOST states the key's alone (RFC 9385 usage)."""
+    name = {
+        "gost256": "gost2012_256",
+        "gost512": "gost2012_512",
+        "rsa": f"{scheme.digest}_rsa",
+        "ecdsa": f"{scheme.digest}_ecdsa",
+    }[scheme.family]
+    if scheme.family == "rsa":
+        return algos.SignedDigestAlgorithm({"algorithm": name, "parameters": core.Null()})
+    return algos.SignedDigestAlgorithm({"algorithm": name})
+
+
+# --- XML -------------------------------------------------------------------------------
+
+
+def _xml(
+    octets: bytes,
+    key: bytes,
+    chain: Sequence[bytes],
+    certificate: x509.Certificate,
+    algorithms: Algorithms,
+    xades: bool,
+    at: datetime,
+) -> bytes:
+    scheme = _scheme(certificate)
+    if scheme.family == "ecdsa":
+        scheme = replace(scheme, encoding="raw")  # XMLDSig 1.1, clause 6.4.3
+    root = parse(octets)
+    document = algorithms.digest(scheme.digest, c14n.canonical_document(root, c14n.C14N_10))
+    label = "s-" + hashlib.sha256(octets + at.isoformat().encode() + chain[0]).hexdigest()[:24]
+    signature = parse(_skeleton(label, chain, scheme, document, xades).encode())
+    if xades:
+        block = _signed_properties(label, certificate, algorithms, scheme, at)
+        signature.append(parse(block.encode()))
+    # Digests are taken in place: what an element inherits there is part of its canonical form.
+    root.append(signature)
+    if xades:
+        properties = next(signature.iter(f"{{{names.XADES}}}SignedProperties"))
+        computed = algorithms.digest(scheme.digest, c14n.canonical(properties, c14n.EXCLUSIVE))
+        values = list(signature.iter(f"{{{names.DS}}}DigestValue"))
+        values[1].text = _text(computed)
+    info = next(signature.iter(f"{{{names.DS}}}SignedInfo"))
+    value = algorithms.sign(key, scheme, c14n.canonical(info, c14n.EXCLUSIVE))
+    next(signature.iter(f"{{{names.DS}}}SignatureValue")).text = _text(value)
+    tree = root.getroottree()
+    signed = etree.tostring(tree, encoding=tree.docinfo.encoding or "UTF-8", xml_declaration=True)
+    assert isinstance(signed, bytes)
+    return signed
+
+
+def _skeleton(
+    label: str, chain: Sequence[bytes], scheme: Scheme, document: bytes, xades: bool
+) -> str:
+    """Return the Signature element with everything but the values that come last."""
+    method = next(
+        uri for uri, known in names.SIGNATURES.items() if known == (scheme.family, scheme.digest)
+    )
+    digest = next(uri for uri, name in names.DIGESTS.items() if name == scheme.digest)
+    certificates = "".join(f"<ds:X509Certificate>{_text(c)}</ds:X509Certificate>" for c in chain)
+    properties = (
+        f'<ds:Reference Type="{names.SIGNED_PROPERTIES}" URI="#{label}-properties">'
+        f'<ds:Transforms><ds:Transform Algorithm="{c14n.EXCLUSIVE}"/></ds:Transforms>'
+        f'<ds:DigestMethod Algorithm="{digest}"/><ds:DigestValue/></ds:Reference>'
+    )
+    return (
+        f'<ds:Signature xmlns:ds="{names.DS}" Id="{label}"><ds:SignedInfo>'
+        f'<ds:CanonicalizationMethod Algorithm="{c14n.EXCLUSIVE}"/>'
+        f'<ds:SignatureMethod Algorithm="{method}"/>'
+        f'<ds:Reference URI=""><ds:Transforms>'
+        f'<ds:Transform Algorithm="{names.ENVELOPED}"/>'
+        f'<ds:Transform Algorithm="{c14n.C14N_10}"/></ds:Transforms>'
+        f'<ds:DigestMethod Algorithm="{digest}"/>'
+        f"<ds:DigestValue>{_text(document)}</ds:DigestValue></ds:Reference>"
+        f"{properties if xades else ''}</ds:SignedInfo><ds:SignatureValue/>"
+        f"<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo></ds:Signature>"
+    )
+
+
+def _signed_properties(
+    label: str,
+    certificate: x509.Certificate,
+    algorithms: Algorithms,
+    scheme: Scheme,
+    at: datetime,
+) -> str:
+    digest = next(uri for uri, name in names.DIGESTS.items() if name == scheme.digest)
+    named = _text(algorithms.digest(scheme.digest, certificate.dump()))
+    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f'<ds:Object xmlns:ds="{names.DS}">'
+        f'<xades:QualifyingProperties xmlns:xades="{names.XADES}" Target="#{label}">'
+        f'<xades:SignedProperties Id="{label}-properties"><xades:SignedSignatureProperties>'
+        f"<xades:SigningTime>{moment}</xades:SigningTime>"
+        f"<xades:SigningCertificateV2><xades:Cert><xades:CertDigest>"
+        f'<ds:DigestMethod Algorithm="{digest}"/><ds:DigestValue>{named}</ds:DigestValue>'
+        f"</xades:CertDigest></xades:Cert></xades:SigningCertificateV2>"
+        f"</xades:SignedSignatureProperties></xades:SignedProperties>"
+        f"</xades:QualifyingProperties></ds:Object>"
+    )
+
+
+def _text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode("ascii")

@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 KEYS_MAX = 10_000
 
@@ -19,15 +18,16 @@ KEYS_MAX = 10_000
 @dataclass
 class _Bucket:
     tokens: float
-    at: datetime
+    at: float
 
 
 class Limiter:
     """Token buckets by key, safe to use from many threads."""
 
     def __init__(
-        self, rate: float, burst: float, clock: Callable[[], datetime], keys_max: int = KEYS_MAX
+        self, rate: float, burst: float, clock: Callable[[], float], keys_max: int = KEYS_MAX
     ) -> None:
+        """`clock` gives seconds that never go back; what they count from does not matter."""
         assert rate > 0, rate
         assert burst >= 1, burst
         self._rate, self._burst, self._clock, self._keys_max = rate, burst, clock, keys_max
@@ -55,9 +55,7 @@ class Limiter:
     def _fill(self, key: str) -> _Bucket:
         now = self._clock()
         bucket = self._buckets.pop(key, None) or _Bucket(tokens=self._burst, at=now)
-        # A clock set back must not drain a bucket.
-        passed = max(0.0, (now - bucket.at).total_seconds())
-        bucket.tokens = min(self._burst, bucket.tokens + passed * self._rate)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
         bucket.at = now
         self._buckets[key] = bucket
         if len(self._buckets) > self._keys_max:

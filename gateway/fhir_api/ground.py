@@ -1,0 +1,51 @@
+"""May this clinic see this patient: asked for every resource, and every answer leaves a trace.
+
+Without ground a resource is no more there than one that never was: same reads, same trace,
+same answer.
+"""
+
+from __future__ import annotations
+
+from gateway.access import FHIR_READ, Principal
+from gateway.door import context
+from gateway.errors import Rejected
+from gateway.fhir_api.outcome import json_wanted
+from gateway.model import Json, Problem
+from gateway.store import audit_entry
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def reader() -> Principal:
+    """Return the clinic that asks.  Raises Refused (401, 403, 429) or Rejected (406)."""
+    who = context.principal(FHIR_READ)
+    json_wanted()
+    return who
+
+
+def see(who: Principal, action: str, type: str, id: str) -> tuple[Json, str]:
+    """Return a resource and its patient's number, if `who` has ground to see it.
+
+    The read is written to the audit log before anything is returned.  Raises Rejected
+    (SYS-404) when there is no such resource or no ground.
+    """
+    store = context.gateway().store
+    found = store.resource(type, id)
+    permitted = store.has_ground(found[1] if found else NOBODY, who.organization)
+    # An id that is not ours may be anything, even a policy number: it is not written down.
+    trace(who, action, f"{type}/{id}" if found else type, permitted and found is not None)
+    if found is None or not permitted:
+        raise Rejected(Problem(code="SYS-404"))
+    return found
+
+
+def trace(who: Principal, action: str, subject: str, permitted: bool, total: int = 1) -> None:
+    """Write a read, or the refusal of one, to the audit log."""
+    gateway = context.gateway()
+    detail = {
+        "organization": who.organization,
+        "permitted": "yes" if permitted else "no",
+        "total": str(total if permitted else 0),
+        "trace": context.trace_id(),
+    }
+    gateway.store.record_read(audit_entry(who.client, action, subject, detail, gateway.clock()))

@@ -41,12 +41,14 @@ def command() -> None:
 @options
 def clinic(out: Output, port: int) -> None:
     from gateway.sandbox.clinic import serve_clinic
+    from gateway.sandbox.processes import die_with_parent
 
     def ready(url: str) -> None:
         out.data({"url": url})
         out.text(out.say(f"Клиника отвечает на {url}", f"The clinic answers at {url}"))
         sys.stdout.flush()
 
+    die_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         serve_clinic(port, ready)

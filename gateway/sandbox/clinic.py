@@ -55,12 +55,12 @@ class Clinic:
         """Write a transaction Bundle whole or not at all.  Raises NotTaken."""
         with self.lock:
             known = self.answers.get(key) if key else None
-            self.received.append(
-                {"idempotency_key": key, "repeat": known is not None, "types": _types(bundle)}
-            )
+            came = {"idempotency_key": key, "taken": False, "types": _types(bundle)}
+            self.received.append(came)
             if known is not None:
                 return known
             answer = self._write(bundle)
+            came["taken"] = True
             if key:
                 self.answers[key] = answer
             return answer

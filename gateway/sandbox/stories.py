@@ -19,7 +19,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Part
 from gateway.sandbox.fresh import fresh, report_number
-from gateway.signatures.sign import sign
+from gateway.signatures.sign import Form, sign
 
 FILE = "story.yaml"
 ATTACHED_TYPE = "application/pkcs7-mime"
@@ -53,8 +53,7 @@ class Expectation:
 
 @dataclass(frozen=True, kw_only=True)
 class Signing:
-    form: str
-    """`cades`, `xmldsig` or `xades`."""
+    form: Form
 
     place: str
     """`detached`, `attached` or `enveloped`."""

@@ -1,0 +1,203 @@
+"""`gateway serve`: the HTTP server, and by default the line and the deliveries behind it.
+
+granian takes the connections in this process and serves them in worker processes; each opens
+the gateway for itself, after the fork.  SIGHUP starts the workers anew with the certificate
+files as they are then, so a renewed certificate needs no stop.
+
+On SQLite one process writes, so there is one worker.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass
+from multiprocessing import util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli import local
+from gateway.cli.output import Failed, Output, Wrong, options, translated
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+THREADS = 32
+"""Requests worked at the same time in one process; more wait their turn."""
+
+BACKLOG = 1024
+PORT_SECONDS = 2.0
+"""How long a port may stay taken: a server that was just killed lets go of it in a moment."""
+
+STOP_SECONDS = 10
+"""How long requests under way may take to end when the server is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tls:
+    certificate: Path
+    key: Path
+    client_ca: Path | None
+
+
+@click.command(
+    "serve",
+    help=translated(
+        "Сервер HTTP; сам ведёт конвейер и доставку. С --tls-cert и --tls-key отвечает по TLS 1.3;"
+        " SIGHUP перечитывает сертификат без остановки.",
+        "The HTTP server; also works the line and deliveries. With --tls-cert and --tls-key it"
+        " speaks TLS 1.3; SIGHUP reloads the certificate without a stop.",
+    ),
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help=translated("Адрес.", "Host."))
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help=translated("Порт.", "Port."),
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help=translated("Процессы; больше одного: только PostgreSQL.", "Processes; >1: PostgreSQL."),
+)
+@click.option(
+    "--no-pipeline",
+    is_flag=True,
+    help=translated("Только принимать; работает gateway worker.", "Only take submissions in."),
+)
+@click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=translated("Сертификат сервера, PEM.", "Server certificate, PEM."),
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=translated("Ключ сервера, PEM.", "Server key, PEM."),
+)
+@click.option(
+    "--client-ca",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=translated("Требовать сертификат клиента от этого УЦ.", "Require client certificates."),
+)
+@options
+def command(
+    out: Output,
+    host: str,
+    port: int,
+    workers: int,
+    no_pipeline: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    client_ca: Path | None,
+) -> None:
+    from gateway.sandbox.processes import die_with_parent
+
+    if (tls_cert is None) != (tls_key is None) or (client_ca is not None and tls_cert is None):
+        raise Wrong(
+            out.say(
+                "--tls-cert и --tls-key задаются вместе; --client-ca только с ними",
+                "--tls-cert and --tls-key go together, and --client-ca only with them",
+            )
+        )
+    settings = local.settings(out)
+    if workers > 1 and settings.database_url.startswith("sqlite"):
+        raise Wrong(
+            out.say(
+                "на SQLite пишет один процесс; для --workers больше 1 нужен PostgreSQL"
+                " (GATEWAY_DATABASE_URL=postgresql://…)",
+                "on SQLite one process writes; --workers above 1 needs PostgreSQL"
+                " (GATEWAY_DATABASE_URL=postgresql://…)",
+            )
+        )
+    die_with_parent()
+    tls = None
+    if tls_cert is not None and tls_key is not None:
+        tls = Tls(certificate=tls_cert, key=tls_key, client_ca=client_ca)
+    scheme = "https" if tls else "http"
+    require_free(out, host, port)
+    out.note(out.say("Шлюз отвечает на", "The gateway answers at") + f" {scheme}://{host}:{port}")
+    application = Application(settings=settings, pipeline=not no_pipeline, parent=os.getpid())
+    try:
+        _server(host, port, workers, tls).serve(target_loader=application, wrap_loader=False)
+    except SystemExit as ended:
+        # granian ends this way when a worker could not start or died.
+        if ended.code:
+            raise Failed(out.say("сервер остановился", "the server has stopped")) from ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """Makes the WSGI application; called in each worker process, after the fork."""
+
+    settings: Settings
+    pipeline: bool
+    parent: int
+
+    def __call__(self) -> Any:
+        from gateway import logs
+        from gateway.api import create_app
+        from gateway.app import open_gateway
+        from gateway.sandbox.processes import die_with_parent
+
+        # A worker whose server was killed would hold the port and the database.
+        die_with_parent(self.parent, signal.SIGKILL)
+        logs.configure()
+        gateway = open_gateway(self.settings)
+        # A forked process ends without atexit; this is what multiprocessing runs instead.
+        util.Finalize(None, gateway.close, exitpriority=100)
+        if self.pipeline:
+            gateway.start()
+        return create_app(gateway, self.settings.language)
+
+
+def require_free(out: Output, host: str, port: int) -> None:
+    """Raise Wrong when something listens on the port.
+
+    The server shares its port among its workers (SO_REUSEPORT), so a second server would start
+    silently beside the first and take half of its connections.
+    """
+    ends = time.monotonic() + PORT_SECONDS
+    while True:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                if time.monotonic() > ends:
+                    busy = out.say(f"порт {port} занят", f"port {port} is taken")
+                    raise Wrong(f"{busy}: {host}:{port}") from error
+            else:
+                return
+        time.sleep(0.1)
+
+
+def _server(host: str, port: int, workers: int, tls: Tls | None) -> Any:
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    return Server(
+        "gateway",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=THREADS,
+        backlog=BACKLOG,
+        websockets=False,
+        log_level=LogLevels.warning,
+        ssl_cert=tls.certificate if tls else None,
+        ssl_key=tls.key if tls else None,
+        ssl_ca=tls.client_ca if tls else None,
+        ssl_client_verify=bool(tls and tls.client_ca),
+        workers_kill_timeout=STOP_SECONDS,
+    )

@@ -54,9 +54,7 @@ def test_an_unknown_digest_is_unsupported(gost: Provider) -> None:
         gost.digest("sha256", OCTETS)
 
 
-def test_what_one_provider_signs_every_provider_verifies(
-    engine: GostEngine, family: str
-) -> None:
+def test_what_one_provider_signs_every_provider_verifies(engine: GostEngine, family: str) -> None:
     """A sandbox made by the fallback must go on working once the engine is installed."""
     for maker in (engine, PURE):
         private, public = maker.generate(family)
@@ -100,9 +98,7 @@ def test_r_and_s_out_of_range_are_refused(gost: Provider, family: str) -> None:
     s_more = (int.from_bytes(s, "big") + curve.q) % (1 << 8 * curve.size)
     for wrong in (zero + r, s + zero, zero + zero, order + r, s + order):
         assert not gost.verify(public, SCHEMES[family], OCTETS, wrong)
-    assert not gost.verify(
-        public, SCHEMES[family], OCTETS, s_more.to_bytes(curve.size, "big") + r
-    )
+    assert not gost.verify(public, SCHEMES[family], OCTETS, s_more.to_bytes(curve.size, "big") + r)
 
 
 def test_a_key_of_one_size_takes_no_digest_of_the_other(gost: Provider, family: str) -> None:

@@ -143,6 +143,9 @@ def _position(cursor: str) -> tuple[Any, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         at, _, id = base64.urlsafe_b64decode(padded).decode().partition(".")
+        # PostgreSQL takes no NUL in a text; a cursor of ours has only an id here.
+        if not id.isprintable():
+            raise BadCursor(cursor)
         return tables.EPOCH + timedelta(microseconds=int(at)), id
     except (ValueError, OverflowError) as error:
         raise BadCursor(cursor) from error

@@ -1,9 +1,9 @@
 """FHIR JSON as nodes: the small face that mapping and matching read documents through.
 
 A path is a JSON pointer without or with its leading slash, relative to the node; ``*`` stands
-for every item of an array.  A path may begin with a resource type: on the root of a bundle,
-``DiagnosticReport`` is every entry's resource of that type.  (Types begin with a capital,
-elements do not, so the two never meet.)
+for every item of an array, ``.`` for the node itself.  A path may begin with a resource type:
+on the root of a bundle, ``DiagnosticReport`` is every entry's resource of that type.  (Types
+begin with a capital, elements do not, so the two never meet.)
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ class JsonNode:
         return nodes
 
     def _step(self, step: str) -> list[JsonNode]:
+        if step == ".":
+            return [self]
         if step[:1].isupper() and step in resource_types():
             return self._of_type(step)
         if isinstance(self.value, list):

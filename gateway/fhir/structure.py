@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.fhir.invariants import CHECKS
 from gateway.fhir.references import literal
 from gateway.fhir.shape import PROBLEMS_MAX, has_shape
 from gateway.fhir.tables import PRIMITIVES, elements, resource_types
-from gateway.fhir.text import kind, plain_name, pointer
+from gateway.fhir.text import dumps, kind, plain_name, pointer
 from gateway.model import Json, JsonValue, Problem
 
 
@@ -29,9 +29,9 @@ class Pointed(NamedTuple):
     """Resource types it may point to; empty means any."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True)
 class Examination:
-    """What the check of one resource found."""
+    """What the check of one resource found; filled while the resource is walked."""
 
     problems: list[Problem] = field(default_factory=list)
     pointed: list[Pointed] = field(default_factory=list)
@@ -59,9 +59,9 @@ def examine(resource: JsonValue, place: str = "", *, is_contained: bool = False)
     assert isinstance(resource, dict)
     name = str(resource["resourceType"])
     if _is_plain(resource):
-        _walk(resource, name, place, _plan(full=False), found)
+        _walk(resource, name, place, _SHORT, found)
     else:
-        _walk(resource, name, place, _plan(full=True), found)
+        _walk(resource, name, place, _FULL, found)
         _check_contained(resource, place, found)
     if not is_contained:
         _check_local(resource, found)
@@ -93,7 +93,7 @@ def _has_shape(resource: JsonValue, place: str, problems: list[Problem]) -> bool
 
 # --- walk ------------------------------------------------------------------------------
 
-_APART = frozenset(("extension", "modifierExtension", "contained"))
+_APART = (b'"extension"', b'"modifierExtension"', b'"contained"')
 
 Plan = dict[str, dict[str, tuple[str, frozenset[str]]]]
 """Per type, the properties worth a visit: (type of the value, targets of a Reference)."""
@@ -117,9 +117,7 @@ class _LazyPlan(Plan):
         return steps
 
 
-@cache
-def _plan(full: bool) -> Plan:
-    return _LazyPlan(full)
+_SHORT, _FULL = _LazyPlan(full=False), _LazyPlan(full=True)
 
 
 @cache
@@ -137,28 +135,26 @@ def _is_worth(type_name: str) -> bool:
 
 
 def _is_plain(resource: Json) -> bool:
-    """Say whether nothing in `resource` is extended or contained: the usual case."""
-    waiting: list[Any] = [resource]
-    for node in waiting:
-        if type(node) is dict:
-            if not _APART.isdisjoint(node):
-                return False
-            node = node.values()
-        waiting.extend(item for item in node if type(item) is dict or type(item) is list)
-    return True
+    """Say whether nothing in `resource` is extended or contained: the usual case.
+
+    Looking for the names in the text finds every such element and costs a fifth of a walk; a
+    value that happens to be such a name only means a walk that was not needed.
+    """
+    octets = dumps(resource)
+    return not any(name in octets for name in _APART)
 
 
 def _walk(node: Json, type_name: str, place: str, plan: Plan, found: Examination) -> None:
-    if type_name in CHECKS:
-        found.problems.extend(
-            Problem(code="FMT-320", place=place, detail={"rule": rule, "type": type_name})
-            for rule in CHECKS[type_name](node)
-        )
+    check = CHECKS.get(type_name)
+    if check is not None:
+        for rule in check(node):
+            detail = {"rule": rule, "type": type_name}
+            found.problems.append(Problem(code="FMT-320", place=place, detail=detail))
     steps = plan[type_name]
     for name, value in node.items():
         step = steps.get(name)
         if step is not None:
-            if isinstance(value, list):
+            if type(value) is list:
                 for index, item in enumerate(value):
                     _visit(item, step, f"{place}/{name}/{index}", plan, found)
             else:
@@ -177,10 +173,9 @@ def _visit(
     assert isinstance(value, dict), place
     type_name, targets = step
     if type_name == "Reference":
-        reference = value.get("reference")
-        if isinstance(reference, str):
-            found.pointed.append(Pointed(place, reference, targets))
-        _check_reference(value, place, targets, found)
+        _note_reference(value, place, targets, found)
+        if len(value) == 1:
+            return
     elif type_name == "Resource":
         inner = examine(value, place, is_contained="/contained/" in place[-16:])
         found.problems.extend(inner.problems)
@@ -209,20 +204,24 @@ def _walk_twin(node: Json, name: str, place: str, plan: Plan, found: Examination
             _walk(extra, "Element", f"{place}/{name}/{index}", plan, found)
 
 
-def _check_reference(node: Json, place: str, targets: frozenset[str], found: Examination) -> None:
-    text = node.get("reference")
-    parts = literal(text) if isinstance(text, str) else None
-    named = parts.type if parts else None
+def _note_reference(node: Json, place: str, targets: frozenset[str], found: Examination) -> None:
+    """Keep a literal reference for who can follow it; judge the types it names by itself."""
+    reference, named = node.get("reference"), None
+    if isinstance(reference, str):
+        found.pointed.append(Pointed(place, reference, targets))
+        if not reference.startswith("urn:"):
+            parts = literal(reference)
+            named = parts.type if parts else None
     told = node.get("type")
     for name in (named, told):
-        if isinstance(name, str) and "/" not in name:
-            if name not in resource_types():
-                found.problems.append(
-                    Problem(code="FMT-310", place=place, detail={"found": plain_name(name)})
-                )
-            elif problem := wrong_target(Pointed(place, "", targets), name):
-                found.problems.append(problem)
-                return
+        if not isinstance(name, str) or "/" in name:
+            continue
+        if name not in resource_types():
+            detail = {"found": plain_name(name)}
+            found.problems.append(Problem(code="FMT-310", place=place, detail=detail))
+        elif problem := wrong_target(Pointed(place, "", targets), name):
+            found.problems.append(problem)
+            return
 
 
 # --- contained resources ---------------------------------------------------------------

@@ -38,12 +38,11 @@ def parse(content: SignedContent) -> tuple[Document, ...]:
     FMT-336 for the FHIR.
     """
     resource = text.loads(content.octets)
-    problems = _not_taken(resource) or bundle.problems(resource)
-    if not problems:
-        problems = _not_one_report(resource)
+    root = nodes.root(resource)
+    problems = _not_taken(resource) or bundle.problems(resource) or _not_one_report(root)
     if problems:
         raise Rejected(*problems)
-    return (Document(format=NAME, root=nodes.root(resource), content=content),)
+    return (Document(format=NAME, root=root, content=content),)
 
 
 def _not_taken(resource: Json) -> tuple[Problem, ...]:
@@ -58,10 +57,15 @@ def _not_taken(resource: Json) -> tuple[Problem, ...]:
     return (Problem(code="FMT-330", place="/type", detail=detail),)
 
 
-def _not_one_report(resource: Json) -> tuple[Problem, ...]:
-    root = nodes.root(resource)
-    problems = [_interaction(entry) for entry in root.each("entry/*/request") if _changes(entry)]
-    patients = root.each("Patient")
+def _not_one_report(root: JsonNode) -> tuple[Problem, ...]:
+    """Refuse what is no report of one patient, contained patients counted as well."""
+    requests = root.each("entry/*/request")
+    problems = [_interaction(request) for request in requests if _changes(request)]
+    inside = root.each("entry/*/resource/contained/*")
+    patients = [
+        *root.each("Patient"),
+        *(node for node in inside if node.select("resourceType") == "Patient"),
+    ]
     if len(patients) > 1:
         detail = {"count": str(len(patients))}
         problems.append(Problem(code="FMT-335", place=patients[1].place, detail=detail))

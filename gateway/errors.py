@@ -56,7 +56,7 @@ class Explanation:
 
     title: str
     reason: str
-    """Template; `{names}` are filled from the problem's detail."""
+    """Template; `{names}` are filled from the problem's detail, in the fix too."""
 
     fix: str
 
@@ -81,16 +81,16 @@ def explain(code: str, language: str = "ru") -> Explanation:
 
 
 def say(problem: Problem, language: str = "ru") -> Explanation:
-    """Return the explanation of `problem` with its reason filled in."""
+    """Return the explanation of `problem` with its reason and fix filled in."""
     page = explain(problem.code, language)
-    reason = page.reason.format_map(_Blank(problem.detail))
+    words = _Blank(problem.detail)
     return Explanation(
         code=page.code,
         http=page.http,
         issue=page.issue,
         title=page.title,
-        reason=reason,
-        fix=page.fix,
+        reason=page.reason.format_map(words),
+        fix=page.fix.format_map(words),
     )
 
 

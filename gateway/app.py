@@ -14,6 +14,7 @@ from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.delivery import Deliverer
 from gateway.mapping.catalogue import Catalogue
+from gateway.patients import identifiers
 from gateway.pipeline import Line
 from gateway.receipts.issue import Receipts
 from gateway.settings import Settings
@@ -64,7 +65,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     store = Store(Database(settings.database_url), keys, clock, heads=receipts)
     trust = Trust.load(settings.trust_folders, algorithms)
     verifier = Verifier(trust, algorithms)
-    catalogue = Catalogue.load(settings.mappings)
+    catalogue = Catalogue.load(settings.mappings, identifiers)
     work = settings.work
     line = Line(
         store=store,

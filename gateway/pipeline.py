@@ -14,7 +14,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -22,7 +22,8 @@ from gateway import routing
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.formats.interface import formats
 from gateway.mapping import engine
-from gateway.mapping.catalogue import Catalogue, Mapping
+from gateway.mapping.catalogue import Catalogue
+from gateway.mapping.definition import Mapping
 from gateway.model import (
     Assurance,
     Document,
@@ -243,43 +244,69 @@ class Line:
                 found.facts = engine.facts(found.mapping, document)
                 found.match = self._identify(found.facts)
             with clock("consent"):
-                found.plan = self._plan(found.facts, found.match, submission.kept_at)
+                self._plan(found, submission.kept_at)
             with clock("map"):
-                record = self._map(submission, document, found)
+                record = self._map(submission, sender, document, found)
         except (Rejected, NeedsOperator) as error:
             return self._outcome(
                 submission, document, found, clock, _status(error), error.problems, None
             )
+        assert found.plan
         problems = found.match.problems + found.plan.problems + record.problems
         return self._outcome(submission, document, found, clock, Status.ACCEPTED, problems, record)
 
     def _identify(self, facts: Facts) -> PatientMatch:
-        match = matching.match(facts.patient, self.store.cards)
+        issued = facts.report.issued
+        match = matching.match(
+            facts.patient,
+            self.store.cards,
+            new_patient=self.store.new_patient_number,
+            anonymous=facts.report.anonymous,
+            at=issued.date() if isinstance(issued, datetime) else issued,
+        )
         if match.kind is MatchKind.UNDECIDED:
             raise NeedsOperator(*match.problems)
-        if match.patient is None and match.kind is not MatchKind.ANONYMOUS:
-            return replace(match, patient=self.store.new_patient_number())
+        if match.patient is None:
+            raise NeedsOperator(Problem(code="PAT-108", place=facts.patient.place))
         return match
 
-    def _plan(self, facts: Facts, match: PatientMatch, at: datetime) -> Plan:
+    def _plan(self, found: _Found, at: datetime) -> None:
+        """Decide where the document goes; the consents' version is read before the consents."""
+        assert found.facts and found.match and found.match.patient
+        patient = found.match.patient
+        found.consent_version = self.store.consent_version(patient)
         receivers = []
         for destination in self.store.destinations():
             organization = self.store.organization(destination.organization)
             identifiers = organization.identifiers if organization else ()
             receivers.append(Receiver(destination=destination, identifiers=identifiers))
-        grants = self.store.grants(match.patient) if match.patient else ()
-        return routing.plan(facts, self.routes, receivers, grants, at)
+        grants = self.store.grants(patient)
+        found.plan = routing.plan(found.facts, self.routes, receivers, grants, at)
 
-    def _map(self, submission: Submission, document: Document, found: _Found) -> PatientRecord:
+    def _map(
+        self, submission: Submission, sender: Organization, document: Document, found: _Found
+    ) -> PatientRecord:
         assert found.mapping and found.facts and found.match
-        assert found.match.patient
-        patient = found.match.patient
+        claim, patient = found.facts.patient, found.match.patient
+        assert patient
         existing = self.store.resource("Patient", patient)
+        original = submission.document
+        report = document.content.report
         context = engine.MappingContext(
             patient=patient,
-            card=card.card(existing[0] if existing else None, found.facts.patient, patient),
-            submission=submission,
+            card=lambda sent: card.card(existing[0] if existing else None, claim, patient, sent),
+            submission=submission.id,
             document=document_id(submission.id, document.ordinal),
+            assurance=document.content.assurance,
+            kept_at=submission.kept_at,
+            original=engine.Original(
+                sha256=hashlib.sha256(original.body).hexdigest(),
+                size=len(original.body),
+                media_type=original.media_type,
+            ),
+            organization=sender.id,
+            signatures=report.signatures if report else (),
+            signature_parts=submission.signatures,
         )
         return engine.record(found.mapping, document, context)
 
@@ -312,6 +339,7 @@ class Line:
             has_receipt=status is not Status.NEEDS_INFO,
             audit=audit,
             timings=clock.timings,
+            consent_version=found.consent_version,
         )
 
     def _refuse_whole(
@@ -423,6 +451,7 @@ class _Found:
     facts: Facts | None = None
     match: PatientMatch | None = None
     plan: Plan | None = None
+    consent_version: int | None = None
 
 
 class _Stopwatch:

@@ -154,4 +154,4 @@ def _read(file: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise BadSettings(f"{file}: {error}") from error
     except ValidationError as error:
-        raise BadSettings(f"{file}: {error.normalized_messages()}") from error
+        raise BadSettings(f"{file}: {error.messages}") from error

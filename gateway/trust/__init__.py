@@ -57,7 +57,7 @@ class Trust:
         self.algorithms = algorithms
         self._folders: tuple[Path, ...] = ()
         self._watched: tuple[Path, ...] = ()
-        self._fingerprint: tuple[tuple[int, int], ...] = ()
+        self._fingerprint: tuple[tuple[object, ...], ...] = ()
         self._material = material_of(anchors, intermediates, crls, ocsps)
         self._verdicts: OrderedDict[bytes, _Remembered] = OrderedDict()
         # asn1crypto parses late and in place, so one thread at a time may look at an
@@ -109,7 +109,7 @@ class Trust:
             try:
                 leaf = x509.Certificate.load(certificate, strict=True)
                 signer = signer_of(leaf)
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, LookupError, AttributeError):
                 return _unreadable(certificate)
             verdict = self._judged(leaf, others, at, material)
             finding = TrustFinding(
@@ -174,12 +174,12 @@ class Trust:
             try:
                 parsed = x509.Certificate.load(der, strict=True)
                 _ = (parsed.subject.hashable, parsed.issuer.hashable, parsed.ca)
-            except (ValueError, TypeError, KeyError, AttributeError):
+            except (ValueError, TypeError, LookupError, AttributeError):
                 continue
             brought.append(parsed)
         try:
             return judge_path(leaf, brought, at, material, self.algorithms)
-        except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, NotImplementedError) as error:
             # A certificate can be malformed deeper than anybody looks beforehand; that is
             # unknown, never passed.
             check = Check(

@@ -10,6 +10,7 @@ Source: GOST measurements of the library; RFC 6960, section 4.2.2.2.1.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -94,6 +95,8 @@ OCSP_DIGESTS = ("sha1", "sha224", "sha256", "sha384", "sha512", "streebog256", "
 
 
 def _install() -> None:
+    # It logs names out of certificates with tracebacks; the finding says all that matters.
+    logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL + 1)
     pyhanko_certvalidator.context.DefaultSignatureValidator = SignatureChecker  # type: ignore[attr-defined]
     # The library asks names and keys for the digest an OCSP request was made with.
     for name in OCSP_DIGESTS:

@@ -1,0 +1,117 @@
+"""Signatures made by others: TC26's published examples and CryptoPro's XML signatures."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from asn1crypto import cms, crl, x509
+
+from gateway.algorithms import standard
+from gateway.algorithms.asn1 import scheme_for, scheme_of_certificate_signature
+from gateway.xml.c14n import canonical
+from gateway.xml.parser import parse
+
+PROVIDERS = pytest.mark.parametrize("provider", ["auto", "pure"])
+DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
+
+
+@pytest.fixture(scope="session")
+def tc26(corpus: Path) -> Path:
+    place = corpus / "signatures" / "tc26-gost"
+    if not place.is_dir():
+        pytest.skip("no TC26 examples in the collection of foreign signatures")
+    return place
+
+
+@PROVIDERS
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TestCertificate.test_256.5",
+        "TestCertificate.test_512.6",
+        "TestRFC4491bis.test_256a_paramset.11",
+    ],
+)
+def test_published_certificates_signed_themselves(tc26: Path, provider: str, name: str) -> None:
+    certificate = x509.Certificate.load((tc26 / f"{name}.der").read_bytes(), strict=True)
+    key = certificate["tbs_certificate"]["subject_public_key_info"]
+    scheme = scheme_of_certificate_signature(key, certificate["signature_algorithm"])
+    octets = certificate["tbs_certificate"].dump()
+    signature = certificate["signature_value"].native
+    algorithms = standard(provider)
+    assert algorithms.verify(key.dump(), scheme, octets, signature)
+    assert not algorithms.verify(key.dump(), scheme, octets[:-1] + b"\0", signature)
+
+
+@PROVIDERS
+def test_the_published_revocation_list_is_its_authoritys(tc26: Path, provider: str) -> None:
+    certificate = x509.Certificate.load(
+        (tc26 / "TestRFC4491bis.test_256a_paramset.11.der").read_bytes()
+    )
+    issued = crl.CertificateList.load(
+        (tc26 / "TestRFC4491bis.test_256a_paramset.12.der").read_bytes()
+    )
+    key = certificate["tbs_certificate"]["subject_public_key_info"]
+    scheme = scheme_of_certificate_signature(key, issued["signature_algorithm"])
+    octets = issued["tbs_cert_list"].dump()
+    assert standard(provider).verify(key.dump(), scheme, octets, issued.signature)
+
+
+@PROVIDERS
+@pytest.mark.parametrize(
+    ("message", "signer"),
+    [
+        ("TestSigned.test_256.1", "TestCertificate.test_256.5"),
+        ("TestSigned.test_512.2", "TestCertificate.test_512.6"),
+    ],
+)
+def test_published_messages_are_signed_by_their_signers(
+    tc26: Path, provider: str, message: str, signer: str
+) -> None:
+    content = cms.ContentInfo.load((tc26 / f"{message}.der").read_bytes())["content"]
+    certificate = x509.Certificate.load((tc26 / f"{signer}.der").read_bytes())
+    key = certificate["tbs_certificate"]["subject_public_key_info"]
+    (info,) = content["signer_infos"]
+    octets = content["encap_content_info"]["content"].native
+    assert octets == b"Test message"
+    digest = info["digest_algorithm"]["algorithm"].native
+    scheme = scheme_for(key, digest, info["signature_algorithm"])
+    signed = info["signed_attrs"].untag().dump() if info["signed_attrs"] else octets
+    algorithms = standard(provider)
+    assert algorithms.verify(key.dump(), scheme, signed, info["signature"].native)
+    assert not algorithms.verify(key.dump(), scheme, signed + b"!", info["signature"].native)
+
+
+@PROVIDERS
+@pytest.mark.parametrize(
+    "name", ["cryptopro_xmldsig_256", "xmlsec_signed_256", "xmlsec_signed_512"]
+)
+def test_xml_signatures_by_others_hold(corpus: Path, provider: str, name: str) -> None:
+    """Right byte orders on both sides of the value: CryptoPro's and xmlsec's own work."""
+    place = corpus / "signatures" / "cryptopro-xmldsig" / f"{name}.xml"
+    if not place.is_file():
+        pytest.skip("no CryptoPro signatures in the collection of foreign signatures")
+    root = parse(place.read_bytes())
+    signature = root if root.tag == f"{DSIG}Signature" else root.find(f".//{DSIG}Signature")
+    assert signature is not None
+    info = signature.find(f"{DSIG}SignedInfo")
+    assert info is not None
+    method = info.find(f"{DSIG}CanonicalizationMethod")
+    value = signature.findtext(f"{DSIG}SignatureValue")
+    assert method is not None
+    assert value is not None
+    found = [base64.b64decode(node.text or "") for node in signature.iter(f"{DSIG}X509Certificate")]
+    keys = [
+        x509.Certificate.load(der)["tbs_certificate"]["subject_public_key_info"] for der in found
+    ]
+    key = next(k for k in keys if k["algorithm"]["algorithm"].native.startswith("gost2012"))
+    digest = (
+        "streebog256" if key["algorithm"]["algorithm"].native.endswith("256") else "streebog512"
+    )
+    octets = canonical(info, method.get("Algorithm", ""))
+    algorithms = standard(provider)
+    scheme, raw = scheme_for(key, digest), base64.b64decode(value)
+    assert algorithms.verify(key.dump(), scheme, octets, raw)
+    assert not algorithms.verify(key.dump(), scheme, octets + b"\n", raw)

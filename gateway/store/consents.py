@@ -139,17 +139,15 @@ def has_ground(room: Room, patient: str, organization: str) -> bool:
 def _next_version(connection: Connection, patient: str, now: datetime) -> int:
     """Lock the patient and count up: whoever decided on an older version must ask again."""
     row = tables.patient
-    connection.execute(
-        insert_new(
-            connection,
-            row,
-            number=patient,
-            version=0,
-            consent_version=0,
-            provisional=False,
-            merged_into=None,
-            created_at=now,
-        )
+    insert_new(
+        connection,
+        row,
+        number=patient,
+        version=0,
+        consent_version=0,
+        provisional=False,
+        merged_into=None,
+        created_at=now,
     )
     connection.execute(
         update(row).where(row.c.number == patient).values(consent_version=row.c.consent_version + 1)

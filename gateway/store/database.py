@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import QueuePool
@@ -45,6 +45,12 @@ class Database:
         self.embedded = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite(self.url.database or "") if self.embedded else _postgres(url)
         self._writer = _Writer(self.engine) if self.embedded else None
+        self._readers = self.engine
+        if not self.embedded:
+            # A read of several statements sees one moment, as it does on SQLite.
+            self._readers = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     def migrate(self) -> None:
         """Bring the schema to its head; at head it costs one query."""
@@ -62,8 +68,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading: one consistent snapshot on SQLite."""
-        with self.engine.connect() as connection:
+        """A connection for reading: one consistent snapshot, begun at the first statement."""
+        with self._readers.connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -73,14 +79,18 @@ class Database:
         self.engine.dispose()
 
 
-def insert_new(connection: Connection, table: Table, **values: Any) -> Insert:
-    """An INSERT that leaves a row that is there already alone; `rowcount` tells which it was.
+def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
+    """Insert a row unless it, or one its constraints do not suffer beside it, is there.
 
-    On PostgreSQL it waits for a transaction that is inserting the same row to end.
+    Returns whether it was inserted.  On PostgreSQL it waits for a transaction that is
+    inserting the same row to end, so the answer is final.
     """
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).values(**values).on_conflict_do_nothing()
-    return postgresql.insert(table).values(**values).on_conflict_do_nothing()
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).values(**values).on_conflict_do_nothing()
+    # Without the option psycopg's count of an INSERT is lost, and "no row" looks like one.
+    done = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    assert done.rowcount in (0, 1), done.rowcount
+    return bool(done.rowcount)
 
 
 class _Writer:

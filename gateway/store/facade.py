@@ -138,9 +138,26 @@ class Store:
         """Lengthen a claim.  Raises LostLease."""
         work.extend(self.room, order, lease)
 
+    def wake(self) -> None:
+        """Wake every thread of this process that waits for work."""
+        work.wake(self.room)
+
     def postpone(self, order: WorkOrder, at: datetime, problem: Problem) -> None:
-        """Give a submission's order back, to be claimed again from `at`.  Raises LostLease."""
-        work.postpone(self.room, order, at, problem)
+        """Give an order back, to be claimed again from `at`.  Raises LostLease."""
+        if order.kind == "delivery":
+            deliveries.failed(self.room, order, problem, at)
+        else:
+            work.postpone(self.room, order, at, problem)
+
+    def give_up(self, order: WorkOrder, problem: Problem) -> None:
+        """Hand to a person what fails by our own fault: `needs_info` or `dead`.
+
+        A replay starts it again.  Raises LostLease.
+        """
+        if order.kind == "delivery":
+            deliveries.failed(self.room, order, problem, None)
+        else:
+            settle.give_up(self.room, order, problem)
 
     def replay(self, submission: str, actor: str) -> None:
         """Put a submission on the line again, and its dead or held deliveries.

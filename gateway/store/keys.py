@@ -192,7 +192,7 @@ class KeyStore:
 
         def work(connection: Connection) -> None:
             for token in wanted:
-                connection.execute(insert_new(connection, link, token=token, patient=patient))
+                insert_new(connection, link, token=token, patient=patient)
             if any(other != patient for other in _linked(connection, wanted).values()):
                 raise LinkedElsewhere(patient)
 
@@ -241,9 +241,7 @@ class KeyStore:
             fresh = vault.wrap(self._master, vault.new_key(), f"key:{owner}:{generation}")
 
             def work(connection: Connection) -> bytes | None:
-                connection.execute(
-                    insert_new(connection, key, owner=owner, generation=generation, wrapped=fresh)
-                )
+                insert_new(connection, key, owner=owner, generation=generation, wrapped=fresh)
                 return _wrapped(connection, owner, generation)
 
             wrapped = self._database.write(work)

@@ -26,6 +26,7 @@ from gateway.model import (
 from gateway.store import submissions, tables, vault, work, writing
 from gateway.store.database import insert_new
 from gateway.store.keys import INTAKE, LinkedElsewhere
+from gateway.store.log import audit_entry
 from gateway.store.room import (
     Room,
     cause,
@@ -108,7 +109,7 @@ def fail(
                 problems=problems_to_rows(problems),
                 cause=cause(problems),
                 next_try=None,
-                signatures=sealed,
+                signatures=sealed or row.signatures,
             )
         )
         submissions.write_evidence(connection, evidence)
@@ -125,6 +126,14 @@ def fail(
         write_audit(connection, audit)
 
     room.database.write(transaction)
+
+
+def give_up(room: Room, order: WorkOrder, problem: Problem) -> None:
+    """Hand a submission to a person because of a fault of ours."""
+    audit = audit_entry(
+        "system", "submission.give-up", order.subject, {"codes": problem.code}, room.clock()
+    )
+    fail(room, order, (problem,), None, Status.NEEDS_INFO, audit, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +168,10 @@ class _Settled:
         self.order = order
         self.now = room.clock()
         self.planned = 0
+        assert outcomes, "what has no documents ends by `fail`"
         with room.database.read() as connection:
+            # A worker that is late already must not link identifiers to a number of its own.
+            work.look(connection, order)
             row = submissions.row_of(connection, order.subject)
         self.data_key = submissions.data_key_of(room, row)
         self.written = [self._prepare(outcome) for outcome in outcomes]
@@ -231,17 +243,15 @@ class _Settled:
         for number in sorted({one.patient for one in self.written if one.patient}):
             mine = [one for one in self.written if one.patient == number]
             match = mine[0].outcome.match
-            connection.execute(
-                insert_new(
-                    connection,
-                    table,
-                    number=number,
-                    version=0,
-                    consent_version=0,
-                    provisional=match is not None and match.kind is MatchKind.PROVISIONAL,
-                    merged_into=None,
-                    created_at=self.now,
-                )
+            insert_new(
+                connection,
+                table,
+                number=number,
+                version=0,
+                consent_version=0,
+                provisional=match is not None and match.kind is MatchKind.PROVISIONAL,
+                merged_into=None,
+                created_at=self.now,
             )
             row = connection.execute(
                 select(table).where(table.c.number == number).with_for_update()
@@ -325,28 +335,26 @@ class _Settled:
         queue = (table.c.destination == planned.destination) & (table.c.patient == one.owner)
         last = connection.execute(select(func.max(table.c.sequence)).where(queue)).scalar()
         id, sequence = new_id(self.now), (last or 0) + 1
-        added = connection.execute(
-            insert_new(
-                connection,
-                table,
-                id=id,
-                document=one.outcome.document,
-                submission=self.order.subject,
-                destination=planned.destination,
-                patient=one.owner,
-                basis=planned.basis,
-                consent=planned.consent,
-                sequence=sequence,
-                state=DeliveryState.WAITING.value,
-                attempts=0,
-                next_try=self.now,
-                problem=None,
-                answer=None,
-                created_at=self.now,
-                updated_at=self.now,
-            )
+        added = insert_new(
+            connection,
+            table,
+            id=id,
+            document=one.outcome.document,
+            submission=self.order.subject,
+            destination=planned.destination,
+            patient=one.owner,
+            basis=planned.basis,
+            consent=planned.consent,
+            sequence=sequence,
+            state=DeliveryState.WAITING.value,
+            attempts=0,
+            next_try=self.now,
+            problem=None,
+            answer=None,
+            created_at=self.now,
+            updated_at=self.now,
         )
-        if not added.rowcount:
+        if not added:
             return
         work.add(
             connection,

@@ -40,7 +40,7 @@ def keep(room: Room, arrival: Arrival) -> Kept:
     def transaction(connection: Connection) -> Kept:
         if token is not None:
             _check_key(connection, arrival, token)
-        if connection.execute(insert_new(connection, tables.submission, **rows.row)).rowcount:
+        if insert_new(connection, tables.submission, **rows.row):
             _write_new(connection, arrival, rows.parts)
             kept = Kept(
                 submission=arrival.id,
@@ -51,14 +51,12 @@ def keep(room: Room, arrival: Arrival) -> Kept:
         else:
             kept = _known(room, connection, arrival)
         if token is not None:
-            connection.execute(
-                insert_new(
-                    connection,
-                    tables.idempotency_key,
-                    organization=arrival.organization,
-                    token=token,
-                    submission=kept.submission,
-                )
+            insert_new(
+                connection,
+                tables.idempotency_key,
+                organization=arrival.organization,
+                token=token,
+                submission=kept.submission,
             )
             # Somebody else may have bound the key since it was looked up.
             _check_key(connection, arrival, token)
@@ -159,7 +157,7 @@ def fold_report(
 def write_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Store evidence that is not there yet."""
     for row in rows:
-        connection.execute(insert_new(connection, tables.evidence, **row))
+        insert_new(connection, tables.evidence, **row)
 
 
 def signatures(room: Room, id: str) -> StoredSignatures | None:

@@ -23,6 +23,9 @@ from gateway.store.values import LostLease, WorkOrder
 POLL_S = 0.25
 """How often to look for work of other processes, and for orders that have become due."""
 
+KINDS = ("submission", "delivery")
+EVERYBODY = "everybody"
+
 _CLAIMABLE = """
     FROM work_order AS w
     WHERE w.kind = :kind AND w.state IN ('ready', 'leased') AND w.due_at <= :now
@@ -116,22 +119,39 @@ def wait(room: Room, kind: str, timeout: float) -> bool:
     """Wait until an order can be claimed.
 
     A bell rings for work of this process; work of other processes, expired leases and orders
-    that become due are found by looking again.
+    that become due are found by looking again.  `wake` ends every wait.
     """
     end = time.monotonic() + timeout
+    woken = room.waker.count(EVERYBODY)
     while True:
         seen = room.waker.count(kind)
         if _claimable(room, kind):
             return True
         left = end - time.monotonic()
-        if left <= 0:
+        if left <= 0 or room.waker.count(EVERYBODY) != woken:
             return False
         room.waker.wait(kind, seen, min(left, POLL_S))
+
+
+def wake(room: Room) -> None:
+    """End the waits of this process's threads, for a stop."""
+    room.waker.ring(EVERYBODY)
+    for kind in KINDS:
+        room.waker.ring(kind)
 
 
 def check(connection: Connection, order: WorkOrder) -> None:
     """Raise LostLease unless `order` is the last claim; on PostgreSQL hold it until the end."""
     _change(connection, order, token=order.token)
+
+
+def look(connection: Connection, order: WorkOrder) -> None:
+    """Raise LostLease when the claim is gone already: a look, to spare work; no guard."""
+    row = connection.execute(
+        select(work_order.c.token, work_order.c.state).where(work_order.c.id == order.id)
+    ).first()
+    if row is None or (row.token, row.state) != (order.token, "leased"):
+        raise LostLease(order.subject)
 
 
 def finish(connection: Connection, order: WorkOrder, state: str = "done") -> None:

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Sequence
 from asn1crypto import keys, x509
 
 from gateway.algorithms import asn1 as _registers_gost  # noqa: F401
+from gateway.signatures import ber
 from gateway.signatures.findings import MALFORMED, SIG_CRYPTO_FAILURE, failed
 
 CERTIFICATES_MAX = 16
 
 
 def read(octets: bytes) -> x509.Certificate | None:
-    """Return the certificate in `octets`, or None when they are not exactly one."""
+    """Return the certificate in `octets`, or None when they are not exactly one, in DER."""
     try:
+        if not ber.walk(octets):
+            return None
         certificate = x509.Certificate.load(octets, strict=True)
         # asn1crypto parses late: touch what every check reads.
         certificate.issuer.dump()

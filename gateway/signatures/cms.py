@@ -13,48 +13,24 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
-from asn1crypto import cms, core, x509
+from asn1crypto import cms, core
 
-from gateway.algorithms import asn1
-from gateway.algorithms.interface import Algorithms, Unsupported
-from gateway.model import CheckedSignature, Covered, Part
+from gateway.algorithms.interface import Algorithms
+from gateway.model import CheckedSignature, Part
 from gateway.signatures import ber, certificates, findings
-from gateway.signatures.findings import (
-    CRYPTO_CONSTRAINTS_FAILURE,
-    FORMAT_FAILURE,
-    HASH_FAILURE,
-    MALFORMED,
-    NO_SIGNING_CERTIFICATE_FOUND,
-    SIG_CONSTRAINTS_FAILURE,
-    SIG_CRYPTO_FAILURE,
-    SIGNED_DATA_NOT_FOUND,
-    Checks,
-    failed,
-    undecided,
-)
+from gateway.signatures.cms_signer import SignedData, Signer, result
+from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Checks, failed
 
 NAME = "cms"
 
 SIGNERS_MAX = 16
-CONTENT_TYPE = "1.2.840.113549.1.9.3"
-MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
-SIGNING_TIME = "1.2.840.113549.1.9.5"
-ESS_V1 = "1.2.840.113549.1.9.16.2.12"
-ESS_V2 = "1.2.840.113549.1.9.16.2.47"
-ALGORITHM_PROTECTION = "1.2.840.113549.1.9.52"
-TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
-COUNTER_SIGNATURE = "1.2.840.113549.1.9.6"
-DATA = "1.2.840.113549.1.7.1"
+VERSIONS = ("v1", "v3", "v4", "v5")
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 
 _ARMOUR = re.compile(
     rb"\s*-----BEGIN (CMS|PKCS7|PKCS #7 SIGNED DATA)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
 )
-_BASE64 = re.compile(rb"\s*M[A-Za-z0-9+/\s]{40,}={0,2}\s*")
 
 
 def check(
@@ -78,8 +54,11 @@ def _is_cms(octets: bytes, media_type: str) -> bool:
     if _ARMOUR.match(octets):
         return True
     head = octets[:128]
-    if head[:1] == b"M" and _BASE64.fullmatch(octets[:64] + b"=="):
-        head = base64.b64decode(b"".join(octets[:256].split())[:64] + b"==")
+    if head[:1] == b"M":  # base64 of a SEQUENCE begins so
+        try:
+            head = base64.b64decode(b"".join(head.split())[:64], validate=True)
+        except binascii.Error:
+            return False
     return head[:1] == b"\x30" and SIGNED_DATA in head[:32]
 
 
@@ -98,18 +77,6 @@ def _unwrapped(octets: bytes) -> bytes:
     return plain
 
 
-@dataclass(frozen=True, kw_only=True)
-class _SignedData:
-    """A CMS file, opened."""
-
-    content: bytes | None
-    """eContent; None when the file is detached."""
-
-    content_type: str
-    certificates: list[x509.Certificate]
-    signers: list[cms.SignerInfo]
-
-
 def _check_file(
     octets: bytes, place: str, beside: Part | None, algorithms: Algorithms
 ) -> Iterator[CheckedSignature]:
@@ -119,14 +86,14 @@ def _check_file(
         signed = _open(_unwrapped(octets))
     except findings.Flaw as flaw:
         checks.flawed(flaw)
-        yield _result(checks, place, "CMS")
+        yield result(checks, place, "CMS")
         return
     for position, signer in enumerate(signed.signers):
         where = f"{place}/signer[{position}]" if len(signed.signers) > 1 else place
-        yield _Signer(signed, signer, beside, algorithms).check(where)
+        yield Signer(signed, signer, beside, algorithms).check(where)
 
 
-def _open(octets: bytes) -> _SignedData:
+def _open(octets: bytes) -> SignedData:
     """Open a CMS SignedData, or raise the flaw that it is none."""
     try:
         ber.walk(octets)
@@ -134,11 +101,14 @@ def _open(octets: bytes) -> _SignedData:
         if outer["content_type"].dotted != "1.2.840.113549.1.7.2":
             raise failed("format", FORMAT_FAILURE, "not SignedData")
         signed = outer["content"]
+        if signed["version"].native not in VERSIONS:
+            raise failed("format", FORMAT_FAILURE, "unknown version")
         inner = signed["encap_content_info"]
         content = inner["content"]
-        opened = _SignedData(
+        opened = SignedData(
             content=bytes(content) if isinstance(content, core.OctetString) else None,
             content_type=inner["content_type"].dotted,
+            digests=frozenset(one["algorithm"].dotted for one in signed["digest_algorithms"]),
             certificates=certificates.read_all(_certificates(signed)),
             signers=list(signed["signer_infos"]),
         )
@@ -158,249 +128,3 @@ def _certificates(signed: cms.SignedData) -> list[bytes]:
     if len(found) > certificates.CERTIFICATES_MAX:
         raise failed("format", FORMAT_FAILURE, f"{len(found)} certificates")
     return found
-
-
-class _Signer:
-    """The checks of one SignerInfo."""
-
-    def __init__(
-        self,
-        signed: _SignedData,
-        info: cms.SignerInfo,
-        beside: Part | None,
-        algorithms: Algorithms,
-    ) -> None:
-        self.signed = signed
-        self.info = info
-        self.beside = beside
-        self.algorithms = algorithms
-        self.checks = Checks()
-        self.certificate: x509.Certificate | None = None
-        self.covered: tuple[Covered, ...] = ()
-        self.claimed_at: datetime | None = None
-        self.hints: list[str] = []
-        self.attributes: dict[str, Any] = {}
-        self.bound = False
-
-    def check(self, place: str) -> CheckedSignature:
-        with self.checks.recording():
-            self._guarded(self._read)
-        if not self.attributes:
-            return self._result(place)
-        for step in (self._content, self._certificate_bound, self._value):
-            with self.checks.recording():
-                self._guarded(step)
-        return self._result(place)
-
-    def _result(self, place: str) -> CheckedSignature:
-        form = "CAdES" if self.bound else "CMS"
-        others = [c for c in self.signed.certificates if c is not self.certificate]
-        return _result(
-            self.checks,
-            place,
-            form,
-            level="BES" if self.bound else "",
-            certificate=self.certificate.dump() if self.certificate else None,
-            others=tuple(c.dump() for c in others),
-            covered=self.covered,
-            claimed_at=self.claimed_at,
-            hints=tuple(self.hints),
-        )
-
-    def _guarded(self, step: Any) -> None:
-        """asn1crypto parses late, so any step may meet what cannot be read."""
-        try:
-            step()
-        except MALFORMED as error:
-            raise failed("format", FORMAT_FAILURE, "not readable as SignerInfo") from error
-
-    # --- steps -------------------------------------------------------------------------
-
-    def _read(self) -> None:
-        """Read the signed attributes and find the signing certificate."""
-        self.digest = str(self.info["digest_algorithm"]["algorithm"].native)
-        signed = self.info["signed_attrs"]
-        if not isinstance(signed, cms.CMSAttributes):
-            raise failed("signed_attributes", FORMAT_FAILURE, "none: not CAdES")
-        # Verified as they came, only the implicit tag [0] is the SET's again (RFC 5652, 5.4).
-        self.signed_octets = signed.untag().dump()
-        if not ber.walk(self.signed_octets):
-            raise failed("signed_attributes", FORMAT_FAILURE, "not DER")
-        attributes: dict[str, Any] = {}
-        for attribute in signed:
-            kind = attribute["type"].dotted
-            if kind in attributes:
-                raise failed("signed_attributes", FORMAT_FAILURE, f"{kind} twice")
-            if kind in _SINGLE and len(attribute["values"]) != 1:
-                raise failed("signed_attributes", FORMAT_FAILURE, f"{kind} with several values")
-            attributes[kind] = attribute["values"]
-        for kind in (CONTENT_TYPE, MESSAGE_DIGEST):
-            if kind not in attributes:
-                raise failed("signed_attributes", FORMAT_FAILURE, f"{kind} missing")
-        if ALGORITHM_PROTECTION in attributes:
-            self._protected(attributes[ALGORITHM_PROTECTION][0])
-        self.attributes = attributes
-        self.checks.passed("format")
-        self.checks.passed("signed_attributes")
-        if SIGNING_TIME in attributes:
-            self.claimed_at = _utc(attributes[SIGNING_TIME][0].native)
-        self._unsigned()
-        self.certificate = self._find()
-        self.checks.passed("signing_certificate_identified")
-
-    def _protected(self, protection: Any) -> None:
-        same = (
-            protection["digest_algorithm"].dump() == self.info["digest_algorithm"].dump()
-            and protection["signature_algorithm"].native is not None
-            and protection["signature_algorithm"].untag().dump()
-            == self.info["signature_algorithm"].dump()
-        )
-        if not same:
-            raise failed("signed_attributes", FORMAT_FAILURE, "algorithm protection differs")
-
-    def _unsigned(self) -> None:
-        unsigned = self.info["unsigned_attrs"]
-        kinds = {a["type"].dotted for a in unsigned} if unsigned else set()
-        if TIME_STAMP in kinds:
-            self.hints.append("signature timestamp present, not judged")
-        if COUNTER_SIGNATURE in kinds:
-            self.hints.append("counter-signature present, not judged")
-
-    def _find(self) -> x509.Certificate:
-        identifier = self.info["sid"]
-        found = []
-        for certificate in self.signed.certificates:
-            if identifier.name == "issuer_and_serial_number":
-                wanted = identifier.chosen
-                same = (
-                    certificate.serial_number == wanted["serial_number"].native
-                    and certificate.issuer == wanted["issuer"]
-                )
-            else:
-                same = certificate.key_identifier == identifier.chosen.native
-            if same:
-                found.append(certificate)
-        if len({c.dump() for c in found}) > 1:
-            raise failed("signing_certificate_identified", FORMAT_FAILURE, "ambiguous")
-        if not found:
-            detail = "not in the signature file"
-            raise undecided("signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail)
-        return found[0]
-
-    def _content(self) -> None:
-        """Check content type and digest; only then is anything covered."""
-        kind = self.attributes[CONTENT_TYPE][0].dotted
-        if kind != self.signed.content_type:
-            raise failed("content_type", FORMAT_FAILURE, f"{kind} signed, not the file's")
-        if kind != DATA:
-            raise undecided("content_type", SIG_CONSTRAINTS_FAILURE, kind)
-        self.checks.passed("content_type")
-        content = self.signed.content
-        if content is None and self.beside is None:
-            raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "the content is elsewhere")
-        octets = content if content is not None else _body(self.beside)
-        computed = findings.digest(self.algorithms, self.digest, octets, "reference_data")
-        if self.attributes[MESSAGE_DIGEST][0].native != computed:
-            raise failed("reference_data", HASH_FAILURE, f"{self.digest} differs")
-        self.checks.passed("reference_data", self.digest)
-        self.covered = (self._covered(octets, attached=content is not None),)
-
-    def _covered(self, octets: bytes, attached: bool) -> Covered:
-        if attached and self.beside is not None and octets != self.beside.body:
-            self.hints.append("signs content of its own, not the document beside it")
-            return Covered(octets=octets, scope="PARTIAL", covers_enclosing=False)
-        media_type = self.beside.media_type if self.beside else ""
-        return Covered(octets=octets, scope="FULL", covers_enclosing=True, media_type=media_type)
-
-    def _certificate_bound(self) -> None:
-        """Check that the signature names its certificate (RFC 5035): no substitution."""
-        if self.certificate is None:
-            return
-        if ESS_V2 in self.attributes:
-            entry = self.attributes[ESS_V2][0]["certs"][0]
-            name = str(entry["hash_algorithm"]["algorithm"].native)
-        elif ESS_V1 in self.attributes:
-            entry = self.attributes[ESS_V1][0]["certs"][0]
-            name = "sha1"
-        else:
-            detail = "no signing-certificate attribute: plain CMS"
-            raise undecided("signing_certificate_bound", SIG_CONSTRAINTS_FAILURE, detail)
-        octets = self.certificate.dump()
-        computed = findings.digest(self.algorithms, name, octets, "signing_certificate_bound")
-        if entry["cert_hash"].native != computed:
-            detail = "the attribute names another certificate"
-            raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
-        named = entry["issuer_serial"]
-        if isinstance(named, core.Sequence) and named.native is not None:
-            self._same_issuer(named)
-        self.bound = True
-        self.checks.passed("signing_certificate_bound", name)
-
-    def _same_issuer(self, named: Any) -> None:
-        assert self.certificate is not None
-        names = [name.chosen for name in named["issuer"] if name.name == "directory_name"]
-        serial = named["serial_number"].native
-        if serial != self.certificate.serial_number or self.certificate.issuer not in names:
-            detail = "issuer or serial number differs"
-            raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
-
-    def _value(self) -> None:
-        """Check the signature value over the signed attributes."""
-        if self.certificate is None:
-            return
-        key = certificates.public_key(self.certificate)
-        try:
-            scheme = asn1.scheme_for(key, self.digest, self.info["signature_algorithm"])
-        except asn1.Mismatch as error:
-            raise failed("algorithm_binding", SIG_CRYPTO_FAILURE, str(error)) from error
-        except Unsupported as error:
-            detail = f"{error} unsupported"
-            raise findings.not_done(
-                "signature_value", CRYPTO_CONSTRAINTS_FAILURE, detail
-            ) from error
-        self.checks.passed("algorithm_binding", f"{scheme.family} with {scheme.digest}")
-        value = self.info["signature"].native
-        if not findings.value_holds(self.algorithms, key.dump(), scheme, self.signed_octets, value):
-            raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
-        self.checks.passed("signature_value")
-        findings.strong_enough(scheme, key)
-        self.checks.passed("crypto_policy")
-
-
-_SINGLE = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, ESS_V1, ESS_V2, ALGORITHM_PROTECTION)
-
-
-def _body(part: Part | None) -> bytes:
-    assert part is not None
-    return part.body
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC)
-
-
-def _result(
-    checks: Checks,
-    place: str,
-    form: str,
-    *,
-    level: str = "",
-    certificate: bytes | None = None,
-    others: tuple[bytes, ...] = (),
-    covered: tuple[Covered, ...] = (),
-    claimed_at: datetime | None = None,
-    hints: tuple[str, ...] = (),
-) -> CheckedSignature:
-    return CheckedSignature(
-        format=form,
-        level=level,
-        certificate=certificate,
-        other_certificates=others,
-        covered=covered,
-        claimed_at=claimed_at,
-        checks=checks.made,
-        indication=checks.indication,
-        sub_indication=checks.sub_indication,
-        hints=hints,
-        place=place,
-    )

@@ -76,8 +76,18 @@ def _check_file(
         yield _unreadable(place, f"{len(several)} signatures")
         return
     for element in several:
-        where = f"{place}{root.getroottree().getpath(element)}"
+        where = place + _path(element)
         yield _Signature(element, enclosing, algorithms).check(where)
+
+
+def _path(element: etree._Element) -> str:
+    """Return where `element` stands, as `/Envelope/Signature`, without its prefixes."""
+    steps = []
+    for node in (element, *element.iterancestors()):
+        earlier = sum(1 for other in node.itersiblings(node.tag, preceding=True))
+        index = f"[{earlier + 1}]" if earlier else ""
+        steps.append(f"/{references.local_names([node])[0]}{index}")
+    return "".join(reversed(steps))
 
 
 def _unreadable(place: str, detail: str) -> CheckedSignature:
@@ -203,8 +213,6 @@ class _Signature:
         computed = findings.digest(self.algorithms, name, target.octets, "reference_data")
         if computed != reference.value:
             raise failed("reference_data", HASH_FAILURE, f"{name} differs")
-        if name in findings.WEAK_DIGESTS:
-            raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, f"digest {name}")
         if reference.type == names.SIGNED_PROPERTIES:
             self.properties = xades.read(target, self.element, self.properties)
         elif self.element in (target.element, *target.element.iterancestors()):
@@ -214,6 +222,8 @@ class _Signature:
         else:
             self.covered.append(self._covered(reference, target))
         self.checks.passed("reference_data", name)
+        if name in findings.WEAK_DIGESTS:
+            raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, f"digest {name}")
 
     def _covered(self, reference: references.Reference, target: references.Target) -> Covered:
         root = self.element.getroottree().getroot()

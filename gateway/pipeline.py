@@ -23,6 +23,7 @@ from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.formats.interface import formats
 from gateway.mapping import engine
 from gateway.mapping.catalogue import Catalogue
+from gateway.mapping.context import MappingContext, Original
 from gateway.mapping.definition import Mapping
 from gateway.model import (
     Assurance,
@@ -292,14 +293,14 @@ class Line:
         existing = self.store.resource("Patient", patient)
         original = submission.document
         report = document.content.report
-        context = engine.MappingContext(
+        context = MappingContext(
             patient=patient,
             card=lambda sent: card.card(existing[0] if existing else None, claim, patient, sent),
             submission=submission.id,
             document=document_id(submission.id, document.ordinal),
             assurance=document.content.assurance,
             kept_at=submission.kept_at,
-            original=engine.Original(
+            original=Original(
                 sha256=hashlib.sha256(original.body).hexdigest(),
                 size=len(original.body),
                 media_type=original.media_type,

@@ -55,7 +55,7 @@ class Workers:
                 try:
                     step()
                 except Exception as error:  # noqa: BLE001 - outermost loop
-                    log.error("step.failed", step=name, error=type(error).__name__)
+                    log.error("step.failed", step=name, exc_info=error)
 
         self.threads.append(threading.Thread(target=run, name=name, daemon=True))
 
@@ -91,7 +91,7 @@ class Workers:
                     if not orders:
                         self.store.wait_for_work(kind, IDLE_WAIT)
                 except Exception as error:  # noqa: BLE001 - outermost loop
-                    log.error("claim.failed", kind=kind, error=type(error).__name__)
+                    log.error("claim.failed", kind=kind, exc_info=error)
                     self.stopping.wait(IDLE_WAIT)
 
         return run
@@ -102,10 +102,7 @@ class Workers:
         except LostLease:
             log.warning("work.lost", kind=order.kind, subject=order.subject)
         except Exception as error:  # noqa: BLE001 - outermost loop
-            # The message may quote the document, so only the error's type is written down.
-            log.error(
-                "work.failed", kind=order.kind, subject=order.subject, error=type(error).__name__
-            )
+            log.error("work.failed", kind=order.kind, subject=order.subject, exc_info=error)
             self._set_aside(order, error)
 
     def _set_aside(self, order: WorkOrder, error: Exception) -> None:

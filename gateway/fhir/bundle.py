@@ -27,15 +27,20 @@ _ANSWERING = frozenset(("batch-response", "transaction-response", "history"))
 _FIRST = {"document": ("bdl-11", "Composition"), "message": ("bdl-12", "MessageHeader")}
 
 
-def problems(bundle: JsonValue, place: str = "") -> tuple[Problem, ...]:
-    """Return what is wrong with `bundle` and with every resource in it."""
+def problems(
+    bundle: JsonValue, place: str = "", *, bundled: Bundled | None = None
+) -> tuple[Problem, ...]:
+    """Return what is wrong with `bundle` and with every resource in it.
+
+    `bundled` is the bundle's index, from a caller who has one.
+    """
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         return structure.problems(bundle, place) or (_not_bundle(bundle, place),)
     found: list[Problem] = []
     if not has_shape(_without_resources(bundle), "Bundle", place, found):
         return tuple(found)
     found += (_at(place, problem) for problem in _rules(bundle))
-    bundled = Bundled(bundle)
+    bundled = bundled or Bundled(bundle)
     kind_of_bundle = bundle.get("type")
     for entry in bundled.entries:
         examined = structure.examine(entry.resource, place + entry.place)
@@ -76,8 +81,8 @@ def _without_resources(bundle: Json) -> Json:
 def _must_resolve(reference: str, bundle_type: JsonValue) -> bool:
     if reference.startswith("urn:"):
         return bundle_type in CLOSED
-    parts = literal(reference)
-    return bundle_type in WHOLE and parts is not None and not parts.base
+    is_relative = ":" not in reference.split("/")[0] and "?" not in reference
+    return bundle_type in WHOLE and is_relative
 
 
 def _at(place: str, problem: Problem) -> Problem:

@@ -4,7 +4,7 @@ Most are conditions on what is present; they are written as JSON Schema and chec
 with the structure (`schemas`).  The rest compare values and are functions (`CHECKS`).
 dom-6 (a narrative should be there) is a best practice, not a rule, and is left out; so is
 ele-1, which `gateway.fhir.schema` has.  Bundle rules are in `gateway.fhir.bundle`, those of
-contained resources, references and extensions in `gateway.fhir.structure`.
+contained resources and references in `gateway.fhir.structure`.
 
 Source: https://hl7.org/fhir/R4, the Constraints section of each type.
 """
@@ -232,6 +232,11 @@ def _narrative(node: Json) -> Iterator[str]:
         yield from broken_rules(markup)
 
 
+def _extension(node: Json) -> Iterator[str]:
+    if ("extension" in node) == any(name.startswith(("value", "_value")) for name in node):
+        yield "ext-1"
+
+
 def _count(node: Json) -> Iterator[str]:
     if isinstance(node.get("value"), Decimal):
         yield "cnt-3"
@@ -278,6 +283,7 @@ CHECKS: dict[str, Check] = {
     "CapabilityStatement.rest": _capability_rest,
     "CapabilityStatement.rest.resource": _capability_resource,
     "Count": _count,
+    "Extension": _extension,
     "Narrative": _narrative,
     "Observation": _observation,
     "Parameters.parameter": _parameter,

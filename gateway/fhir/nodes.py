@@ -133,9 +133,9 @@ class JsonNode:
         )
 
 
-def root(document: Json) -> JsonNode:
+def root(document: Json, bundled: Bundled | None = None) -> JsonNode:
     """Return the node of a whole document, a bundle with its references ready to follow."""
-    return JsonNode(document, bundled=Bundled(document))
+    return JsonNode(document, bundled=bundled or Bundled(document))
 
 
 def _leaves(value: JsonValue, place: str) -> Iterator[tuple[str, str]]:

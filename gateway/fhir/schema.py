@@ -34,6 +34,10 @@ _MONTH = f"{_YEAR}(?:-(?:0[1-9]|1[0-2]))?"
 _INTEGER_MAX = 2**31 - 1
 
 
+def _whole(least: int) -> Schema:
+    return {"type": "integer", "whole": True, "minimum": least, "maximum": _INTEGER_MAX}
+
+
 def _text(pattern: str | None = None) -> Schema:
     return {"type": "string", "pattern": rf"^(?:{pattern})$" if pattern else r"\S"}
 
@@ -48,13 +52,13 @@ _FORMATS: dict[str, Schema] = {
     "decimal": {"type": "number"},
     "id": _text(r"[A-Za-z0-9.-]{1,64}"),
     "instant": _text(f"{_FULL_DATE}T{_TIME}{_ZONE}"),
-    "integer": {"type": "integer", "minimum": -_INTEGER_MAX - 1, "maximum": _INTEGER_MAX},
+    "integer": _whole(-_INTEGER_MAX - 1),
     "markdown": _text(),
     "oid": _text(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+"),
-    "positiveInt": {"type": "integer", "minimum": 1, "maximum": _INTEGER_MAX},
+    "positiveInt": _whole(1),
     "string": _text(),
     "time": _text(_TIME),
-    "unsignedInt": {"type": "integer", "minimum": 0, "maximum": _INTEGER_MAX},
+    "unsignedInt": _whole(0),
     "uri": _text(r"\S+"),
     "url": _text(r"\S+"),
     "uuid": _text("urn:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
@@ -100,7 +104,7 @@ def _type_schema(type_name: str) -> Schema:
         rules.append({"title": "not empty", "minProperties": 2})
     else:
         # ele-1: an element has a value or children, and `id` is neither.
-        only_id = {"required": ["id"], "maxProperties": 1}
+        only_id = {"type": "object", "required": ["id"], "maxProperties": 1}
         rules.append({"title": "not empty", "minProperties": 1, "not": only_id})
     for element in elements(type_name).values():
         for name, kind in element.properties():

@@ -6,6 +6,8 @@ milliseconds, using it a few microseconds.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -13,7 +15,7 @@ import jsonschema_rs
 
 from gateway.fhir.schema import Schema, schema_for
 from gateway.fhir.tables import elements
-from gateway.fhir.text import kind, plain_name, pointer
+from gateway.fhir.text import Written, kind, plain_name, pointer
 from gateway.model import Json, Problem
 
 PROBLEMS_MAX = 50
@@ -32,6 +34,11 @@ _TOLD = {
 def has_shape(node: Json, type_name: str, place: str, problems: list[Problem]) -> bool:
     """Check `node` against the schema of `type_name`, adding what is wrong to `problems`."""
     validator = _validator(type_name)
+    with suppress(ValueError):
+        if validator.is_valid(node):
+            return True
+    # Either it is wrong, or it holds a `Written`: the validator knows Decimal, no subclass.
+    node = _plain_numbers(node)
     if validator.is_valid(node):
         return True
     for error in validator.iter_errors(node):
@@ -39,6 +46,30 @@ def has_shape(node: Json, type_name: str, place: str, problems: list[Problem]) -
         if len(problems) >= PROBLEMS_MAX:
             break
     return False
+
+
+def _plain_numbers(node: Any) -> Any:
+    """Return `node` with every unusually written number as a plain Decimal."""
+    if isinstance(node, dict):
+        return {name: _plain_numbers(item) for name, item in node.items()}
+    if isinstance(node, list):
+        return [_plain_numbers(item) for item in node]
+    return Decimal(node.text) if isinstance(node, Written) else node
+
+
+class _Whole:
+    """Keyword `whole`: the number is written without a point or an exponent.
+
+    To JSON Schema 5.0 is an integer; to FHIR it is a decimal.
+    """
+
+    def __init__(self, parent: dict[str, Any], value: object, path: list[str | int]) -> None:
+        """Take what the validator hands over; `whole` has no variants."""
+
+    def validate(self, instance: object) -> None:
+        """Raise ValueError for a number that was not written as an integer."""
+        if isinstance(instance, float | Decimal):
+            raise ValueError("not an integer")
 
 
 @cache
@@ -50,7 +81,9 @@ def _schema(type_name: str) -> Schema:
 def _validator(type_name: str) -> jsonschema_rs.Draft202012Validator:
     # The linear-time engine: a pattern must not be a way to keep us busy.
     options = jsonschema_rs.RegexOptions()
-    return jsonschema_rs.Draft202012Validator(_schema(type_name), pattern_options=options)
+    return jsonschema_rs.Draft202012Validator(
+        _schema(type_name), pattern_options=options, keywords={"whole": _Whole}
+    )
 
 
 def _told(error: jsonschema_rs.ValidationError, schema: Schema, place: str) -> list[Problem]:

@@ -122,13 +122,15 @@ _SHORT, _FULL = _LazyPlan(full=False), _LazyPlan(full=True)
 
 @cache
 def _is_worth(type_name: str) -> bool:
-    """Say whether a check or a reference can be met at or below a value of this type."""
+    """Say whether a check or a reference can be met at or below a value, extensions aside."""
     seen, waiting = set[str](), [type_name]
     while waiting:
         name = waiting.pop()
+        if name == "Extension":
+            continue
         if name in CHECKS or name in ("Reference", "Resource"):
             return True
-        if name not in seen and name not in PRIMITIVES and name != "Extension":
+        if name not in seen and name not in PRIMITIVES:
             seen.add(name)
             waiting += [kind for item in elements(name).values() for kind in item.types]
     return False

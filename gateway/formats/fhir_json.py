@@ -9,10 +9,11 @@ Source: https://hl7.org/fhir/R4/json.html and bundle.html.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from gateway.errors import Rejected
 from gateway.fhir import bundle, nodes, text
-from gateway.fhir.nodes import JsonNode
+from gateway.fhir.references import Bundled
 from gateway.model import Document, Json, Problem, SignedContent
 
 NAME = "fhir_json"
@@ -38,11 +39,15 @@ def parse(content: SignedContent) -> tuple[Document, ...]:
     FMT-336 for the FHIR.
     """
     resource = text.loads(content.octets)
-    root = nodes.root(resource)
-    problems = _not_taken(resource) or bundle.problems(resource) or _not_one_report(root)
+    bundled = Bundled(resource)
+    problems = (
+        _not_taken(resource)
+        or bundle.problems(resource, bundled=bundled)
+        or _not_one_report(resource, bundled)
+    )
     if problems:
         raise Rejected(*problems)
-    return (Document(format=NAME, root=root, content=content),)
+    return (Document(format=NAME, root=nodes.root(resource, bundled), content=content),)
 
 
 def _not_taken(resource: Json) -> tuple[Problem, ...]:
@@ -57,27 +62,33 @@ def _not_taken(resource: Json) -> tuple[Problem, ...]:
     return (Problem(code="FMT-330", place="/type", detail=detail),)
 
 
-def _not_one_report(root: JsonNode) -> tuple[Problem, ...]:
+def _not_one_report(resource: Json, bundled: Bundled) -> tuple[Problem, ...]:
     """Refuse what is no report of one patient, contained patients counted as well."""
-    requests = root.each("entry/*/request")
-    problems = [_interaction(request) for request in requests if _changes(request)]
-    inside = root.each("entry/*/resource/contained/*")
-    patients = [
-        *root.each("Patient"),
-        *(node for node in inside if node.select("resourceType") == "Patient"),
-    ]
+    problems = list(_interactions(resource))
+    patients: list[str] = []
+    reports = 0
+    for entry in bundled.entries:
+        name = entry.resource["resourceType"]
+        reports += name == "DiagnosticReport"
+        if name == "Patient":
+            patients.append(entry.place)
+        contained = entry.resource.get("contained")
+        for index, item in enumerate(contained if isinstance(contained, list) else ()):
+            if isinstance(item, dict) and item.get("resourceType") == "Patient":
+                patients.append(text.pointer(entry.place, "contained", index))
     if len(patients) > 1:
         detail = {"count": str(len(patients))}
-        problems.append(Problem(code="FMT-335", place=patients[1].place, detail=detail))
-    if not root.each("DiagnosticReport"):
+        problems.append(Problem(code="FMT-335", place=patients[1], detail=detail))
+    if not reports:
         problems.append(Problem(code="FMT-336", place="/entry"))
     return tuple(problems)
 
 
-def _changes(request: JsonNode) -> bool:
-    return request.select("method") not in ("POST", "PUT")
-
-
-def _interaction(request: JsonNode) -> Problem:
-    detail = {"method": str(request.select("method"))}
-    return Problem(code="FMT-334", place=f"{request.place}/method", detail=detail)
+def _interactions(resource: Json) -> Iterator[Problem]:
+    entries = resource.get("entry")
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        request = entry.get("request") if isinstance(entry, dict) else None
+        method = request.get("method", "POST") if isinstance(request, dict) else "POST"
+        if method not in ("POST", "PUT"):
+            place = f"/entry/{index}/request/method"
+            yield Problem(code="FMT-334", place=place, detail={"method": str(method)})

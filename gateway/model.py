@@ -217,6 +217,9 @@ class SignatureFinding:
     evidence: tuple[tuple[str, bytes], ...] = ()
     """Objects the verdict rests on: (`certificate` | `crl` | `ocsp`, DER)."""
 
+    awaited_issuer: str = ""
+    """With TRY_LATER: the CA whose revocation list is missing, which need not be the signer's."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignatureReport:

@@ -63,7 +63,7 @@ def _problem(code: str, finding: SignatureFinding) -> Problem:
         place=finding.place,
         detail={
             "format": finding.format,
-            "issuer": finding.signer.issuer if finding.signer else "—",
+            "issuer": finding.awaited_issuer or (finding.signer.issuer if finding.signer else "—"),
             "at": finding.times.validation.isoformat(timespec="seconds"),
             "check": f"{bad[0].name}: {bad[0].detail}" if bad else finding.sub_indication or "—",
         },

@@ -98,6 +98,7 @@ class Verifier:
             indication, sub_indication = Indication.INDETERMINATE, "SIG_CONSTRAINTS_FAILURE"
         signer: Signer | None = None
         evidence: tuple[tuple[str, bytes], ...] = ()
+        awaited_issuer = ""
         if indication is Indication.TOTAL_FAILED:
             # What is broken needs no path; the signer is named as the file claims.
             signer = _named(checked.certificate)
@@ -105,6 +106,7 @@ class Verifier:
             trust = self.trust.judge(checked.certificate, checked.other_certificates, at)
             checks.extend(trust.checks)
             signer, evidence = trust.signer, trust.evidence
+            awaited_issuer = trust.awaited_issuer
             if indication is Indication.TOTAL_PASSED:
                 indication, sub_indication = trust.status, trust.sub_indication
         return SignatureFinding(
@@ -120,6 +122,7 @@ class Verifier:
             hints=checked.hints,
             place=checked.place,
             evidence=evidence,
+            awaited_issuer=awaited_issuer,
         )
 
     def _by_policy(self, checked: CheckedSignature) -> list[Check]:

@@ -12,7 +12,7 @@ Source: ETSI EN 319 102-1 v1.3.1, clauses 5.1.3 and 5.2.6; RFC 5280, section 6.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -196,13 +196,10 @@ def _judge_one(
         word, check = _explain(error, certificates, bench)
         if check.name == "certificate_chain":
             return _verdict(word, (check, validity), certificates)
-        awaited = _awaited(error, certificates, at, material) if word == "TRY_LATER" else ""
-        if awaited:
-            check = Check(
-                name="revocation",
-                status=CheckStatus.INDETERMINATE,
-                detail=f"no current revocation list or OCSP answer of: {awaited}",
-            )
+        awaited = ""
+        if word == "TRY_LATER":
+            awaited = _awaited(error, certificates, at, material)
+            check = replace(check, detail=f"{check.detail} of: {awaited}")
         return _verdict(word, (chain, validity, check), certificates, awaited)
     revocation = Check(
         name="revocation",
@@ -223,9 +220,11 @@ def _explain(
         detail = f"revoked at {moment}, {error.reason.native}"
         return word, Check(name="revocation", status=CheckStatus.FAILED, detail=detail)
     if isinstance(error, InsufficientRevinfoError):
-        check = Check(name="revocation", status=CheckStatus.INDETERMINATE, detail=error.failure_msg)
+        detail = "no current revocation list or OCSP answer"
+        check = Check(name="revocation", status=CheckStatus.INDETERMINATE, detail=detail)
         return "TRY_LATER", check
-    detail = error.failure_msg
+    # Later sentences of the library may quote names out of the certificate.
+    detail = error.failure_msg.partition(". ")[0]
     if isinstance(error, DisallowedAlgorithmError) or bench.unsupported:
         status = CheckStatus.INDETERMINATE
         detail = f"unsupported: {bench.unsupported}" if bench.unsupported else detail

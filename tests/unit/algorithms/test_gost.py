@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.algorithms import gost_keys
+from gateway.algorithms.classic import Classic
 from gateway.algorithms.gost import GostEngine
 from gateway.algorithms.gost_pure import INFINITY, GostPure, _times
 from gateway.algorithms.interface import Provider, Scheme, Unsupported
@@ -253,3 +256,14 @@ def _providers() -> list[Provider]:
         return [PURE, GostEngine()]
     except Unsupported:
         return [PURE]
+
+
+def test_the_engine_leaves_pythons_own_cryptography_alone(engine: GostEngine) -> None:
+    """`ssl` and `hashlib` share this libcrypto: taking over random numbers would be theirs too."""
+    engine.digest("streebog256", OCTETS)
+    assert hashlib.sha256(b"").hexdigest().startswith("e3b0c44298fc1c14")
+    assert ssl.RAND_status()
+    assert ssl.create_default_context().get_ciphers()
+    private, public = Classic().generate("rsa")
+    scheme = Scheme(family="rsa", digest="sha256")
+    assert Classic().verify(public, scheme, OCTETS, Classic().sign(private, scheme, OCTETS))

@@ -54,7 +54,7 @@ class Workers:
                 self.beats[name] = time.monotonic()
                 try:
                     step()
-                except Exception as error:  # noqa: BLE001 - outermost loop
+                except Exception as error:  # the outermost loop
                     log.error("step.failed", step=name, exc_info=error)
 
         self.threads.append(threading.Thread(target=run, name=name, daemon=True))
@@ -90,7 +90,7 @@ class Workers:
                         self._one(order, work)
                     if not orders:
                         self.store.wait_for_work(kind, IDLE_WAIT)
-                except Exception as error:  # noqa: BLE001 - outermost loop
+                except Exception as error:  # the outermost loop
                     log.error("claim.failed", kind=kind, exc_info=error)
                     self.stopping.wait(IDLE_WAIT)
 
@@ -101,7 +101,7 @@ class Workers:
             work(order)
         except LostLease:
             log.warning("work.lost", kind=order.kind, subject=order.subject)
-        except Exception as error:  # noqa: BLE001 - outermost loop
+        except Exception as error:  # the outermost loop
             log.error("work.failed", kind=order.kind, subject=order.subject, exc_info=error)
             self._set_aside(order, error)
 

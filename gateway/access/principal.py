@@ -32,7 +32,7 @@ class Refused(Rejected):
 
     def __init__(self, code: str, wait: int | None = None, **detail: str) -> None:
         self.wait = wait
-        super().__init__(Problem(code=code, detail=detail))
+        super().__init__(Problem(code=code, place="Authorization", detail=detail))
 
 
 @dataclass(frozen=True, kw_only=True)

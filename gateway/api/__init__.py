@@ -40,6 +40,7 @@ class Application(Flask):
 def create_app(gateway: Gateway, language: str = "ru") -> Flask:
     """Return the WSGI application of `gateway`; it speaks `language` unless asked otherwise."""
     app = Application("gateway.api", static_folder=None)
+    app.request_class = context.DoorRequest
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.converters |= {

@@ -157,7 +157,7 @@ def proof(submission: str, kind: str) -> Response:
     if found is None:
         body = {"receipt": row.receipt.number, "included": "pending"}
         return answer(body, headers={"Retry-After": "1"})
-    return answer({"receipt": row.receipt.number, "included": "yes", **found})
+    return answer({"receipt": row.receipt.number, **found})
 
 
 @blueprint.get("/<key:submission>/signatures")

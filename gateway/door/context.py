@@ -12,8 +12,11 @@ import threading
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
+from urllib.parse import parse_qsl
 
-from flask import current_app, g, request
+from flask import Request, current_app, g, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.utils import cached_property
 
 from gateway.access import Limiter, Principal, Refused
 from gateway.door import intake
@@ -32,6 +35,15 @@ WAITERS_MAX = 16
 """Requests that may wait for a final state at once; each holds a thread of the server."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class DoorRequest(Request):
+    """A request whose query may be any bytes: Werkzeug's own fails on those outside UTF-8."""
+
+    @cached_property
+    def args(self) -> MultiDict[str, str]:
+        query = self.query_string.decode("utf-8", "replace")
+        return MultiDict(parse_qsl(query, keep_blank_values=True, errors="replace"))
 
 
 class Door:

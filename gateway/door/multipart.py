@@ -21,6 +21,7 @@ HEADER_BYTES_MAX = 8192
 HEADERS_MAX = 16
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]")
 MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
+_HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _ENCODINGS = ("", "7bit", "8bit", "binary")
 
 
@@ -82,7 +83,7 @@ def _headers(head: bytes, place: str) -> dict[str, str]:
         name, colon, value = line.decode("utf-8", "replace").partition(":")
         name = name.lower()
         # A repeated header, a folded line or a bare line end lets two readers see two parts.
-        if not colon or not name or name != name.strip() or name in headers:
+        if not colon or not _HEADER_NAME.fullmatch(name) or name in headers:
             raise _broken("part headers", place)
         if not value.replace("\t", " ").isprintable():
             raise _broken("part headers", place)

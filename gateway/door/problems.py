@@ -11,6 +11,8 @@ from gateway.model import Problem
 
 MEDIA_TYPE = "application/problem+json"
 UNKNOWN_STATUS = 422
+WHOLE = "/"
+"""The place of a problem that concerns the request or the document as a whole."""
 
 
 def explained(problem: Problem, language: str) -> Explanation:
@@ -33,7 +35,7 @@ def finding(problem: Problem, language: str) -> dict[str, Any]:
     page = explained(problem, language)
     return {
         "code": problem.code,
-        "place": problem.place,
+        "place": problem.place or WHOLE,
         "title": page.title,
         "reason": page.reason,
         "fix": page.fix,
@@ -54,7 +56,7 @@ def document(
         "status": status or page.http,
         "detail": page.reason,
         "code": first.code,
-        "place": first.place,
+        "place": first.place or WHOLE,
         "reason": page.reason,
         "fix": page.fix,
         "trace_id": trace_id,

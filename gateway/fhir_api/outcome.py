@@ -42,7 +42,8 @@ def refusal(
     """Return an OperationOutcome; its id is the trace id."""
     g.code = problems[0].code
     body = operation_outcome(tuple(problems), context.language())
-    return answer({**body, "id": context.trace_id()}, status, headers)
+    named: Json = {"resourceType": body["resourceType"], "id": context.trace_id()}
+    return answer({**named, **body}, status, headers)
 
 
 def json_wanted() -> None:

@@ -189,9 +189,7 @@ def assertion(**changes: Any) -> dict[str, str]:
         "jti": "n-1",
     }
     claims = {name: value for name, value in {**claims, **changes}.items() if value is not None}
-    signed = jwt.encode(
-        {"alg": "ES384", "kid": "k1"}, claims, CLIENT_KEY, algorithms=["ES384"]
-    )
+    signed = jwt.encode({"alg": "ES384", "kid": "k1"}, claims, CLIENT_KEY, algorithms=["ES384"])
     return {**ASK, "client_assertion_type": ASSERTION_TYPE, "client_assertion": signed}
 
 

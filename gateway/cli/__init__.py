@@ -8,12 +8,15 @@ called, so `gateway explain` does not wait for the web server's libraries.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
-from gateway.cli.output import translated
+from gateway.cli.output import Exit, translated
 
 
 class Verbs(click.Group):
@@ -71,4 +74,16 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
-    verbs(prog_name="gateway")
+    try:
+        verbs(prog_name="gateway")
+    except Exception as error:
+        if os.environ.get("GATEWAY_DEBUG"):
+            raise
+        # Python would end with 1, which means "refused" here; and a message may quote what was
+        # being worked, so the type and the place are all that is said.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        said = str(error) if type(error).__name__.startswith("Bad") else ""
+        print(f"{type(error).__name__} ({place}) {said}".rstrip(), file=sys.stderr)
+        print("GATEWAY_DEBUG=1: traceback", file=sys.stderr)
+        sys.exit(int(Exit.FAILED))

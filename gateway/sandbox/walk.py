@@ -22,7 +22,7 @@ from gateway.sandbox.stories import Outgoing, Signers, Story, prepare
 
 FINAL = ("accepted", "rejected", "needs_info")
 DELIVERY_FINAL = ("delivered", "registered", "refused", "dead", "held")
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 60.0
 """Enough for the pure-Python GOST on a busy machine; the engine needs a second."""
 
 POLL_SECONDS = 0.05

@@ -1,0 +1,58 @@
+"""`gateway check FILE…`: everything the gateway would check, with nothing stored."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli import documents, words
+from gateway.cli.desk import at_desk
+from gateway.cli.output import Exit, Output, leave, options_to, translated
+from gateway.cli.status import mark, problem_lines
+
+EXITS = {"accepted": Exit.GOOD, "rejected": Exit.REFUSED, "needs_info": Exit.UNDECIDED}
+WORST_FIRST = (Exit.REFUSED, Exit.UNDECIDED, Exit.GOOD)
+
+
+@click.command(
+    "check",
+    help=translated(
+        "Проверить документы, ничего не сохраняя: подпись, формат, коды, единицы, пациент."
+        " Неподписанный документ сначала подписывается с --sign.",
+        "Check documents and store nothing: signature, format, codes, units, patient."
+        " An unsigned document is signed first with --sign.",
+    ),
+)
+@click.argument("names", nargs=-1, required=True, metavar="FILE…")
+@click.option("--profile", help=translated("Профиль отправителя.", "The sender's profile."))
+@click.option(
+    "--sign", is_flag=True, help=translated("Подписать ключом песочницы.", "Sign as the sandbox.")
+)
+@click.option("--signer", help=translated("Чьим ключом (signers/).", "Whose key (signers/)."))
+@click.option("--signature", help=translated("Файл подписи.", "File of the signature."))
+@click.option("--media-type", help=translated("Вид документа.", "Media type."))
+@options_to
+def command(
+    out: Output,
+    names: tuple[str, ...],
+    profile: str | None,
+    sign: bool,
+    signer: str | None,
+    signature: str | None,
+    media_type: str | None,
+) -> None:
+    files = documents.find(out, names)
+    codes = []
+    with at_desk(out) as desk, out.progress(len(files), out.say("файл", "file")) as step:
+        for file in files:
+            given = documents.read(out, file, signature, media_type)
+            if sign:
+                given = documents.signed(out, given, signer, fresh=False)
+            found = desk.check(given.document, given.signatures)
+            codes.append(EXITS[found["outcome"]])
+            step(file)
+            out.data({"file": file, **found})
+            status = words.status(found["outcome"], out.language)
+            out.text(f"  {mark(out, found['outcome'])} {file}  {status}")
+            for problem in found["problems"]:
+                problem_lines(out, problem)
+    leave(next(code for code in WORST_FIRST if code in codes))

@@ -1,0 +1,151 @@
+"""The files a verb is given: found, typed, and signed or made fresh when that is asked for."""
+
+from __future__ import annotations
+
+import glob
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.cli.output import Output, Wrong
+from gateway.model import Part
+
+if TYPE_CHECKING:
+    from gateway.sandbox.stories import Outgoing, Signing
+
+STDIN = "-"
+FHIR_JSON, XML = "application/fhir+json", "application/xml"
+SUFFIXES = {
+    ".json": FHIR_JSON,
+    ".xml": XML,
+    ".p7m": "application/pkcs7-mime",
+}
+SIGNATURE_SUFFIXES = (".p7s", ".sig", ".sgn")
+SIGNATURE_TYPE = "application/pkcs7-signature"
+FILE_BYTES_MAX = 512 * 1024 * 1024
+SIGNER_DEFAULT = "gost256-doctor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """A document as it will be sent."""
+
+    name: str
+    document: Part
+    signatures: tuple[Part, ...]
+
+
+def find(out: Output, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the files that names, patterns and folders stand for.  Raises Wrong for none.
+
+    In a folder every file of a known type counts, signatures beside documents do not.
+    """
+    found: list[str] = []
+    for name in names:
+        found += [STDIN] if name == STDIN else _expanded(out, name)
+    return tuple(dict.fromkeys(found))
+
+
+def _expanded(out: Output, name: str) -> list[str]:
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(str(p) for p in path.rglob("*") if p.is_file() and p.suffix in SUFFIXES)
+    elif path.is_file():
+        files = [name]
+    else:
+        files = sorted(f for f in glob.glob(name, recursive=True) if Path(f).is_file())
+    if not files:
+        raise Wrong(out.say(f"{name}: нечего взять", f"{name}: nothing to take"))
+    return files
+
+
+def read(out: Output, name: str, signature: str | None, media_type: str | None) -> Given:
+    """Return the document in a file, with the detached signatures that lie beside it."""
+    octets = sys.stdin.buffer.read() if name == STDIN else _bytes(out, Path(name))
+    kind = media_type or _kind(out, name, octets)
+    document = Part(name="document", media_type=kind, body=octets)
+    files = [Path(signature)] if signature else list(_beside(name))
+    signatures = tuple(
+        Part(name="signature", media_type=SIGNATURE_TYPE, body=_bytes(out, file)) for file in files
+    )
+    return Given(name=name, document=document, signatures=signatures)
+
+
+def signed(out: Output, given: Given, signer: str | None, *, fresh: bool) -> Given:
+    """Return the document signed with a key of the home's sandbox, made fresh before if asked."""
+    from gateway.algorithms import standard
+    from gateway.sandbox import fresh as freshness
+    from gateway.sandbox import pki, stories
+
+    now = datetime.now(UTC)
+    octets = given.document.body
+    if fresh:
+        octets = freshness.fresh(octets, now, lambda: str(uuid.uuid4()))
+    keys = pki.load(out.home)
+    name = signer or SIGNER_DEFAULT
+    if name not in keys.signers:
+        known = ", ".join(keys.signers) or out.say("нет ни одного", "there are none")
+        raise Wrong(
+            out.say(f"в {out.home} нет подписанта {name}", f"{out.home} has no signer {name}")
+            + f": {known}"
+        )
+    files = keys.signer(name)
+    pair = stories.KeyPair(key=files.private_key(), chain=files.chain())
+    made: Outgoing = stories.signed(
+        octets,
+        given.document.media_type,
+        _signing(given.document.media_type, name),
+        [pair],
+        standard("auto"),
+        now,
+    )
+    return Given(name=given.name, document=made.document, signatures=made.signatures)
+
+
+def _signing(media_type: str, signer: str) -> Signing:
+    from gateway.sandbox.stories import Signing
+
+    if media_type in (XML, "text/xml"):
+        return Signing(form="xmldsig", place="enveloped", signers=(signer,))
+    return Signing(form="cades", place="detached", signers=(signer,))
+
+
+def _bytes(out: Output, path: Path) -> bytes:
+    if not path.is_file():
+        raise Wrong(out.say(f"{path}: нет такого файла", f"{path}: no such file"))
+    if path.stat().st_size > FILE_BYTES_MAX:
+        raise Wrong(out.say(f"{path}: файл слишком велик", f"{path}: the file is too large"))
+    return path.read_bytes()
+
+
+def _kind(out: Output, name: str, octets: bytes) -> str:
+    """Return the media type by the file's name, else by how its content begins."""
+    known = SUFFIXES.get(Path(name).suffix.lower())
+    if known is not None:
+        return known
+    start = octets[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start[:1] == b"{":
+        return FHIR_JSON
+    if start[:1] == b"<":
+        return XML
+    if octets[:1] == b"\x30" or start.startswith(b"-----BEGIN"):
+        return SUFFIXES[".p7m"]
+    raise Wrong(
+        out.say(
+            f"{name}: непонятно, что это; назовите --media-type",
+            f"{name}: cannot tell what it is; give --media-type",
+        )
+    )
+
+
+def _beside(name: str) -> Iterator[Path]:
+    if name == STDIN:
+        return
+    for suffix in SIGNATURE_SUFFIXES:
+        file = Path(name + suffix)
+        if file.is_file():
+            yield file

@@ -1,0 +1,1 @@
+"""The tests; a package, because gostcrypto installs one of the same name beside it."""

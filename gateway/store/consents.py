@@ -51,7 +51,7 @@ def add(room: Room, new: NewGrant) -> Grant:
     known = room.keys.linked(tokens)
     patient = next((known[token] for token in tokens if token in known), new_patient_number())
     room.keys.bind(tokens, patient)
-    _, key = room.keys.owner_key(patient)
+    generation, key = room.keys.owner_key(patient)
     sealed = vault.seal(key, text.dumps(new.resource), f"consent:{id}")
     audit = audit_entry(new.actor, "consent.add", id, {"recipient": new.recipient}, now)
 
@@ -66,6 +66,7 @@ def add(room: Room, new: NewGrant) -> Grant:
                 valid_from=new.valid_from,
                 valid_to=new.valid_to,
                 version=_next_version(connection, patient, now),
+                key_generation=generation,
                 sealed=sealed,
                 created_at=now,
                 revoked_at=None,

@@ -124,9 +124,9 @@ def reference_of(room: Room, row: Row[Any]) -> str:
     if row.answer is None:
         return ""
     try:
-        _, key = room.keys.owner_key(row.patient)
+        key = room.keys.key(row.patient, row.answer_generation)
         plain = vault.open_sealed(key, row.answer, f"answer:{row.id}")
-    except (KeyDestroyed, vault.Unreadable):
+    except KeyDestroyed:
         return ""
     return msgspec.msgpack.decode(plain, type=_KeptAnswer).reference
 
@@ -142,7 +142,7 @@ def _close(
     now = room.clock()
     with room.database.read() as connection:
         patient = _row(connection, order).patient
-    _, key = room.keys.owner_key(patient)
+    generation, key = room.keys.owner_key(patient)
     kept = _KeptAnswer(
         reference=answer.reference, evidence=answer.evidence, media_type=answer.media_type
     )
@@ -159,6 +159,7 @@ def _close(
             next_try=None,
             problem=None if problem is None else _plain(problem),
             answer=sealed,
+            answer_generation=generation,
         )
         _tell(connection, row, now, answer.state.value, {"attempt": str(row.attempts)}, ended=True)
         if receipt is not None:

@@ -30,7 +30,11 @@ def cards(room: Room, identifier: Identifier) -> tuple[Card, ...]:
         return ()
     with room.database.read() as connection:
         row = connection.execute(_current().where(_card_of(number))).first()
-    return (Card(patient=number, resource=_opened(room, row) if row else None),)
+    try:
+        resource = _opened(room, row) if row else None
+    except KeyDestroyed:
+        resource = None
+    return (Card(patient=number, resource=resource),)
 
 
 def patients_by_identifier(room: Room, identifier: Identifier) -> tuple[str, ...]:
@@ -129,7 +133,7 @@ def _card_of(number: str) -> Any:
 
 
 def _opened(room: Room, row: Row[Any]) -> Json:
-    _, key = room.keys.owner_key(row.owner)
+    key = room.keys.key(row.owner, row.key_generation)
     place = place_of((row.type, row.id), row.version, row.owner)
     return text.loads(vault.open_sealed(key, row.sealed, place))
 

@@ -215,14 +215,13 @@ class _Settled:
             except LinkedElsewhere as error:
                 raise Moved(outcome.document) from error
         owner = match.patient or self.order.subject
-        _, key = room.keys.owner_key(owner)
         ledger = msgspec.msgpack.encode(record.ledger)
         return _Written(
             outcome=outcome,
             owner=owner,
             tokens=tokens,
             ledger=vault.seal(self.data_key, ledger, f"ledger:{outcome.document}"),
-            drafts=writing.draft(room, record.resources, owner, key, outcome.document),
+            drafts=writing.draft(room, record.resources, owner, outcome.document),
         )
 
     def _rewrap(self, row: Row[Any]) -> dict[str, Any]:

@@ -233,6 +233,8 @@ resource_version = Table(
     Column("owner", Text, nullable=False),
     Column("document", Text, nullable=False),
     Column("written_at", Instant, nullable=False),
+    # Which of the owner's keys it is sealed under: one made after an erasure opens nothing old.
+    Column("key_generation", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     PrimaryKeyConstraint("type", "id", "version", name="pk_resource_version"),
 )
@@ -276,6 +278,7 @@ consent = Table(
     Column("valid_from", Instant, nullable=False),
     Column("valid_to", Instant),
     Column("version", BigInteger, nullable=False),
+    Column("key_generation", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
@@ -298,6 +301,7 @@ delivery = Table(
     Column("next_try", Instant),
     Column("problem", Packed),
     Column("answer", LargeBinary),
+    Column("answer_generation", Text),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("document", "destination", name="uq_delivery_once"),

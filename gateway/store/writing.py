@@ -46,6 +46,7 @@ class Drafted:
 
     name: Name
     owner: str
+    generation: str
     key: bytes
     document: str
     ordinal: int
@@ -66,10 +67,9 @@ class Batch:
     contents: list[dict[str, Any]] = field(default_factory=list)
 
 
-def draft(
-    room: Room, resources: Iterable[Json], owner: str, key: bytes, document: str
-) -> list[Drafted]:
-    """Print, digest and index the resources of one document."""
+def draft(room: Room, resources: Iterable[Json], owner: str, document: str) -> list[Drafted]:
+    """Print, digest and index the resources of one document of `owner`."""
+    generation, key = room.keys.owner_key(owner)
     drafts = []
     for ordinal, resource in enumerate(resources):
         bare = _without_server_meta(resource)
@@ -79,6 +79,7 @@ def draft(
             Drafted(
                 name=name,
                 owner=owner,
+                generation=generation,
                 key=key,
                 document=document,
                 ordinal=ordinal,
@@ -163,6 +164,7 @@ def _version(batch: Batch, one: Drafted, head: Head, at: datetime) -> None:
         "owner": one.owner,
         "document": one.document,
         "written_at": at,
+        "key_generation": one.generation,
         "sealed": vault.seal(one.key, one.body, place_of(one.name, head.version, one.owner)),
     }
     batch.versions.append(_named(one) | row)

@@ -6,6 +6,7 @@ the same kind.  What is checked by the schema is not checked again further on th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -48,39 +49,38 @@ def parse(content: SignedContent) -> tuple[Document, ...]:
 class XmlNode:
     """An element (or one of its attributes) as the line sees it."""
 
-    def __init__(self, element: etree._Element, attribute: str | None = None) -> None:
+    def __init__(
+        self, element: etree._Element, places: Places | None = None, attribute: str | None = None
+    ) -> None:
         self._element = element
+        self._places = places or Places(element)
         self._attribute = attribute
 
     @property
     def place(self) -> str:
-        place = _place(self._element)
+        place = self._places.of(self._element)
         return place if self._attribute is None else f"{place}/@{self._attribute}"
 
     def select(self, path: str) -> JsonValue:
         """Return the text of the first thing at `path`, exactly as written, or None."""
         nodes = self.each(path)
-        if not nodes:
-            return None
-        node = nodes[0]
-        assert isinstance(node, XmlNode)
-        return node.text
+        return nodes[0].text if nodes else None
 
     def each(self, path: str) -> tuple[XmlNode, ...]:
         if self._attribute is not None:
             return (self,) if path == "." else ()
-        found = self._element.xpath(path, namespaces=_PREFIXES)
+        found = _xpath(path)(self._element)
         assert isinstance(found, list), path
-        return tuple(_node(item) for item in found)
+        return tuple(self._node(item) for item in found)
 
     def leaves(self) -> Iterator[tuple[str, str]]:
         if self._attribute is not None:
             yield self.place, self.text
             return
         for element in self._element.iter(etree.Element):
-            node = XmlNode(element)
+            node = XmlNode(element, self._places)
             for attribute in element.attrib:
-                leaf = XmlNode(element, str(attribute))
+                leaf = XmlNode(element, self._places, str(attribute))
                 yield leaf.place, leaf.text
             if not any(isinstance(child.tag, str) for child in element) and node.text.strip():
                 yield node.place, node.text
@@ -90,34 +90,50 @@ class XmlNode:
         if self._attribute is not None:
             return str(self._element.attrib[self._attribute])
         # Comments and processing instructions may stand inside a text; they are not part of it.
-        pieces = self._element.xpath("text()")
-        assert isinstance(pieces, list)
-        return "".join(str(piece) for piece in pieces)
+        pieces = (self._element.text, *(child.tail for child in self._element))
+        return "".join(piece for piece in pieces if piece)
+
+    def _node(self, item: object) -> XmlNode:
+        if isinstance(item, etree._Element):
+            return XmlNode(item, self._places)
+        assert isinstance(item, etree._ElementUnicodeResult)
+        parent = item.getparent()
+        assert parent is not None
+        return XmlNode(parent, self._places, str(item.attrname))
 
 
-def _node(item: object) -> XmlNode:
-    if isinstance(item, etree._Element):
-        return XmlNode(item)
-    assert isinstance(item, etree._ElementUnicodeResult)
-    parent = item.getparent()
-    assert parent is not None
-    return XmlNode(parent, str(item.attrname))
+class Places:
+    """The place of every element of one document, told in one walk."""
+
+    def __init__(self, root: etree._Element) -> None:
+        self._by_element: dict[etree._Element, str] = {}
+        self._walk(root.getroottree().getroot(), "")
+
+    def of(self, element: etree._Element) -> str:
+        return self._by_element[element]
+
+    def _walk(self, element: etree._Element, place: str) -> None:
+        stack = [(element, f"/{_step(element)}")]
+        while stack:
+            here, place = stack.pop()
+            self._by_element[here] = place
+            children = list(here.iterchildren(etree.Element))
+            counts = Counter(child.tag for child in children)
+            seen: Counter[str] = Counter()
+            for child in children:
+                seen[child.tag] += 1
+                number = f"[{seen[child.tag]}]" if counts[child.tag] > 1 else ""
+                stack.append((child, f"{place}/{_step(child)}{number}"))
 
 
-def _place(element: etree._Element) -> str:
-    steps: list[str] = []
-    here: etree._Element | None = element
-    while here is not None:
-        parent = here.getparent()
-        name = etree.QName(here)
-        step = f"l:{name.localname}" if name.namespace == NAMESPACE else name.localname
-        if parent is not None:
-            twins = [twin for twin in parent if twin.tag == here.tag]
-            if len(twins) > 1:
-                step += f"[{twins.index(here) + 1}]"
-        steps.append(step)
-        here = parent
-    return "/" + "/".join(reversed(steps))
+def _step(element: etree._Element) -> str:
+    name = etree.QName(element)
+    return f"l:{name.localname}" if name.namespace == NAMESPACE else name.localname
+
+
+@cache
+def _xpath(path: str) -> etree.XPath:
+    return etree.XPath(path, namespaces=_PREFIXES)
 
 
 @cache
@@ -129,11 +145,12 @@ def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
     """Return the schema's findings by place; its own words may quote values and stay out."""
     found: dict[str, Problem] = {}
     tree = root.getroottree()
+    places = Places(root)
     for entry in list(schema.error_log):  # type: ignore[call-overload]
         elements = tree.xpath(entry.path) if entry.path else [root]
         element = elements[0] if isinstance(elements, list) and elements else root
         assert isinstance(element, etree._Element)
-        place = f"{_place(element)} (line {element.sourceline})"
+        place = f"{places.of(element)} (line {element.sourceline})"
         rule = entry.type_name.removeprefix("SCHEMAV_").lower()
         # One value often breaks its pattern and its type: the first finding says it.
         found.setdefault(place, Problem(code="FMT-211", place=place, detail={"rule": rule}))

@@ -161,8 +161,8 @@ def _announce(work: Work, rule: Rule, node: Node, position: int) -> str:
     if rule.type == "Patient":
         id_ = work.context.patient or work.new_id("Patient", "anonymous")
     else:
-        key = "\x1f".join(text for path in rule.key for text, _ in words(node, path))
-        id_ = work.new_id(rule.type, f"{work.scope(rule.scope)}\x1f{key}")
+        key = [text for path in rule.key for text, _ in words(node, path)]
+        id_ = work.new_id(rule.type, "\x1f".join((work.scope(rule.scope), *key)))
     label = str(node.select(rule.label) or "") if rule.label else str(position)
     work.references[(rule.name, label)] = (f"{rule.type}/{id_}", node)
     if rule.label:

@@ -43,6 +43,15 @@ class Carrier:
         self._ids: dict[str, tuple[str, str]] = {}
         """Place of an entry's resource → (type, id here)."""
 
+        self._resources = {
+            node.place: node
+            for kind in {
+                str(item.value) for item in self._root.each("entry/*/resource/resourceType")
+            }
+            for node in self._root.each(kind)
+        }
+        """Every entry's resource as a document of its own within the bundle."""
+
     def carry(self) -> None:
         """Make the resources of the bundle in hand.  Raises Rejected."""
         nodes = list(self._taken())
@@ -59,17 +68,10 @@ class Carrier:
             work.dropped[f"{entry.place}/search"] = _REQUEST
             for node in entry.each("resource"):
                 if _type(node) in work.mapping.carry:
-                    yield self._at(node)
+                    yield self._resources[node.place]
                 else:
                     reason = "this type of resource is no part of the card; the original keeps it"
                     work.carried[entry.place] = reason
-
-    def _at(self, node: JsonNode) -> JsonNode:
-        """Return the same resource as a document of its own within the bundle."""
-        for same in self._root.each(_type(node)):
-            if same.place == node.place:
-                return same
-        raise AssertionError(node.place)
 
     def _id(self, node: JsonNode) -> str:
         kind = _type(node)
@@ -96,7 +98,8 @@ class Carrier:
                 codes = sorted(str(c.value) for c in node.each("code/coding/*/code"))
                 text = str(node.select("code/text") or "")
                 specimen = self._specimen_key(node)
-                return work.scope("report"), identifier, specimen, *(codes or (text,))
+                # Not its identifier: many exports make a fresh one each time.
+                return work.scope("report"), specimen, *(codes or (text,))
         return work.scope("report"), identifier
 
     def _specimen_key(self, node: JsonNode) -> str:

@@ -21,7 +21,7 @@ PROBLEMS_MAX = 100
 def facts(mapping: Mapping, document: Document) -> Facts:
     """Read who and what `document` is about.
 
-    Raises Rejected (PAT-101, PAT-102, MAP-114) and NeedsOperator (MAP-113) with the place.
+    Raises Rejected (PAT-101, MAP-114) and NeedsOperator (MAP-113) with the place.
     """
     return _facts(mapping, document, [])
 

@@ -127,7 +127,9 @@ def _concept(work: Work, row: Row, node: Node) -> Iterator[Made]:
             concept["coding"] = [{"system": row.options["system"], "code": code}]
         if text is not None:
             concept["text"] = text.strip()
-        yield Made(to=row.to, value=concept, places=tuple({*code_places, *text_places}))
+        yield Made(
+            to=row.to, value=concept, places=tuple(dict.fromkeys((*code_places, *text_places)))
+        )
 
 
 def _annotation(work: Work, row: Row, node: Node) -> Iterator[Made]:

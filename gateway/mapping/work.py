@@ -62,18 +62,20 @@ class Work:
 
     def ledger(self) -> Ledger:
         """Return what became of every leaf of the source; what no row took was dropped."""
-        mapped = {place for place, _ in self.mapped}
+        leaves = {place: None for place, _ in self.document.root.leaves()}
+        mapped = tuple(pair for pair in self.mapped if pair[0] in leaves)
+        taken = {place for place, _ in mapped}
         carried: list[tuple[str, str]] = []
         dropped: list[tuple[str, str]] = []
-        for place, _ in self.document.root.leaves():
-            if place in mapped:
+        for place in leaves:
+            if place in taken:
                 continue
             if (reason := _reason(self.carried, place)) is not None:
                 carried.append((place, reason))
             else:
                 reason = _reason(self.dropped, place)
                 dropped.append((place, reason or "no row of the mapping takes it"))
-        return Ledger(mapped=tuple(self.mapped), carried=tuple(carried), dropped=tuple(dropped))
+        return Ledger(mapped=mapped, carried=tuple(carried), dropped=tuple(dropped))
 
 
 def organization_key(identifiers: tuple[Identifier, ...]) -> str:

@@ -122,13 +122,13 @@ def normalise(system: str, value: str, place: str = "") -> Identifier | Problem:
 
 
 def check(identifier: Identifier, weight: str = "error") -> Problem | None:
-    """Return PAT-102 when the check digit fails: an error or a warning as `weight` says."""
+    """Return PAT-101 when the check digit fails: an error or a warning as `weight` says."""
     assert weight in WEIGHTS, weight
     rule = _CHECKS.get(identifier.system)
     if rule is None or weight == "ignore" or rule(identifier.value):
         return None
     return Problem(
-        code="PAT-102",
+        code="PAT-101",
         place=identifier.place,
         detail={"kind": name(identifier.system)},
         warning=weight == "warning",

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from gateway.errors import Rejected
 from gateway.fhir import bundle, nodes, text
 from gateway.fhir.references import Bundled
+from gateway.fhir.tables import elements
 from gateway.model import Document, Json, Problem, SignedContent
 
 NAME = "fhir_json"
@@ -55,10 +56,10 @@ def _not_taken(resource: Json) -> tuple[Problem, ...]:
     if resource.get("resourceType") != "Bundle":
         return bundle.problems(resource)
     found = resource.get("type")
-    if not isinstance(found, str) or found in bundle.CLOSED:
+    if found in bundle.CLOSED or found not in elements("Bundle")["type"].codes:
         return ()
     expected = ", ".join(sorted(bundle.CLOSED))
-    detail = {"found": f"Bundle {text.plain_name(found)}", "expected": expected}
+    detail = {"found": f"Bundle {found}", "expected": expected}
     return (Problem(code="FMT-330", place="/type", detail=detail),)
 
 

@@ -133,7 +133,7 @@ def test_refuses_an_unknown_resource_type(body: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], "Patient", 5, True])
-def test_refuses_what_is_no_object(value: None | list[None] | str | int) -> None:
+def test_refuses_what_is_no_object(value: list[None] | str | int | None) -> None:
     """A resource is an object."""
     assert [p.code for p in structure.problems(value, "/entry/0/resource")] == ["FMT-314"]  # type: ignore[arg-type]
 

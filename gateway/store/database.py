@@ -8,6 +8,7 @@ returns after the commit that holds it is durable.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -184,6 +185,8 @@ def _commit_together(
 
 def _sqlite(path: str) -> Engine:
     assert path, "an embedded database needs a file: readers and the writer share it"
+    # For its owner alone, from the first byte; SQLite gives -wal and -shm the same mode.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     engine = create_engine(
         "sqlite+pysqlite://",
         poolclass=QueuePool,

@@ -56,7 +56,8 @@ def _not_taken(resource: Json) -> tuple[Problem, ...]:
     if resource.get("resourceType") != "Bundle":
         return bundle.problems(resource)
     found = resource.get("type")
-    if found in bundle.CLOSED or found not in elements("Bundle")["type"].codes:
+    others = set(elements("Bundle")["type"].codes) - bundle.CLOSED
+    if not isinstance(found, str) or found not in others:
         return ()
     expected = ", ".join(sorted(bundle.CLOSED))
     detail = {"found": f"Bundle {found}", "expected": expected}

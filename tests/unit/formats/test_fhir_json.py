@@ -92,6 +92,7 @@ def test_refuses_noise_with_a_place() -> None:
     """Bytes that are not the format are the sender's fault, never a bug of ours."""
     assert refused(signed(b"noise")) == [("FMT-301", "")]
     assert refused(signed(b'{"resourceType":"Bundle","type":"banana"}')) == [("FMT-315", "/type")]
+    assert refused(signed(b'{"resourceType":"Bundle","type":["batch"]}')) == [("FMT-315", "/type")]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from gateway.fhir import search
 from gateway.model import (
     Answer,
     Delivery,
@@ -28,7 +29,6 @@ from gateway.store import (
     directory,
     log,
     records,
-    room,
     settle,
     submissions,
     timeline,
@@ -76,10 +76,15 @@ class Store:
         search rows from a resource; default `gateway.fhir.search.index`.
         """
         database.migrate()
-        self.room = Room(database, keys, clock, index or room.standard_index, heads)
+        self.room = Room(database, keys, clock, index or search.index, heads)
         self.database = database
         self.keys = keys
         self.clock = clock
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is SQLite: one process works it."""
+        return self.room.database.embedded
 
     def close(self) -> None:
         """Close the database and the key store; waits for writes that were promised."""
@@ -133,6 +138,13 @@ class Store:
     def wait_for_work(self, kind: str, timeout: float) -> bool:
         """Wait up to `timeout` seconds until an order of `kind` can be claimed."""
         return work.wait(self.room, kind, timeout)
+
+    def release_all(self) -> int:
+        """Make every claimed order claimable at once; return how many.
+
+        Only for the one process that works an embedded database, when it starts.
+        """
+        return work.release_all(self.room)
 
     def extend(self, order: WorkOrder, lease: timedelta) -> None:
         """Lengthen a claim.  Raises LostLease."""

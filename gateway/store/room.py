@@ -39,13 +39,6 @@ class IndexRow(Protocol):
 Indexer = Callable[[Json], Iterable[IndexRow]]
 
 
-def standard_index(resource: Json) -> Iterable[IndexRow]:
-    """Extract search rows as FHIR's own search parameters say."""
-    from gateway.fhir import search
-
-    return search.index(resource)
-
-
 class Heads(Protocol):
     """Who signs the heads of the log; `gateway.receipts.issue.Receipts` does."""
 

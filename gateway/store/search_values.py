@@ -15,9 +15,19 @@ from gateway.model import Json
 from gateway.store.room import IndexRow, Room
 
 PEOPLE = ("Patient", "Person", "RelatedPerson", "Practitioner")
-PLAIN_OF_PEOPLE = ("_id", "_lastUpdated", "_tag", "_profile", "active", "gender")
-PLAIN_KINDS = ("token", "date", "reference")
-"""FHIR search parameter types whose values may stay plain."""
+PLAIN_OF_PEOPLE = ("_lastUpdated", "_security", "_tag", "active", "gender")
+PLAIN_TOKENS = (
+    "_security",
+    "_tag",
+    "category",
+    "code",
+    "combo-code",
+    "interpretation",
+    "role",
+    "status",
+    "type",
+)
+"""Token parameters that hold codes; every other one may be somebody's number."""
 
 _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
 
@@ -44,7 +54,7 @@ def _row(room: Room, type: str, row: IndexRow) -> dict[str, Any] | None:
             "date_low": _instant(row.date_low),
             "date_high": _instant(row.date_high),
         }
-    words = row.value if row.value is not None else _date_text(row.date_low)
+    words = row.value or _date_text(row.date_low)
     return {
         "param": row.param,
         "kind": row.kind,
@@ -58,9 +68,9 @@ def _row(room: Room, type: str, row: IndexRow) -> dict[str, Any] | None:
 def _is_plain(type: str, row: IndexRow) -> bool:
     if type in PEOPLE:
         return row.param in PLAIN_OF_PEOPLE
-    if row.param == "identifier" or row.kind not in PLAIN_KINDS:
-        return False
-    return row.kind != "reference" or bool(_REFERENCE.fullmatch(row.value or ""))
+    if row.kind == "reference":
+        return bool(_REFERENCE.fullmatch(row.value or ""))
+    return row.kind == "date" or (row.kind == "token" and row.param in PLAIN_TOKENS)
 
 
 def _instant(at: datetime | date | None) -> datetime | None:

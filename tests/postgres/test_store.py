@@ -3,5 +3,5 @@
 # ruff: noqa: F403
 from tests.unit.store.test_keep import *
 from tests.unit.store.test_line import *
-from tests.unit.store.test_work import *
 from tests.unit.store.test_settle import *
+from tests.unit.store.test_work import *

@@ -105,7 +105,9 @@ class Access:
             raise Refused("AUTH-101")
         principal = self._tokens.read(token.strip())
         client = self._client(principal.client)
-        if client is None or client.disabled or client.organization != principal.organization:
+        if client is None or client.disabled:
+            raise Refused("AUTH-102")
+        if (client.organization, client.role) != (principal.organization, principal.role):
             raise Refused("AUTH-102")
         return principal
 

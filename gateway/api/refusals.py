@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response as Answer
 
 from gateway.access import Refused
 from gateway.api import observe
@@ -61,10 +62,10 @@ def _said(error: GatewayError) -> Response:
     return refuse(error.problems, status, headers)
 
 
-def _of_http(error: HTTPException) -> Response:
+def _of_http(error: HTTPException) -> Answer:
     status = error.code or 500
     if status < 400:
-        return Response(response=error.get_response(request.environ).get_data(), status=status)
+        return error.get_response(request.environ)
     code = CODES_BY_STATUS.get(status, "SYS-400" if status < 500 else "SYS-500")
     headers = {}
     methods = getattr(error, "valid_methods", None)

@@ -1,9 +1,10 @@
 """Clients prove who they are; tokens say so for fifteen minutes and no longer."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from joserfc.jwk import ECKey, OKPKey
 
 from gateway.access import SUBMIT, Access, Refused, hash_secret
 from gateway.access.assertions import ASSERTION_TYPE
-from gateway.store.values import Client
+from gateway.model import Json
+from gateway.store import Database, KeyStore, Store
+from gateway.store.values import Client, Organization
 
 ISSUER = "http://gateway.test"
 TOKEN_URL = f"{ISSUER}/oauth/token"
@@ -20,6 +23,7 @@ KEY = bytes(range(32))
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CLIENT_KEY = ECKey.generate_key("P-384", parameters={"kid": "k1"})
 SECRET = "s3cret+/="
+SECRET_HASH = hash_secret(SECRET)
 ASK = {"grant_type": "client_credentials"}
 
 
@@ -30,42 +34,36 @@ class Clock:
         return self.now
 
 
-class Directory:
-    """The clients of a gateway, as the store would give them."""
-
-    def __init__(self) -> None:
-        secret = Client(
-            id="lab",
-            name="Laboratory",
-            organization="org-1",
-            role="laboratory",
-            secret_hash=hash_secret(SECRET),
-        )
-        keyed = replace(
-            secret,
-            id="keyed",
-            secret_hash=None,
-            jwks={"keys": [dict(CLIENT_KEY.as_dict(private=False))]},
-        )
-        self.clients = {client.id: client for client in (secret, keyed)}
-
-    def client(self, id: str, /) -> Client | None:
-        return self.clients.get(id)
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def directory() -> Directory:
-    return Directory()
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    """A store with a client that has a secret and one that has a key."""
+    keys = KeyStore(f"sqlite:///{tmp_path}/keys.db", bytes(32))
+    opened = Store(Database(f"sqlite:///{tmp_path}/gateway.db"), keys, clock)
+    opened.put_organization(
+        Organization(id="org-1", name="Laboratory", kind="laboratory", identifiers=())
+    )
+    secret = Client(
+        id="lab",
+        name="Laboratory",
+        organization="org-1",
+        role="laboratory",
+        secret_hash=SECRET_HASH,
+    )
+    jwks: Json = {"keys": [dict(CLIENT_KEY.as_dict(private=False))]}
+    opened.put_client(secret)
+    opened.put_client(replace(secret, id="keyed", secret_hash=None, jwks=jwks))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def access(directory: Directory, clock: Clock) -> Access:
-    return Access(directory, KEY, ISSUER, clock)
+def access(store: Store, clock: Clock) -> Access:
+    return Access(store, KEY, ISSUER, clock)
 
 
 def basic(name: str, secret: str) -> str:
@@ -119,11 +117,13 @@ def test_what_does_not_prove_a_client_gives_no_token(
 
 
 def test_a_disabled_client_is_out_within_seconds(
-    access: Access, directory: Directory, clock: Clock
+    access: Access, store: Store, clock: Clock
 ) -> None:
     token = bearer(access)
     access.principal(token)
-    directory.clients["lab"] = replace(directory.clients["lab"], disabled=True)
+    client = store.client("lab")
+    assert client is not None
+    store.put_client(replace(client, disabled=True))
     clock.now += timedelta(seconds=6)
     assert refusal(lambda: access.principal(token)) == "AUTH-102"
     assert refusal(lambda: bearer(access)) == "AUTH-110"
@@ -150,11 +150,9 @@ def test_every_changed_character_of_a_token_is_refused(access: Access) -> None:
         assert refusal(lambda text=changed: access.principal(f"Bearer {text}")) == "AUTH-102"
 
 
-def test_tokens_of_others_are_refused(access: Access, directory: Directory, clock: Clock) -> None:
+def test_tokens_of_others_are_refused(access: Access, store: Store, clock: Clock) -> None:
     """Another key, another issuer, no signature, or a JWT that is no access token."""
-    mine = OKPKey.import_key(
-        Access(directory, KEY, ISSUER, clock)._tokens._key.as_dict(private=True)
-    )
+    mine = OKPKey.import_key(Access(store, KEY, ISSUER, clock)._tokens._key.as_dict(private=True))
     claims = {
         "iss": ISSUER, "aud": ISSUER, "sub": "lab", "org": "org-1", "role": "laboratory",
         "scope": SUBMIT, "exp": int(START.timestamp()) + 60,
@@ -165,11 +163,12 @@ def test_tokens_of_others_are_refused(access: Access, directory: Directory, cloc
     none = ".".join([base64.urlsafe_b64encode(b'{"alg":"none","typ":"at+jwt"}').decode(),
                      good.split(".")[1], ""])  # fmt: skip
     others = [
-        bearer(Access(directory, bytes(32), ISSUER, clock)).removeprefix("Bearer "),
-        bearer(Access(directory, KEY, "http://other.test", clock)).removeprefix("Bearer "),
+        bearer(Access(store, bytes(32), ISSUER, clock)).removeprefix("Bearer "),
+        bearer(Access(store, KEY, "http://other.test", clock)).removeprefix("Bearer "),
         jwt.encode({**header, "typ": "JWT"}, claims, mine, algorithms=["Ed25519"]),
         jwt.encode(header, {**claims, "aud": "http://x"}, mine, algorithms=["Ed25519"]),
         jwt.encode(header, {**claims, "org": "org-2"}, mine, algorithms=["Ed25519"]),
+        jwt.encode(header, {**claims, "role": "clinic"}, mine, algorithms=["Ed25519"]),
         jwt.encode(header, {"iss": ISSUER}, mine, algorithms=["Ed25519"]),
         none,
         "x" * 5000,

@@ -1,0 +1,73 @@
+"""A good document over HTTP: what its laboratory sees, and what a dry run would have said."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.doorway import Doorway, doorway, form
+
+SAMPLE = Path(__file__).parents[3] / "samples/03-lab-xml-gost256/result.xml"
+XML = "application/xml"
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
+    with doorway(tmp_path_factory.mktemp("home")) as opened:
+        yield opened
+
+
+def test_a_dry_run_finds_what_the_line_finds_and_keeps_nothing(door: Doorway) -> None:
+    octets = SAMPLE.read_bytes()
+    body = door.post("/v1/check", octets, XML).get_json()
+    assert (body["outcome"], body["problems"]) == ("accepted", [])
+    unsigned = door.post("/v1/check", octets, XML, client="lab2").get_json()
+    assert unsigned["outcome"] == "rejected"
+    assert unsigned["problems"][0]["code"] == "SIG-201"
+    assert door.post("/v1/check", octets, XML, client="clinic").status_code == 200
+    assert door.get("/v1/submissions").get_json()["items"] == []
+
+
+def test_waiting_for_a_good_document_ends_accepted_with_its_documents(door: Doorway) -> None:
+    timer = threading.Timer(0.2, door.work)
+    timer.start()
+    answer = door.keep(SAMPLE.read_bytes(), type=XML, Prefer="wait=20")
+    timer.join()
+    body = answer.get_json()
+    assert (answer.status_code, body["status"]) == (200, "accepted")
+    assert body["counts"] == {"accepted": 1}
+    one = body["documents"][0]
+    assert {"id", "status", "place", "problems", "receipt", "duplicate_of", "deliveries"} <= set(
+        one
+    )
+    assert one["receipt"].startswith("R-")
+    place = answer.headers["Location"]
+    rows = door.get(f"{place}/receipts").get_json()["receipts"]
+    assert [row["kind"] for row in rows] == ["accepted", "registered"]
+    ledger = door.get(f"{place}/ledger").get_json()
+    assert ledger["mapped"]
+    assert ledger["documents"][0]["mapped"] == ledger["mapped"]
+    report = door.get(f"{place}/signatures").get_json()
+    assert (report["indication"], report["signatures"]) == ("INDETERMINATE", [])
+    durations = [e["duration_ms"] for e in door.get(f"{place}/events").get_json()["events"]]
+    assert any(duration is not None for duration in durations)
+    # The laboratory's own number finds it, though the store holds no number in clear.
+    found = door.get("/v1/submissions?number=77-105").get_json()["items"]
+    assert [item["id"] for item in found] == [body["id"]]
+    assert door.get("/v1/submissions?number=77-106").get_json()["items"] == []
+
+
+def test_verify_reads_any_bytes_and_judges_at_the_time_asked(door: Doorway) -> None:
+    type, body = form(("document", "text/plain", b"text"), ("signature", "a/b", b"noise"))
+    answer = door.post("/v1/verify?at=2026-01-01T00:00:00Z", body, type)
+    said = answer.get_json()
+    assert answer.status_code == 200
+    assert said["indication"] == "TOTAL_FAILED"
+    assert said["signatures"][0]["sub_indication"] == "FORMAT_FAILURE"
+    assert said["signatures"][0]["times"]["validation"].startswith("2026-01-01T00:00:00")
+    unsigned = door.post("/v1/verify", b"text", "text/plain").get_json()
+    assert unsigned == {"indication": "INDETERMINATE", "signatures": []}
+    for query in ("at=now", "at=0001-01-01", "when=1"):
+        assert door.post(f"/v1/verify?{query}", b"text", "text/plain").status_code == 400
+    assert door.http.post("/v1/verify", data=b"text").status_code == 401

@@ -1,0 +1,116 @@
+"""Laboratory XML: read when it follows the schema, refused by place when it does not."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import Rejected
+from gateway.formats import lab_xml
+from gateway.model import Assurance, Document, SignedContent
+
+EXAMPLE = Path(__file__).parents[3] / "mappings" / "lab_xml" / "default.example.xml"
+TEXT = EXAMPLE.read_text("utf-8")
+
+
+def parse(text: str) -> Document:
+    content = SignedContent(
+        octets=text.encode(), media_type="application/xml", assurance=Assurance.SIGNED, report=None
+    )
+    return lab_xml.parse(content)[0]
+
+
+def refused(old: str, new: str) -> list[tuple[str, str]]:
+    assert old in TEXT
+    with pytest.raises(Rejected) as caught:
+        parse(TEXT.replace(old, new, 1))
+    return [(problem.code, problem.place) for problem in caught.value.problems]
+
+
+def test_recognises_its_namespace_only() -> None:
+    assert lab_xml.recognises(TEXT.encode()[:4096])
+    assert lab_xml.recognises(TEXT.encode("utf-16")[:4096])
+    assert not lab_xml.recognises(b"<ClinicalDocument xmlns='urn:hl7-org:v3'/>")
+    assert not lab_xml.recognises(b'{"text": "urn:gateway:lab-result:1.0"}')
+
+
+def test_values_come_out_exactly_as_written() -> None:
+    tests = parse(TEXT).root.each("l:results/l:test/l:value")
+    assert [test.select(".") for test in tests] == ["5,10", "88", "<0,40"]
+
+
+def test_every_node_names_its_place() -> None:
+    root = parse(TEXT).root
+    second = root.each("l:results/l:test")[1]
+    assert second.place == "/l:labResult/l:results/l:test[2]"
+    assert second.each("@specimen")[0].place == "/l:labResult/l:results/l:test[2]/@specimen"
+    assert second.select("l:nothing") is None
+
+
+def test_a_place_leads_back_to_its_node() -> None:
+    """A person must find the place in the source by the path alone."""
+    root = parse(TEXT).root
+    for place, text in root.leaves():
+        assert [node.select(".") for node in root.each(place)] == [text]
+
+
+def test_a_comment_inside_a_value_is_no_part_of_it() -> None:
+    """A comment must not cut a value in two (a known attack on signed XML)."""
+    document = parse(TEXT.replace("5,10", "5,<!-- x -->10"))
+    assert document.root.select("l:results/l:test/l:value") == "5,10"
+
+
+def test_an_enveloped_signature_is_allowed_and_not_required() -> None:
+    signature = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></labResult>'
+    parse(TEXT.replace("</labResult>", signature))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("<number>000017</number>", "", "/l:labResult/l:document/l:version"),
+        (
+            "<version>1</version>",
+            "<version>0</version>",
+            "/l:labResult/l:document/l:version",
+        ),
+        ('specimen="S1"', 'specimen="S 1"', "/l:labResult/l:results/l:test[1]"),
+        ("<sex>female</sex>", "<sex>F</sex>", "/l:labResult/l:patient/l:sex"),
+        ("1984-05-17", "17.05.1984", "/l:labResult/l:patient/l:birthDate"),
+        (
+            "<value>88</value>",
+            "<value> </value>",
+            "/l:labResult/l:results/l:test[2]/l:value",
+        ),
+        ("</labResult>", "<more/></labResult>", "/l:labResult/l:more"),
+    ],
+)
+def test_what_breaks_the_schema_is_refused_at_its_place(old: str, new: str, place: str) -> None:
+    assert ("FMT-211", place) in [(c, p.partition(" (line ")[0]) for c, p in refused(old, new)]
+
+
+def test_the_place_of_a_schema_problem_has_its_line() -> None:
+    line = TEXT[: TEXT.index("<sex>")].count("\n") + 1
+    assert refused("<sex>female</sex>", "<sex>F</sex>") == [
+        ("FMT-211", f"/l:labResult/l:patient/l:sex (line {line})")
+    ]
+
+
+def test_another_root_is_not_laboratory_xml() -> None:
+    assert refused('xmlns="urn:gateway:lab-result:1.0"', 'xmlns="urn:gateway:lab-result:1.1"') == [
+        ("FMT-212", "/")
+    ]
+
+
+def test_a_test_must_name_a_specimen_that_is_there() -> None:
+    found = refused('<specimen id="S1">', '<specimen id="S2">')
+    assert found[0] == ("FMT-213", "/l:labResult/l:results/l:test[1]/@specimen")
+
+
+def test_a_test_without_value_and_comment_says_nothing() -> None:
+    assert refused("<value>5,10</value>", "") == [("FMT-214", "/l:labResult/l:results/l:test[1]")]
+
+
+def test_problems_hold_no_text_of_the_document() -> None:
+    with pytest.raises(Rejected) as caught:
+        parse(TEXT.replace("1984-05-17", "СЕКРЕТ").replace("<sex>female", "<sex>СЕКРЕТ"))
+    assert "СЕКРЕТ" not in repr(caught.value.problems)

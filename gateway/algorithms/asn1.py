@@ -51,6 +51,17 @@ GOST_FAMILIES = {
 """Key algorithm → (family, the only digest it may be used with)."""
 
 
+MALFORMED = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""All that asn1crypto raises over octets made to hurt: it parses late, and nests without end."""
+
+
 class Mismatch(ValueError):
     """The signature algorithm does not belong to the key or the digest: a forgery or a bug."""
 
@@ -141,14 +152,14 @@ def _parsed(key: bytes | keys.PublicKeyInfo) -> keys.PublicKeyInfo:
         return key
     try:
         return keys.PublicKeyInfo.load(key, strict=True)
-    except (ValueError, TypeError) as error:
+    except MALFORMED as error:
         raise Mismatch("not a public key") from error
 
 
 def _key_kind(info: keys.PublicKeyInfo) -> str:
     try:
         name = str(info["algorithm"]["algorithm"].native)
-    except (ValueError, TypeError, KeyError) as error:
+    except MALFORMED as error:
         raise Mismatch("not a public key") from error
     if name in GOST_FAMILIES or name == "rsassa_pss":
         return name

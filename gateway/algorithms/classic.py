@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from gateway.algorithms.asn1 import MALFORMED
 from gateway.algorithms.interface import Scheme, Unsupported
 
 RSA_BITS = 2048
@@ -120,7 +121,7 @@ def _public_key(key: bytes) -> object:
         return serialization.load_der_public_key(key)
     except UnsupportedAlgorithm as error:
         raise Unsupported(str(error)) from error
-    except (ValueError, TypeError, KeyError):
+    except MALFORMED:
         return None
 
 

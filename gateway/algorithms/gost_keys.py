@@ -16,7 +16,7 @@ from typing import Any
 from asn1crypto import core, keys
 from gostcrypto.gostsignature import CURVES_R_1323565_1_024_2019 as TABLE
 
-from gateway.algorithms.asn1 import GOST_FAMILIES, KEY_OIDS
+from gateway.algorithms.asn1 import GOST_FAMILIES, KEY_OIDS, MALFORMED
 from gateway.algorithms.interface import Unsupported
 
 GOST_BYTES = {"gost256": 32, "gost512": 64}
@@ -89,7 +89,7 @@ def read_public(key: bytes) -> GostKey:
             raise BadKey("not a GOST R 34.10-2012 key")
         curve = _curve_of(info["algorithm"]["parameters"], kind)
         point = _point_octets(info["public_key"], curve.size)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         if isinstance(error, BadKey):
             raise
         raise BadKey("not a public key") from error
@@ -114,7 +114,7 @@ def read_private(key: bytes) -> tuple[str, Curve, int]:
             raise BadKey("not a GOST R 34.10-2012 key")
         curve = _curve_of(algorithm["parameters"], kind)
         octets = bytes(info["private_key"].contents)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         if isinstance(error, BadKey):
             raise
         raise BadKey("not a private key") from error

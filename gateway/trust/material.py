@@ -14,7 +14,7 @@ from pathlib import Path
 
 from asn1crypto import crl, ocsp, pem, x509
 
-from gateway.algorithms.asn1 import Mismatch, scheme_of_certificate_signature
+from gateway.algorithms.asn1 import MALFORMED, scheme_of_certificate_signature
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.trust.hook import OCSP_DIGESTS
 
@@ -125,7 +125,7 @@ def signed_by(
             certificate["tbs_certificate"].dump(),
             certificate["signature_value"].native,
         )
-    except (Mismatch, Unsupported, ValueError, TypeError, KeyError):
+    except (Unsupported, *MALFORMED):
         return False
 
 
@@ -169,7 +169,7 @@ def _certificate(der: bytes) -> x509.Certificate:
         _ = (found.not_valid_before, found.not_valid_after, found.critical_extensions)
         _ = found["tbs_certificate"]["subject_public_key_info"]["algorithm"].dump()
         _ = (found["signature_algorithm"]["algorithm"].native, found["signature_value"].native)
-    except (TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise ValueError("not a certificate") from error
     return found
 
@@ -181,7 +181,7 @@ def _crl(der: bytes) -> crl.CertificateList:
         _ = found["tbs_cert_list"]["this_update"].native
         _ = found["tbs_cert_list"]["next_update"].native
         _ = len(found["tbs_cert_list"]["revoked_certificates"])
-    except (TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise ValueError("not a revocation list") from error
     return found
 
@@ -196,6 +196,6 @@ def _ocsp(der: bytes) -> ocsp.OCSPResponse:
             # The library would fall over an identifier hashed by something it does not know.
             if single["cert_id"]["hash_algorithm"]["algorithm"].native not in OCSP_DIGESTS:
                 raise ValueError("an OCSP answer about a certificate named in an unknown way")
-    except (TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise ValueError("not an OCSP response") from error
     return found

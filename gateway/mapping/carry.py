@@ -182,6 +182,8 @@ class Carrier:
         self, value: JsonValue, place: str, name: str, here: str, node: JsonNode
     ) -> JsonValue:
         """Return `value` with references, identifiers and addresses made ours."""
+        if name == "implicitRules" or (name == "modifierExtension" and isinstance(value, list)):
+            self._work.stop("MAP-111", place)
         if isinstance(value, list):
             return [
                 self._copy(item, f"{place}/{i}", name, f"{here}[{i}]", node)
@@ -191,8 +193,6 @@ class Carrier:
             if value is not None:
                 self._work.mapped.append((place, here))
             return self._address(value, name, node)
-        if "modifierExtension" in value or name == "modifierExtension":
-            self._work.stop("MAP-111", place)
         copied: Json = {
             key: self._copy(item, pointer(place, key), key, f"{here}.{key}", node)
             for key, item in value.items()

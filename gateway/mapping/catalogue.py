@@ -215,7 +215,9 @@ def _first(messages: Any) -> tuple[tuple[str | int, ...], str]:
     """Return the path and text of the first message of a ValidationError."""
     path: list[str | int] = []
     while isinstance(messages, dict):
-        key, messages = next(iter(messages.items()))
+        # A misspelt key is both unknown and missing: the one that stands in the file is named.
+        items = sorted(messages.items(), key=lambda item: item[1] != ["Unknown field."])
+        key, messages = items[0]
         # Errors of a dict field say "key" or "value" between the key and the message.
         if key not in ("_schema",) and not (key in ("key", "value") and path):
             path.append(key)

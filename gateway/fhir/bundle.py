@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.fhir import structure
-from gateway.fhir.references import Bundled, literal
+from gateway.fhir.references import Bundled, Entry, literal
 from gateway.fhir.shape import PROBLEMS_MAX, has_shape
+from gateway.fhir.structure import Pointed
 from gateway.fhir.text import kind, plain_name
 from gateway.model import Json, JsonValue, Problem
 
@@ -41,21 +42,28 @@ def problems(
         return tuple(found)
     found += (_at(place, problem) for problem in _rules(bundle))
     bundled = bundled or Bundled(bundle)
-    kind_of_bundle = bundle.get("type")
+    plain = structure.is_plain(bundle)
     for entry in bundled.entries:
-        examined = structure.examine(entry.resource, place + entry.place)
+        examined = structure.examine(entry.resource, place + entry.place, plain=plain)
         found += examined.problems
-        for pointed in examined.pointed:
-            target = bundled.resolve(pointed.reference, entry.full_url)
-            if target is None:
-                if _must_resolve(pointed.reference, kind_of_bundle):
-                    found.append(Problem(code="FMT-319", place=pointed.place))
-            elif literal(pointed.reference) is None:
-                # Literal references were judged by the type they name.
-                name = str(target.resource.get("resourceType"))
-                if problem := structure.wrong_target(pointed, name):
-                    found.append(problem)
+        found += _unfollowed(examined.pointed, entry, bundled, bundle.get("type"))
     return tuple(found[:PROBLEMS_MAX])
+
+
+def _unfollowed(
+    pointed: list[Pointed], entry: Entry, bundled: Bundled, bundle_type: JsonValue
+) -> Iterator[Problem]:
+    """Yield the problem of each reference that leads nowhere or to the wrong type."""
+    for item in pointed:
+        target = bundled.resolve(item.reference, entry.full_url)
+        if target is None:
+            if _must_resolve(item.reference, bundle_type):
+                yield Problem(code="FMT-319", place=item.place)
+            continue
+        problem = structure.wrong_target(item, str(target.resource.get("resourceType")))
+        # A literal reference was judged already, by the type it names.
+        if problem and literal(item.reference) is None:
+            yield problem
 
 
 def _not_bundle(resource: Json | JsonValue, place: str) -> Problem:

@@ -47,18 +47,20 @@ def problems(resource: JsonValue, place: str = "") -> tuple[Problem, ...]:
     return tuple(examine(resource, place).problems[:PROBLEMS_MAX])
 
 
-def examine(resource: JsonValue, place: str = "", *, is_contained: bool = False) -> Examination:
+def examine(
+    resource: JsonValue, place: str = "", *, is_contained: bool = False, plain: bool = False
+) -> Examination:
     """Check `resource` and collect its references, for a caller that can resolve them.
 
     References to contained resources are settled here, or by the caller if this one is
-    contained itself.
+    contained itself.  `plain` tells that the caller found `is_plain` of the whole.
     """
     found = Examination()
     if not _has_shape(resource, place, found.problems):
         return found
     assert isinstance(resource, dict)
     name = str(resource["resourceType"])
-    if _is_plain(resource):
+    if plain or is_plain(resource):
         _walk(resource, name, place, _SHORT, found)
     else:
         _walk(resource, name, place, _FULL, found)
@@ -136,7 +138,7 @@ def _is_worth(type_name: str) -> bool:
     return False
 
 
-def _is_plain(resource: Json) -> bool:
+def is_plain(resource: Json) -> bool:
     """Say whether nothing in `resource` is extended or contained: the usual case.
 
     Looking for the names in the text finds every such element and costs a fifth of a walk; a
@@ -214,6 +216,8 @@ def _note_reference(node: Json, place: str, targets: frozenset[str], found: Exam
         if not reference.startswith("urn:"):
             parts = literal(reference)
             named = parts.type if parts else None
+        elif len(node) == 1:
+            return
     told = node.get("type")
     for name in (named, told):
         if not isinstance(name, str) or "/" in name:

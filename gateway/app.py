@@ -13,6 +13,7 @@ from gateway.access import Access
 from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.delivery import Deliverer
+from gateway.homelock import HomeLock
 from gateway.mapping.catalogue import Catalogue
 from gateway.patients import identifiers
 from gateway.pipeline import Line
@@ -42,9 +43,16 @@ class Gateway:
     line: Line
     deliverer: Deliverer
     workers: Workers
+    lock: HomeLock
 
     def start(self) -> None:
-        """Start the threads that work the line, the deliveries and the audit seal."""
+        """Start the threads that work the line, the deliveries and the audit seal.
+
+        Raises AlreadyWorked when another process works this home's embedded database.
+        """
+        if self.store.embedded:
+            self.lock.take()
+            self.store.release_all()
         self.workers.start()
 
     def close(self) -> None:
@@ -52,6 +60,7 @@ class Gateway:
         self.workers.stop()
         self.store.seal()
         self.store.close()
+        self.lock.release()
 
 
 def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None) -> Gateway:
@@ -103,6 +112,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         line=line,
         deliverer=deliverer,
         workers=workers,
+        lock=HomeLock(settings.home),
     )
 
 

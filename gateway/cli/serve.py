@@ -118,6 +118,8 @@ def command(
                 " (GATEWAY_DATABASE_URL=postgresql://…)",
             )
         )
+    if not no_pipeline and settings.database_url.startswith("sqlite"):
+        _require_unworked(out, settings.home)
     die_with_parent()
     tls = None
     if tls_cert is not None and tls_key is not None:
@@ -178,6 +180,24 @@ def require_free(out: Output, host: str, port: int) -> None:
             else:
                 return
         time.sleep(0.1)
+
+
+def _require_unworked(out: Output, home: Path) -> None:
+    """Raise Wrong when another process works this home: on SQLite one process writes."""
+    from gateway.homelock import AlreadyWorked, HomeLock
+
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = HomeLock(home)
+    try:
+        lock.take()
+    except AlreadyWorked as error:
+        raise Wrong(
+            out.say(
+                f"в {home} уже работает другой процесс; на SQLite он может быть только один",
+                f"another process already works {home}; on SQLite there can be only one",
+            )
+        ) from error
+    lock.release()
 
 
 def _server(host: str, port: int, workers: int, tls: Tls | None) -> Any:

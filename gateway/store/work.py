@@ -16,6 +16,7 @@ from sqlalchemy import Connection, and_, insert, select, text, update
 from gateway.model import DeliveryState, Problem, Status
 from gateway.store import tables
 from gateway.store.log import audit_entry
+from gateway.store.database import insert_rows
 from gateway.store.room import Room, problems_to_rows, write_audit, write_event
 from gateway.store.tables import work_order
 from gateway.store.values import LostLease, WorkOrder
@@ -60,8 +61,7 @@ class NewOrder:
 
 def add(connection: Connection, *orders: NewOrder) -> None:
     """Write new orders, due at once."""
-    connection.execute(
-        insert(work_order),
+    insert_rows(connection, work_order,
         [
             {
                 "kind": order.kind,

@@ -132,7 +132,8 @@ def _serve(sandbox: Sandbox) -> Child:
     child = Child(["serve", "--home", str(sandbox.home), "--port", port], log)
     ends = time.monotonic() + 30
     while not alive(sandbox.url):
-        assert child.running and time.monotonic() < ends, log.read_text("utf-8")[-2000:]
+        assert child.running, log.read_text("utf-8")[-2000:]
+        assert time.monotonic() < ends
         time.sleep(0.02)
     return child
 

@@ -1,0 +1,91 @@
+"""`gateway sign` and `gateway verify`, as an integrator calls them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from gateway.cli.sign import command as sign
+from gateway.cli.verify import command as verify
+from gateway.sandbox.pki import Pki
+from tests.pki.build import NOW
+from tests.unit.signatures.made import BUNDLE, XML
+
+AT = ["--at", NOW.isoformat()]
+
+
+def run(command: object, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(a) for a in arguments])  # type: ignore[arg-type]
+
+
+def keys(pki: Pki, name: str = "gost256-doctor") -> list[object]:
+    files = pki.signer(name)
+    return ["--key", files.key, "--cert", files.certificate]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "bundle.json"
+    path.write_bytes(BUNDLE)
+    return path
+
+
+def test_signs_beside_and_verifies_what_stands_beside(pki: Pki, bundle: Path) -> None:
+    made = run(sign, bundle, *keys(pki), "--json")
+    assert json.loads(made.stdout)["out"] == f"{bundle}.sig"
+    good = run(verify, bundle, "--trust", pki.trust, *AT, "--json")
+    assert good.exit_code == 0, good.output
+    assert json.loads(good.stdout)["indication"] == "TOTAL_PASSED"
+    bundle.write_bytes(BUNDLE + b" ")
+    bad = run(verify, bundle, "--signature", f"{bundle}.sig", "--trust", pki.trust, *AT)
+    assert bad.exit_code == 1
+    assert "HASH_FAILURE" in bad.stdout
+
+
+@pytest.mark.parametrize("form", ["xades", "xmldsig"])
+def test_signs_xml_inside(pki: Pki, tmp_path: Path, form: str) -> None:
+    path = tmp_path / "result.xml"
+    path.write_bytes(XML)
+    out = tmp_path / "signed.xml"
+    run(sign, path, *keys(pki, "ecdsa-doctor"), "--format", form, "--out", out)
+    assert run(verify, out, "--trust", pki.trust, *AT, "--offline").exit_code == 0
+    assert run(verify, path, "--trust", pki.trust, *AT).exit_code == 3
+
+
+def test_material_may_lie_in_several_folders(pki: Pki, bundle: Path, tmp_path: Path) -> None:
+    run(sign, bundle, *keys(pki))
+    lists, rest = tmp_path / "lists", tmp_path / "rest"
+    for folder, own in ((lists, True), (rest, False)):
+        folder.mkdir()
+        for file in pki.trust.iterdir():
+            if file.is_file() and file.name.endswith(".crl.pem") is own:
+                (folder / file.name).write_bytes(file.read_bytes())
+    assert run(verify, bundle, "--trust", rest, *AT).exit_code == 3
+    assert run(verify, bundle, "--trust", rest, "--trust", lists, *AT).exit_code == 0
+
+
+def test_the_moment_decides(pki: Pki, bundle: Path) -> None:
+    run(sign, bundle, *keys(pki))
+    late = (NOW + timedelta(days=30)).isoformat()
+    assert run(verify, bundle, "--trust", pki.trust, "--at", late).exit_code == 3
+
+
+def test_a_policy_is_read_and_its_mistakes_are_said(pki: Pki, bundle: Path, tmp_path: Path) -> None:
+    run(sign, bundle, *keys(pki))
+    policy = tmp_path / "policy.toml"
+    policy.write_text("signatures_min = 2")
+    arguments = (bundle, "--trust", pki.trust, *AT, "--policy", policy)
+    assert run(verify, *arguments).exit_code == 3
+    policy.write_text("signature_min = 2")
+    assert run(verify, *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--at", "yesterday"], ["--trust", "/nowhere"], ["--signature", "/nowhere"]]
+)
+def test_wrong_usage_is_exit_code_two(bundle: Path, wrong: list[str]) -> None:
+    assert run(verify, bundle, *wrong).exit_code == 2

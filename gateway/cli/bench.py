@@ -6,6 +6,7 @@ processes of their own and are stopped afterwards.
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import tempfile
@@ -14,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +24,13 @@ from gateway.cli.output import Exit, Failed, Output, leave, options, translated
 
 if TYPE_CHECKING:
     from gateway.cli.remote import Remote
+    from gateway.sandbox.load import Send
     from gateway.sandbox.processes import Child
-    from gateway.sandbox.stories import Outgoing
 
 STORY = "01-transaction-gost256"
-BUNDLES_PER_SECOND = 150
-"""So many are made for each second of load; a faster gateway ends the load early."""
+BUNDLES_PER_SECOND = 100
+ROUND_SECONDS = 30
+"""Bundles are made in rounds: enough to keep the gateway busy, few enough to hold in memory."""
 
 READY_SECONDS_MAX = 60
 FINISH_SECONDS_MAX = 600
@@ -88,34 +89,41 @@ def command(
         ):
             found = _measure(out, target, clients, seconds)
     out.data(found)
-    out.table(("", ""), [(name, str(number)) for name, number in found.items()])
+    columns = (out.say("показатель", "measure"), out.say("значение", "value"))
+    out.table(columns, [(name, str(number)) for name, number in found.items()])
     if found["refused"]:
         leave(Exit.FAILED)
 
 
 def _measure(out: Output, target: Target, clients: int, seconds: int) -> dict[str, object]:
-    from gateway.sandbox.load import send_all
+    """Send in rounds until `seconds` of sending and finishing are over; report on them all."""
+    from gateway.sandbox.load import Sent, make, send_all
+    from gateway.settings import ROOT
 
     laboratory = _laboratory(out, target)
-    out.note(out.say("Готовлю и подписываю документы…", "Making and signing documents…"))
-    outgoing = _outgoing(target.home, seconds * BUNDLES_PER_SECOND)
-    out.note(out.say(f"Отправляю до {seconds} с…", f"Sending for up to {seconds} s…"))
-    before, start = _processor_seconds(target.session), time.perf_counter()
-    sent = send_all(
-        outgoing,
-        lambda one: laboratory.post_parts("/v1/submissions", one.document, one.signatures).status,
-        clients,
-        seconds,
+    rounds: list[Sent] = []
+    finishing = used = 0.0
+    while (left := seconds - finishing) > 0:
+        count = math.ceil(min(left, ROUND_SECONDS)) * BUNDLES_PER_SECOND
+        out.note(out.say(f"Подписываю {count} документов…", f"Signing {count} documents…"))
+        story = ROOT / "samples" / STORY / "story.yaml"
+        outgoing = make(target.home, story, count, datetime.now(UTC))
+        out.note(out.say("Отправляю и жду, пока всё дойдёт…", "Sending until all has arrived…"))
+        before, start = _processor_seconds(target.session), time.perf_counter()
+        rounds.append(send_all(outgoing, _sender(laboratory), clients, left))
+        _wait_for_end(laboratory)
+        finishing += time.perf_counter() - start
+        used += _processor_seconds(target.session) - before
+    sent = Sent(
+        waits=tuple(sorted(wait for one in rounds for wait in one.waits)),
+        refused=sum(one.refused for one in rounds),
+        seconds=sum(one.seconds for one in rounds),
     )
-    out.note(out.say("Жду, пока всё дойдёт…", "Waiting until all has arrived…"))
-    _wait_for_end(laboratory)
-    finished_seconds = time.perf_counter() - start
-    used = _processor_seconds(target.session) - before
     accepted = len(sent.waits)
     cost = round(used * 1000 / accepted, 1) if accepted and target.session else None
     return {
         "accepted_per_s": round(accepted / sent.seconds, 1),
-        "finished_per_s": round(accepted / finished_seconds, 1),
+        "finished_per_s": round(accepted / finishing, 1),
         "p50_ms": sent.wait_ms(0.50),
         "p99_ms": sent.wait_ms(0.99),
         "cpu_ms_per_submission": cost,
@@ -124,21 +132,8 @@ def _measure(out: Output, target: Target, clients: int, seconds: int) -> dict[st
     }
 
 
-def _outgoing(home: Path, count: int) -> list[Outgoing]:
-    from gateway.algorithms import standard
-    from gateway.sandbox import pki
-    from gateway.sandbox.load import bundles
-    from gateway.sandbox.stories import KeyPair, load_story
-    from gateway.settings import ROOT
-
-    keys = pki.load(home)
-
-    def pair(name: str) -> KeyPair:
-        files = keys.signer(name)
-        return KeyPair(key=files.private_key(), chain=files.chain())
-
-    story = load_story(ROOT / "samples" / STORY / "story.yaml")
-    return list(islice(bundles(story, pair, standard(), datetime.now(UTC)), count))
+def _sender(laboratory: Remote) -> Send:
+    return lambda one: laboratory.post_parts("/v1/submissions", one.document, one.signatures).status
 
 
 def _laboratory(out: Output, target: Target) -> Remote:

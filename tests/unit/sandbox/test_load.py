@@ -6,7 +6,6 @@ import hashlib
 import re
 import time
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from gateway.algorithms import standard
 from gateway.model import Part
 from gateway.patients.identifiers import ENP, SNILS
 from gateway.sandbox import pki
-from gateway.sandbox.load import Sent, bundles, numbered, send_all
-from gateway.sandbox.stories import KeyPair, Outgoing, Story, load_story
+from gateway.sandbox.load import Sent, make, numbered, send_all
+from gateway.sandbox.stories import Outgoing, Story, load_story
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -30,14 +29,9 @@ def story() -> Story:
 
 @pytest.fixture(scope="module")
 def outgoing(story: Story, tmp_path_factory: pytest.TempPathFactory) -> list[Outgoing]:
-    algorithms = standard()
-    keys = pki.build(tmp_path_factory.mktemp("pki"), algorithms, NOW, families=("gost256",))
-
-    def pair(name: str) -> KeyPair:
-        files = keys.signer(name)
-        return KeyPair(key=files.private_key(), chain=files.chain())
-
-    return list(islice(bundles(story, pair, algorithms, NOW), MADE))
+    home = tmp_path_factory.mktemp("home")
+    pki.build(home, standard(), NOW, families=("gost256",))
+    return make(home, story.input.with_name("story.yaml"), MADE, NOW)
 
 
 def test_every_bundle_is_another_patients(story: Story, outgoing: list[Outgoing]) -> None:

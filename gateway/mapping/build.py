@@ -103,7 +103,6 @@ def _patient(
         mapping, node, rule.patient_identifiers, warnings, weight=weight, scope=scope
     )
     family = _word(node, rule.family)
-    birth = _word(node, rule.birth_date)
     return PatientClaim(
         identifiers=identifiers,
         name=PersonName(
@@ -111,7 +110,7 @@ def _patient(
             given=_word(node, rule.given) or "",
             patronymic=_word(node, rule.patronymic) or "",
         ),
-        birth_date=date.fromisoformat(birth[:10]) if birth else None,
+        birth_date=_birth_date(node, rule.birth_date),
         sex=_word(node, rule.sex),
         place=node.place,
     )
@@ -141,6 +140,17 @@ def _report(
 def _word(node: Node, path: str) -> str | None:
     text = node.select(path)
     return text.strip() or None if isinstance(text, str) else None
+
+
+def _birth_date(node: Node, path: str) -> date | None:
+    found = words(node, path)
+    if not found:
+        return None
+    text, place = found[0]
+    try:
+        return date.fromisoformat(times.written(text, None)[:10])
+    except (times.NotATime, times.NoZone) as error:
+        raise Rejected(Problem(code="MAP-114", place=place)) from error
 
 
 def _moment(mapping: Mapping, node: Node, path: str) -> datetime | date | None:

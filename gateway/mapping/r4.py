@@ -18,7 +18,6 @@ from gateway.model import (
     Document,
     Facts,
     Identifier,
-    JsonValue,
     PatientClaim,
     PersonName,
     Problem,
@@ -27,6 +26,8 @@ from gateway.model import (
 
 REPORT_VERSION = "urn:gateway:report-version"
 """Extension of a DiagnosticReport: its version in the laboratory."""
+
+VERSION_DIGITS_MAX = 6
 
 _TYPES = {"TAX": "inn", "PPN": "passport"}
 """v2-0203 types that name a kind of identifier when the sender gives no system."""
@@ -76,15 +77,21 @@ def _patient(
     return PatientClaim(
         identifiers=identifiers,
         name=_name(node),
-        birth_date=_whole_date(node.select("birthDate")),
+        birth_date=_birth_date(node),
         sex=_text(node, "gender"),
         place=node.place,
     )
 
 
-def _whole_date(value: JsonValue) -> date | None:
+def _birth_date(node: JsonNode) -> date | None:
     """Return a date; a year or a month alone agrees with nothing and differs from nothing."""
-    return date.fromisoformat(value) if isinstance(value, str) and len(value) == 10 else None
+    value = node.select("birthDate")
+    if not isinstance(value, str) or len(value) < len("2026-01-01"):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise Rejected(Problem(code="MAP-114", place=f"{node.place}/birthDate")) from error
 
 
 def _name(node: JsonNode) -> PersonName | None:
@@ -152,7 +159,7 @@ def _version(report: JsonNode) -> int | None:
         if extension.select("url") == REPORT_VERSION:
             for kind in ("valueString", "valueInteger", "valuePositiveInt"):
                 text = str(extension.select(kind) or "")
-                if text.isascii() and text.isdigit():
+                if text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS_MAX:
                     return int(text)
     return None
 

@@ -42,7 +42,10 @@ def instant(text: str, zone: ZoneInfo | None) -> datetime | date:
     fhir = written(text, zone)
     if "T" not in fhir:
         return date.fromisoformat(fhir)
-    return _parse(fhir).astimezone(UTC)
+    try:
+        return _parse(fhir).astimezone(UTC)
+    except OverflowError as error:  # the first or last day of the calendar, beyond it in UTC
+        raise NotATime from error
 
 
 def _date(text: str) -> str:

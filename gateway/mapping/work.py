@@ -91,10 +91,11 @@ def organization_key(identifiers: tuple[Identifier, ...]) -> str:
 
 
 def collected_on(text: str | None) -> date | None:
-    """Return the day of a FHIR date or time."""
-    if text is None or len(text) < 10:
+    """Return the day of a FHIR date or time; None when it gives none."""
+    try:
+        return date.fromisoformat((text or "")[:10])
+    except ValueError:
         return None
-    return date.fromisoformat(text[:10])
 
 
 def put(target: Json, path: str, value: JsonValue) -> None:

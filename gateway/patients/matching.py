@@ -195,8 +195,7 @@ def _compare(claim: PatientClaim, resource: Json | None, at: date | None) -> dic
     if resource is None:
         words = ("birth_date", "sex", "family", "given")
         return {**dict.fromkeys(words, "unknown"), "other_snils": "no", "parent": "no"}
-    birth = resource.get("birthDate")
-    theirs = date.fromisoformat(birth) if isinstance(birth, str) and len(birth) == 10 else None
+    theirs = _date(resource.get("birthDate"))
     names = _names(resource)
     claimed = claim.name
     return {
@@ -213,6 +212,14 @@ def _word(ours: object, theirs: object) -> str:
     if ours is None or theirs is None:
         return "unknown"
     return "same" if ours == theirs else "differs"
+
+
+def _date(text: JsonValue) -> date | None:
+    """Return a whole date; a year or a month alone agrees with nothing and differs from nothing."""
+    try:
+        return date.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def _known_sex(sex: JsonValue) -> JsonValue:

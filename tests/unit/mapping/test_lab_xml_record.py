@@ -178,6 +178,17 @@ def test_a_broken_snils_is_the_senders_to_mend(
     )
 
 
+@pytest.mark.parametrize("day", ["-0001-01-01", "10000-01-01"])
+def test_a_birth_date_of_no_human_is_the_senders_to_mend(
+    catalogue: Catalogue, read: ReadDocument, lab_xml: str, day: str
+) -> None:
+    """XML Schema knows years that no calendar of ours has."""
+    document = read(lab_xml.replace("1984-05-17", day))
+    with pytest.raises(Rejected) as caught:
+        engine.facts(catalogue.choose(document), document)
+    assert [p.code for p in caught.value.problems] == ["MAP-114"]
+
+
 def test_the_facts_say_who_and_what(catalogue: Catalogue, read: ReadDocument, lab_xml: str) -> None:
     document = read(lab_xml)
     facts = engine.facts(catalogue.choose(document), document)

@@ -39,3 +39,9 @@ def test_order_is_by_instant_and_a_date_stays_a_date() -> None:
         2026, 11, 20, 7, 2, tzinfo=UTC
     )
     assert times.instant("2026-11-20", None) == date(2026, 11, 20)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_beyond_the_calendar_in_utc_is_refused(text: str) -> None:
+    with pytest.raises(times.NotATime):
+        times.instant(text, None)

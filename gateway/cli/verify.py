@@ -6,10 +6,8 @@ import os
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from marshmallow import Schema, ValidationError, fields, validate
 
 from gateway.algorithms import standard
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
@@ -19,6 +17,9 @@ from gateway.model import CheckStatus, Indication, Part, SignatureFinding, Signa
 from gateway.settings import BadSettings, Settings
 from gateway.trust import Trust
 from gateway.verification import HEAD_BYTES, Policy, Verifier, to_json
+
+FORMS = ("CAdES", "XMLDSig", "XAdES")
+"""Forms a policy may name."""
 
 BESIDE = (".sig", ".p7s", ".sgn")
 """What signing programs append to the name of what they sign."""
@@ -122,28 +123,25 @@ def _moment(out: Output, text: str | None) -> datetime:
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-class _PolicyFile(Schema):
-    forms = fields.List(
-        fields.String(validate=validate.OneOf(["CAdES", "XMLDSig", "XAdES"])), load_default=list
-    )
-    signatures_min = fields.Integer(load_default=0, strict=True, validate=validate.Range(min=0))
-    whole_document = fields.Boolean(load_default=False)
-
-
 def _policy(file: Path | None) -> Policy:
     if file is None:
         return Policy()
     try:
-        given: dict[str, Any] = _PolicyFile().load(tomllib.loads(file.read_text("utf-8")))
+        given = tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Wrong(f"{file}: {error}") from error
-    except ValidationError as error:
-        raise Wrong(f"{file}: {error.messages}") from error
-    return Policy(
-        forms=tuple(given["forms"]),
-        signatures_min=given["signatures_min"],
-        whole_document=given["whole_document"],
-    )
+    forms = given.pop("forms", [])
+    at_least = given.pop("signatures_min", 0)
+    whole = given.pop("whole_document", False)
+    if not isinstance(forms, list) or not set(forms) <= set(FORMS):
+        raise Wrong(f"{file}: forms: {', '.join(FORMS)}")
+    if not isinstance(at_least, int) or isinstance(at_least, bool) or at_least < 0:
+        raise Wrong(f"{file}: signatures_min: 0, 1, 2 …")
+    if not isinstance(whole, bool):
+        raise Wrong(f"{file}: whole_document: true, false")
+    if given:
+        raise Wrong(f"{file}: {', '.join(given)}: forms, signatures_min, whole_document")
+    return Policy(forms=tuple(forms), signatures_min=at_least, whole_document=whole)
 
 
 def _trust(out: Output, folders: tuple[Path, ...]) -> tuple[tuple[Path, ...], str]:

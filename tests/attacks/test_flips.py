@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from gateway.model import Indication, SignatureReport
 from gateway.sandbox.pki import Pki
 from gateway.verification import Verifier
-from tests.pki.build import NOW
+from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+
+STEP = 97 if ALGORITHMS.provider("gost256").NAME == "gostcrypto" else 1
+"""The fallback in Python verifies twice a second: it gets a sample of the bytes."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def _positions(file: bytes) -> list[int]:
     if start < 0:  # CMS: the certificates are the [0] before the SignerInfos
         start = file.find(b"\xa0\x82", 40)
         end = start + int.from_bytes(file[start + 2 : start + 4], "big")
-    return [p for p in range(len(file)) if not start + 4 < p < end or p % 11 == 0]
+    return [p for p in range(0, len(file), STEP) if not start + 4 < p < end or p % 11 == 0]
 
 
 def test_no_flipped_byte_changes_what_passes_or_who_signed(sample: Sample) -> None:

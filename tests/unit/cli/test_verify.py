@@ -80,8 +80,9 @@ def test_a_policy_is_read_and_its_mistakes_are_said(pki: Pki, bundle: Path, tmp_
     policy.write_text("signatures_min = 2")
     arguments = (bundle, "--trust", pki.trust, *AT, "--policy", policy)
     assert run(verify, *arguments).exit_code == 3
-    policy.write_text("signature_min = 2")
-    assert run(verify, *arguments).exit_code == 2
+    for wrong in ("signature_min = 2", "signatures_min = true", "forms = ['PGP']", "whole ="):
+        policy.write_text(wrong)
+        assert run(verify, *arguments).exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,20 @@
-"""Where the collection of foreign signatures lies; it is no part of this repository."""
+"""Where the collections of foreign files lie; they are no part of this repository.
+
+GATEWAY_TEST_CORPUS names the folder; without it, `shared/corpus` beside the checkout.
+"""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
+from tests.corpus.place import CORPUS, MISSING
+
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """The folder GATEWAY_TEST_CORPUS names; tests are skipped with one line without it."""
-    place = os.environ.get("GATEWAY_TEST_CORPUS", "")
-    if not place or not Path(place).is_dir():
-        pytest.skip("no collection of foreign signatures: set GATEWAY_TEST_CORPUS to its folder")
-    return Path(place)
+    """The folder of collections; tests are skipped with one line where there is none."""
+    if not CORPUS.is_dir():
+        pytest.skip(MISSING)
+    return CORPUS

@@ -1,12 +1,11 @@
 """The official R4 examples: every one is accepted, or its name and its fault stand here.
 
-The examples are HL7's (CC0) and are not part of this repository; `GATEWAY_TEST_CORPUS` names
-the folder they lie in.
+The examples are HL7's (CC0) and are not part of this repository; `place.py` says
+where they lie.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,13 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from gateway.errors import Rejected
 from gateway.fhir import bundle, search, structure, text
+from tests.corpus.place import CORPUS, MISSING
 
-FOLDER = Path(os.environ.get("GATEWAY_TEST_CORPUS", ".")) / "fhir" / "r4-official-examples"
+FOLDER = CORPUS / "fhir" / "r4-official-examples"
 EXAMPLES = sorted(FOLDER.glob("*.json"))
 if not EXAMPLES:
     pytest.skip(
-        "no official FHIR R4 examples: set GATEWAY_TEST_CORPUS to their folder",
+        MISSING,
         allow_module_level=True,
     )
 

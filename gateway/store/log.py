@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, text
 from gateway.algorithms import merkle
 from gateway.model import Json
 from gateway.store import tables
+from gateway.store.database import insert_rows
 from gateway.store.room import Room, new_id, write_audit
 from gateway.store.tables import audit_head, audit_leaf, audit_node, audit_pending
 from gateway.store.values import AuditEntry, AuditHead, AuditVerdict
@@ -112,8 +113,9 @@ def _seal(room: Room, connection: Connection) -> _Sealed | None:
         return None
     start = int(connection.execute(select(func.max(audit_head.c.size))).scalar() or 0)
     size = start + len(pending)
-    connection.execute(
-        insert(audit_leaf),
+    insert_rows(
+        connection,
+        audit_leaf,
         [
             {"position": start + offset, "entry": row.entry, "leaf": row.leaf}
             for offset, row in enumerate(pending)
@@ -151,7 +153,7 @@ def _keep_nodes(
             rows.append({"level": level, "position": place, "hash": node.hex()})
         level += merkle.STEP
     if rows:
-        connection.execute(insert(audit_node), rows)
+        insert_rows(connection, audit_node, rows)
 
 
 def _edge(connection: Connection, index: int, size: int) -> dict[tuple[int, int], bytes]:

@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
 from gateway.model import Identifier, Json, Problem, Receipt
 from gateway.store import tables
-from gateway.store.database import Database
+from gateway.store.database import Database, insert_rows
 from gateway.store.keys import KeyStore
 from gateway.store.values import AuditEntry
 
@@ -130,8 +130,9 @@ def write_event(
     detail: Mapping[str, str] | None = None,
 ) -> None:
     """Add one point to a submission's timeline."""
-    connection.execute(
-        insert(tables.event),
+    insert_rows(
+        connection,
+        tables.event,
         [event_row(at, submission, name, document, duration, detail or {})],
     )
 
@@ -163,24 +164,24 @@ def write_receipt(
     delivery: str | None = None,
 ) -> None:
     """Store an issued receipt."""
-    connection.execute(
-        insert(tables.receipt).values(
-            number=receipt.number,
-            kind=receipt.kind,
-            submission=submission,
-            document=document,
-            delivery=delivery,
-            jws=receipt.jws,
-            issued_at=receipt.issued_at,
-            audit=audit,
-        )
-    )
+    row = {
+        "number": receipt.number,
+        "kind": receipt.kind,
+        "submission": submission,
+        "document": document,
+        "delivery": delivery,
+        "jws": receipt.jws,
+        "issued_at": receipt.issued_at,
+        "audit": audit,
+    }
+    insert_rows(connection, tables.receipt, [row])
 
 
 def write_audit(connection: Connection, *entries: AuditEntry) -> None:
     """Append to the log; the sealer numbers the entries later."""
-    connection.execute(
-        insert(tables.audit_entry),
+    insert_rows(
+        connection,
+        tables.audit_entry,
         [
             {
                 "id": entry.id,
@@ -194,7 +195,8 @@ def write_audit(connection: Connection, *entries: AuditEntry) -> None:
             for entry in entries
         ],
     )
-    connection.execute(
-        insert(tables.audit_pending),
+    insert_rows(
+        connection,
+        tables.audit_pending,
         [{"entry": entry.id, "leaf": entry.leaf} for entry in entries],
     )

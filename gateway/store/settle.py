@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from gateway.model import (
     DeliveryState,
@@ -24,7 +24,7 @@ from gateway.model import (
     Status,
 )
 from gateway.store import submissions, tables, vault, work, writing
-from gateway.store.database import insert_new
+from gateway.store.database import insert_new, insert_rows
 from gateway.store.keys import INTAKE, LinkedElsewhere
 from gateway.store.log import audit_entry
 from gateway.store.room import (
@@ -96,7 +96,10 @@ def fail(
     """End a submission that gave no documents."""
     assert status in (Status.REJECTED, Status.NEEDS_INFO), status
     now = room.clock()
-    sealed, evidence = _sealed_report(room, order, report)
+    with room.database.read() as connection:
+        before = submissions.row_of(connection, order.subject)
+    data_key = submissions.data_key_of(room, before)
+    sealed, evidence = _sealed_report(room, before, data_key, report)
 
     def transaction(connection: Connection) -> None:
         work.finish(connection, order)
@@ -149,6 +152,11 @@ class _Written:
     drafts: list[writing.Drafted]
 
     @property
+    def known(self) -> bool:
+        match = self.outcome.match
+        return match is not None and match.kind is MatchKind.MATCHED
+
+    @property
     def patient(self) -> str | None:
         match = self.outcome.match
         return match.patient if match and self.outcome.record else None
@@ -175,11 +183,13 @@ class _Settled:
             row = submissions.row_of(connection, order.subject)
         self.data_key = submissions.data_key_of(room, row)
         self.written = [self._prepare(outcome) for outcome in outcomes]
-        self.report, self.evidence = _sealed_report(room, order, report)
+        self.report, self.evidence = _sealed_report(room, row, self.data_key, report)
         self.rewrapped = self._rewrap(row)
-        drafts = [one for written in self.written for one in written.drafts]
+        # A new patient has no resources yet; should that be wrong by now, it shows in time.
+        drafts = [one for written in self.written if written.known for one in written.drafts]
         with room.database.read() as connection:
             heads = writing.read_heads(connection, drafts)
+        drafts = [one for written in self.written for one in written.drafts]
         self.batch = writing.prepare(drafts, heads, self.now)
 
     def transaction(self, connection: Connection) -> None:
@@ -194,7 +204,7 @@ class _Settled:
             self._write_document(connection, one)
         events = [row for one in fresh for row in self._events(one)]
         if events:
-            connection.execute(insert(tables.event), events)
+            insert_rows(connection, tables.event, events)
         if fresh:
             write_audit(connection, *(one.outcome.audit for one in fresh))
         self._write_submission(connection)
@@ -317,7 +327,7 @@ class _Settled:
                 if report.order_number
                 else None,
             }
-        connection.execute(insert(table).values(values))
+        insert_rows(connection, table, [values])
         if outcome.has_receipt:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document
@@ -401,14 +411,11 @@ class _Settled:
 
 
 def _sealed_report(
-    room: Room, order: WorkOrder, report: SignatureReport | None
+    room: Room, row: Row[Any], data_key: bytes, report: SignatureReport | None
 ) -> tuple[bytes | None, list[dict[str, Any]]]:
     if report is None:
         return None, []
-    submission = submissions.load(room, order.subject)
-    with room.database.read() as connection:
-        data_key = submissions.data_key_of(room, submissions.row_of(connection, order.subject))
-    return submissions.fold_report(room, report, submission, data_key)
+    return submissions.fold_report(room, report, row, data_key)
 
 
 def _codes(problems: Sequence[Problem]) -> dict[str, str]:

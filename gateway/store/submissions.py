@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, select
 
 from gateway.errors import Rejected
 from gateway.model import (
@@ -21,7 +21,7 @@ from gateway.model import (
     Submission,
 )
 from gateway.store import tables, vault, work
-from gateway.store.database import insert_new
+from gateway.store.database import insert_new, insert_rows
 from gateway.store.keys import INTAKE
 from gateway.store.room import Room, write_audit, write_event, write_receipt
 from gateway.store.values import Arrival, Kept, StoredSignatures
@@ -116,26 +116,25 @@ class _Folded:
     """A signature report without the octets that are stored elsewhere already."""
 
     report: SignatureReport
-    octets: tuple[int | bytes, ...]
-    """Per covered object: the ordinal of the part that is it, else the octets themselves."""
+    octets: tuple[bytes | None, ...]
+    """Per covered object its octets; None where they are the document's."""
 
     evidence: tuple[tuple[str, ...], ...]
     """Per signature: ids of evidence rows."""
 
 
 def fold_report(
-    room: Room, report: SignatureReport, submission: Submission, data_key: bytes
+    room: Room, report: SignatureReport, row: Row[Any], data_key: bytes
 ) -> tuple[bytes, list[dict[str, Any]]]:
     """Return a report sealed for the submission's row, and the evidence rows it refers to.
 
-    The signed octets are mostly a part that is stored already, and a revocation list serves
-    thousands of submissions: neither is stored again.
+    The signed octets are mostly the document that is stored already, and a revocation list
+    serves thousands of submissions: neither is stored again.
     """
-    places = {part.body: ordinal for ordinal, part in enumerate(submission.parts)}
-    octets: list[int | bytes] = []
+    octets: list[bytes | None] = []
     bare, names, rows = [], [], []
     for finding in report.signatures:
-        octets.extend(places.get(one.octets, one.octets) for one in finding.covered)
+        octets.extend(_unless_document(one.octets, row.sha256) for one in finding.covered)
         ids = []
         for kind, blob in finding.evidence:
             id = room.keys.exact_token("evidence", blob)
@@ -151,7 +150,7 @@ def fold_report(
         evidence=tuple(names),
     )
     plain = msgspec.msgpack.encode(folded)
-    return vault.seal(data_key, plain, f"signatures:{submission.id}"), rows
+    return vault.seal(data_key, plain, f"signatures:{row.id}"), rows
 
 
 def write_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
@@ -169,11 +168,11 @@ def signatures(room: Room, id: str) -> StoredSignatures | None:
     data_key = data_key_of(room, row)
     plain = vault.open_sealed(data_key, row.signatures, f"signatures:{id}")
     folded = msgspec.msgpack.decode(plain, type=_Folded)
-    parts = load(room, id).parts
+    document = load(room, id).document
     octets = iter(folded.octets)
     findings = []
     for finding, names in zip(folded.report.signatures, folded.evidence, strict=True):
-        covered = tuple(_unfold(one, next(octets), parts) for one in finding.covered)
+        covered = tuple(_unfold(one, next(octets), document) for one in finding.covered)
         findings.append(replace(finding, covered=covered, evidence=_evidence(room, names)))
     return StoredSignatures(
         submission=id, report=replace(folded.report, signatures=tuple(findings))
@@ -249,7 +248,7 @@ def _sealed_rows(room: Room, arrival: Arrival) -> _Rows:
 
 def _write_new(connection: Connection, arrival: Arrival, parts: list[dict[str, Any]]) -> None:
     at = arrival.kept_at
-    connection.execute(insert(tables.part), parts)
+    insert_rows(connection, tables.part, parts)
     work.add(connection, work.NewOrder(kind="submission", subject=arrival.id, at=at, kept_at=at))
     write_event(connection, at, arrival.id, "received")
     write_receipt(connection, arrival.receipt, arrival.audit.id, arrival.id)
@@ -288,8 +287,12 @@ def _known(room: Room, connection: Connection, arrival: Arrival) -> Kept:
     return Kept(submission=row.id, receipt=receipt, known=True, status=status)
 
 
-def _unfold(one: Covered, octets: int | bytes, parts: tuple[Part, ...]) -> Covered:
-    return replace(one, octets=parts[octets].body if isinstance(octets, int) else octets)
+def _unless_document(octets: bytes, sha256: str) -> bytes | None:
+    return None if hashlib.sha256(octets).hexdigest() == sha256 else octets
+
+
+def _unfold(one: Covered, octets: bytes | None, document: Part) -> Covered:
+    return replace(one, octets=document.body if octets is None else octets)
 
 
 def _evidence(room: Room, names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:

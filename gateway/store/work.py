@@ -11,12 +11,12 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, insert, select, text, update
+from sqlalchemy import Connection, and_, select, text, update
 
 from gateway.model import DeliveryState, Problem, Status
 from gateway.store import tables
-from gateway.store.log import audit_entry
 from gateway.store.database import insert_rows
+from gateway.store.log import audit_entry
 from gateway.store.room import Room, problems_to_rows, write_audit, write_event
 from gateway.store.tables import work_order
 from gateway.store.values import LostLease, WorkOrder
@@ -61,7 +61,9 @@ class NewOrder:
 
 def add(connection: Connection, *orders: NewOrder) -> None:
     """Write new orders, due at once."""
-    insert_rows(connection, work_order,
+    insert_rows(
+        connection,
+        work_order,
         [
             {
                 "kind": order.kind,
@@ -179,11 +181,13 @@ def release_all(room: Room) -> int:
     """
     now = room.clock()
     released = room.database.write(
-        lambda connection: connection.execute(
-            update(work_order)
-            .where(work_order.c.state == "leased")
-            .values(state="ready", due_at=now)
-        ).rowcount
+        lambda connection: (
+            connection.execute(
+                update(work_order)
+                .where(work_order.c.state == "leased")
+                .values(state="ready", due_at=now)
+            ).rowcount
+        )
     )
     return int(released)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, select, tuple_, update
 
 from gateway.fhir import text
 from gateway.model import Json
 from gateway.store import tables, vault
+from gateway.store.database import insert_rows
 from gateway.store.room import Room
 from gateway.store.search_values import search_rows
 
@@ -137,7 +138,7 @@ def write(connection: Connection, batch: Batch) -> None:
     """Write the rows of a batch whose heads were read in this transaction."""
     table = tables.resource
     if batch.created:
-        connection.execute(insert(table), batch.created)
+        insert_rows(connection, table, batch.created)
     for row in batch.changed:
         mine = (table.c.type == row["type"]) & (table.c.id == row["id"])
         connection.execute(update(table).where(mine).values(row))
@@ -146,11 +147,11 @@ def write(connection: Connection, batch: Batch) -> None:
             delete(tables.search_value).where(stale.type == row["type"], stale.id == row["id"])
         )
     if batch.versions:
-        connection.execute(insert(tables.resource_version), batch.versions)
+        insert_rows(connection, tables.resource_version, batch.versions)
     if batch.search:
-        connection.execute(insert(tables.search_value), batch.search)
+        insert_rows(connection, tables.search_value, batch.search)
     if batch.contents:
-        connection.execute(insert(tables.document_resource), batch.contents)
+        insert_rows(connection, tables.document_resource, batch.contents)
 
 
 def place_of(name: Name, version: int, owner: str) -> str:

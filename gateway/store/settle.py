@@ -400,8 +400,9 @@ class _Settled:
             "cause": next((row.cause for row in found if row.cause), None),
             "problems": [],
             "next_try": None,
-            "signatures": self.report,
         }
+        if self.report is not None:
+            values["signatures"] = self.report
         connection.execute(
             update(table).where(table.c.id == subject).values(values | self.rewrapped)
         )

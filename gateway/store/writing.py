@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, tuple_, update
+from sqlalchemy import Connection, delete, select, update
 
 from gateway.fhir import text
 from gateway.model import Json
@@ -95,14 +95,16 @@ def draft(room: Room, resources: Iterable[Json], owner: str, document: str) -> l
 
 def read_heads(connection: Connection, drafts: Iterable[Drafted]) -> dict[Name, Head]:
     """Return the current versions of the drafted resources."""
-    names = list({one.name for one in drafts})
+    names = {one.name for one in drafts}
     if not names:
         return {}
     table = tables.resource
-    rows = connection.execute(select(table).where(tuple_(table.c.type, table.c.id).in_(names)))
+    types, ids = (sorted({name[place] for name in names}) for place in (0, 1))
+    rows = connection.execute(select(table).where(table.c.type.in_(types), table.c.id.in_(ids)))
     return {
         (row.type, row.id): Head(owner=row.owner, version=row.version, digest=row.digest)
         for row in rows
+        if (row.type, row.id) in names
     }
 
 

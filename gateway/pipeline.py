@@ -130,7 +130,8 @@ class Line:
                 hashlib.sha256(part.body).hexdigest() for part in parts if part.name == "signature"
             ],
         }
-        if streebog := self.digest(document.body):
+        streebog = self.digest(document.body)
+        if streebog is not None:
             claims["streebog256"] = streebog
         arrival = Arrival(
             id=submission,
@@ -143,6 +144,7 @@ class Line:
             kept_at=now,
             receipt=self.receipts.issue("accepted", claims, audit, now),
             audit=audit,
+            streebog256=streebog,
         )
         return self.store.keep(arrival)
 

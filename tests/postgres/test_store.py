@@ -5,3 +5,4 @@ from tests.unit.store.test_keep import *
 from tests.unit.store.test_line import *
 from tests.unit.store.test_settle import *
 from tests.unit.store.test_work import *
+from tests.unit.store.test_views import *

@@ -24,7 +24,7 @@ from gateway.cli.output import (
     seconds_since,
     translated,
 )
-from gateway.cli.status import finished, mark, problem_lines
+from gateway.cli.status import FINAL, finished, mark, problem_lines
 from gateway.errors import Rejected
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 POLL_SECONDS = 0.1
+DELIVERY_SECONDS = 5.0
+"""How long `--wait` waits for deliveries of what is decided: a clinic may be down for days, and
+the gateway goes on trying without us."""
+
 TOO_MANY_REQUESTS = 429
 WORST_FIRST = (Exit.FAILED, Exit.REFUSED, Exit.UNDECIDED, Exit.GOOD)
 
@@ -158,12 +162,17 @@ def _nothing(status: str, problems: list[Object]) -> Object:
 
 
 def _followed(desk: Desk, file: str, kept: Object, wait_seconds: int) -> Sent:
+    """Wait until the submission is final and, for a moment more, for its deliveries."""
     ends = time.monotonic() + wait_seconds
+    decided: float | None = None
     while True:
         view = desk.view(kept["id"])
-        if view is not None and finished(view):
-            break
-        if view is None or time.monotonic() > ends:
+        now = time.monotonic()
+        if view is not None and view["status"] in FINAL:
+            decided = decided or now
+            if finished(view) or now > decided + DELIVERY_SECONDS:
+                break
+        if view is None or now > ends:
             return Sent(file=file, view={**kept, **(view or {})}, code=Exit.UNDECIDED)
         time.sleep(POLL_SECONDS)
     codes = {"rejected": Exit.REFUSED, "needs_info": Exit.UNDECIDED}
@@ -187,7 +196,7 @@ def _line(out: Output, sent: Sent, seconds: str) -> None:
         f"  {mark(out, view['status'])} {sent.file}  {words.status(view['status'], out.language)}"
         f"  {out.dim(seconds + out.say(' с', ' s'))}  {tail}  {out.dim(view['id'] or '')}"
     )
-    for problem in view["problems"]:
+    for problem in [*view["problems"], *(d["problem"] for d in delivered if d["problem"])]:
         problem_lines(out, problem)
 
 
@@ -271,7 +280,10 @@ class _IntoHome:
         }
 
     def _laboratory(self, out: Output) -> _Sender:
-        for client in self.gateway.store.clients():
+        wanted = remote.sandbox(out.home).get("clients", [])
+        names = [client["client_id"] for client in wanted if client["role"] == "laboratory"]
+        known = {client.id: client for client in self.gateway.store.clients()}
+        for client in [*(known[name] for name in names if name in known), *known.values()]:
             if client.role == "laboratory" and not client.disabled:
                 return _Sender(client=client.id, organization=client.organization)
         raise Wrong(

@@ -86,6 +86,8 @@ def summary(out: Output, view: dict[str, Any]) -> None:
                 f"    → {delivery['destination']}: {delivery['state']}"
                 f"  {out.dim(delivery['reference'] or '')}"
             )
+            if delivery["problem"]:
+                problem_lines(out, delivery["problem"])
 
 
 def problem_lines(out: Output, problem: dict[str, Any]) -> None:

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.algorithms import standard
 from gateway.cli.output import Failed
 from gateway.cli.remote import Credentials, Remote, alive, sandbox
 from gateway.model import Identifier
@@ -85,7 +84,7 @@ def walk(made: Sandbox, language: str, clock: Callable[[], datetime]) -> Walk:
         reader=clients[homes.CLINIC],
         clinic=Remote(origin, None, language),
         signers=lambda name: key_pair(made, name),
-        algorithms=standard("auto"),
+        algorithms=made.algorithms,
         clock=clock,
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from gateway.access import hash_secret, new_secret
 from gateway.algorithms import standard
+from gateway.algorithms.interface import Algorithms
 from gateway.app import Gateway, open_gateway
 from gateway.destinations import fhir_rest
 from gateway.model import Destination, Identifier
@@ -125,11 +126,15 @@ class Sandbox:
     """Client id → secret."""
 
     keys: pki.Pki
-    provider: str
-    """Which provider computes GOST."""
+    algorithms: Algorithms
 
     consents: int
     """Consents that were added by this call."""
+
+    @property
+    def provider(self) -> str:
+        """Which provider computes GOST."""
+        return self.algorithms.provider("gost256").NAME
 
 
 def prepare(
@@ -154,7 +159,7 @@ def prepare(
         clinic_url=clinic_url,
         secrets=secrets,
         keys=keys,
-        provider=algorithms.provider("gost256").NAME,
+        algorithms=algorithms,
         consents=consents,
     )
     _write_secret_file(home / SANDBOX_FILE, describe(sandbox))

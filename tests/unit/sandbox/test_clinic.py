@@ -47,7 +47,7 @@ def test_takes_a_transaction_and_tells_what_it_received(client: FlaskClient) -> 
     assert client.post("/fhir", json=GOOD, headers={"Idempotency-Key": "a"}).status_code == 200
     received = client.get("/_received").get_json(force=True)
     assert received["deliveries"] == [
-        {"idempotency_key": "a", "repeat": False, "types": ["Patient", "Provenance"]}
+        {"idempotency_key": "a", "taken": True, "types": ["Patient", "Provenance"]}
     ]
     assert received["resources"] == ["Patient/mis-000001", "Provenance/mis-000002"]
 
@@ -57,7 +57,7 @@ def test_a_repeated_key_gets_the_first_answer(client: FlaskClient, clinic: Clini
     second = client.post("/fhir", json=GOOD, headers={"Idempotency-Key": "a"})
     assert second.data == first.data
     assert len(clinic.resources) == 2
-    assert [one["repeat"] for one in clinic.received] == [False, True]
+    assert [one["taken"] for one in clinic.received] == [True, False]
 
 
 def test_a_dangling_reference_writes_nothing(client: FlaskClient, clinic: Clinic) -> None:

@@ -27,6 +27,7 @@ from gateway.store import (
     consents,
     deliveries,
     directory,
+    endings,
     log,
     records,
     settle,
@@ -169,7 +170,7 @@ class Store:
         if order.kind == "delivery":
             deliveries.failed(self.room, order, problem, None)
         else:
-            settle.give_up(self.room, order, problem)
+            endings.give_up(self.room, order, problem)
 
     def replay(self, submission: str, actor: str) -> None:
         """Put a submission on the line again, and its dead or held deliveries.
@@ -180,7 +181,7 @@ class Store:
 
     def begin(self, order: WorkOrder) -> None:
         """Mark a submission as `processing`.  Raises LostLease."""
-        settle.begin(self.room, order)
+        endings.begin(self.room, order)
 
     def settle(
         self,
@@ -205,7 +206,7 @@ class Store:
         report: SignatureReport | None = None,
     ) -> None:
         """End a submission of which no document could be read: `rejected` or `needs_info`."""
-        settle.fail(self.room, order, problems, receipt, status, audit, report)
+        endings.fail(self.room, order, problems, receipt, status, audit, report)
 
     # --- patients ----------------------------------------------------------------------
 

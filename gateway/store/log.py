@@ -16,10 +16,10 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, text
 
 from gateway.algorithms import merkle
 from gateway.model import Json
-from gateway.store import tables
+from gateway.store import log_tables, tables
 from gateway.store.database import insert_rows
+from gateway.store.log_tables import audit_head, audit_leaf, audit_node, audit_pending
 from gateway.store.room import Room, new_id, write_audit
-from gateway.store.tables import audit_head, audit_leaf, audit_node, audit_pending
 from gateway.store.values import AuditEntry, AuditHead, AuditVerdict
 
 SEAL_MAX = 1000
@@ -193,8 +193,8 @@ def proof(room: Room, receipt_number: str) -> Json | None:
     """Return the inclusion proof for a receipt's audit entry against the newest head."""
     with room.database.read() as connection:
         row = connection.execute(
-            select(tables.audit_entry.c.id, tables.audit_entry.c.leaf)
-            .join(tables.receipt, tables.receipt.c.audit == tables.audit_entry.c.id)
+            select(log_tables.audit_entry.c.id, log_tables.audit_entry.c.leaf)
+            .join(tables.receipt, tables.receipt.c.audit == log_tables.audit_entry.c.id)
             .where(tables.receipt.c.number == receipt_number)
         ).first()
         if row is None:
@@ -325,7 +325,7 @@ class _Checked:
 
     def _loose_entries(self) -> tuple[str, str] | None:
         """Entries that wait for the sealer hold; nothing stands beside the log."""
-        entry = tables.audit_entry
+        entry = log_tables.audit_entry
         unsealed = ~exists().where(audit_leaf.c.entry == entry.c.id)
         rows = self.connection.execute(
             select(entry, audit_pending.c.leaf.label("pending"))
@@ -348,7 +348,7 @@ class _Checked:
         return None if gone is None else (gone, "missing")
 
     def _rows(self) -> Iterator[Any]:
-        entry = tables.audit_entry
+        entry = log_tables.audit_entry
         wanted = (
             select(
                 audit_leaf.c.position,

@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from gateway.model import Identifier, Json, Problem, Receipt
-from gateway.store import tables
+from gateway.store import log_tables, tables
 from gateway.store.database import Database, insert_rows
 from gateway.store.keys import KeyStore
 from gateway.store.values import AuditEntry
@@ -119,6 +119,11 @@ def cause(problems: Iterable[Problem]) -> str | None:
     return next((problem.code for problem in problems if not problem.warning), None)
 
 
+def codes(problems: Sequence[Problem]) -> dict[str, str]:
+    """Return an event's detail: the codes of its problems."""
+    return {"codes": ",".join(problem.code for problem in problems)} if problems else {}
+
+
 def write_event(
     connection: Connection,
     at: datetime,
@@ -181,7 +186,7 @@ def write_audit(connection: Connection, *entries: AuditEntry) -> None:
     """Append to the log; the sealer numbers the entries later."""
     insert_rows(
         connection,
-        tables.audit_entry,
+        log_tables.audit_entry,
         [
             {
                 "id": entry.id,
@@ -197,6 +202,6 @@ def write_audit(connection: Connection, *entries: AuditEntry) -> None:
     )
     insert_rows(
         connection,
-        tables.audit_pending,
+        log_tables.audit_pending,
         [{"entry": entry.id, "leaf": entry.leaf} for entry in entries],
     )

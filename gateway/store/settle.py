@@ -18,18 +18,16 @@ from gateway.model import (
     DeliveryState,
     MatchKind,
     PlannedDelivery,
-    Problem,
-    Receipt,
     SignatureReport,
     Status,
 )
 from gateway.store import submissions, tables, vault, work, writing
 from gateway.store.database import insert_new, insert_rows
 from gateway.store.keys import INTAKE, LinkedElsewhere
-from gateway.store.log import audit_entry
 from gateway.store.room import (
     Room,
     cause,
+    codes,
     event_row,
     new_id,
     problems_to_rows,
@@ -37,7 +35,7 @@ from gateway.store.room import (
     write_event,
     write_receipt,
 )
-from gateway.store.values import AuditEntry, Moved, Outcome, WorkOrder
+from gateway.store.values import Moved, Outcome, WorkOrder
 
 FINAL = (Status.ACCEPTED.value, Status.REPLACED.value, Status.WITHDRAWN.value)
 """States of a document that a repeat of the line leaves alone."""
@@ -53,24 +51,6 @@ _LEAST_FINISHED = (
 )
 
 
-def begin(room: Room, order: WorkOrder) -> None:
-    """Show that the line has a submission in its hands."""
-    now = room.clock()
-
-    def transaction(connection: Connection) -> None:
-        work.check(connection, order)
-        connection.execute(
-            update(tables.submission)
-            .where(tables.submission.c.id == order.subject)
-            .values(status=Status.PROCESSING.value, next_try=None)
-        )
-        write_event(
-            connection, now, order.subject, "processing", detail={"attempt": str(order.attempt)}
-        )
-
-    room.database.write(transaction)
-
-
 def settle(
     room: Room,
     order: WorkOrder,
@@ -82,61 +62,6 @@ def settle(
     room.database.write(settled.transaction)
     if settled.planned:
         room.waker.ring("delivery")
-
-
-def fail(
-    room: Room,
-    order: WorkOrder,
-    problems: tuple[Problem, ...],
-    receipt: Receipt | None,
-    status: Status,
-    audit: AuditEntry,
-    report: SignatureReport | None,
-) -> None:
-    """End a submission that gave no documents."""
-    assert status in (Status.REJECTED, Status.NEEDS_INFO), status
-    now = room.clock()
-    with room.database.read() as connection:
-        before = submissions.row_of(connection, order.subject)
-    data_key = submissions.data_key_of(room, before)
-    sealed, evidence = _sealed_report(room, before, data_key, report)
-
-    def transaction(connection: Connection) -> None:
-        work.finish(connection, order)
-        row = submissions.row_of(connection, order.subject)
-        connection.execute(
-            update(tables.submission)
-            .where(tables.submission.c.id == order.subject)
-            .values(
-                status=status.value,
-                problems=problems_to_rows(problems),
-                cause=cause(problems),
-                next_try=None,
-                signatures=sealed or row.signatures,
-            )
-        )
-        submissions.write_evidence(connection, evidence)
-        write_event(
-            connection,
-            now,
-            order.subject,
-            status.value,
-            duration=now - row.kept_at,
-            detail=_codes(problems),
-        )
-        if receipt is not None:
-            write_receipt(connection, receipt, audit.id, order.subject)
-        write_audit(connection, audit)
-
-    room.database.write(transaction)
-
-
-def give_up(room: Room, order: WorkOrder, problem: Problem) -> None:
-    """Hand a submission to a person because of a fault of ours."""
-    audit = audit_entry(
-        "system", "submission.give-up", order.subject, {"codes": problem.code}, room.clock()
-    )
-    fail(room, order, (problem,), None, Status.NEEDS_INFO, audit, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +108,7 @@ class _Settled:
             row = submissions.row_of(connection, order.subject)
         self.data_key = submissions.data_key_of(room, row)
         self.written = [self._prepare(outcome) for outcome in outcomes]
-        self.report, self.evidence = _sealed_report(room, row, self.data_key, report)
+        self.report, self.evidence = submissions.sealed_report(room, row, self.data_key, report)
         self.rewrapped = self._rewrap(row)
         # A new patient has no resources yet; should that be wrong by now, it shows in time.
         drafts = [one for written in self.written if written.known for one in written.drafts]
@@ -383,7 +308,7 @@ class _Settled:
             event_row(self.now, subject, step, outcome.document, took, {})
             for step, took in outcome.timings
         ]
-        detail = _codes(outcome.problems)
+        detail = codes(outcome.problems)
         status = outcome.status.value
         rows.append(event_row(self.now, subject, status, outcome.document, None, detail))
         return rows
@@ -409,15 +334,3 @@ class _Settled:
         submissions.write_evidence(connection, self.evidence)
         row = submissions.row_of(connection, subject)
         write_event(connection, self.now, subject, "settled", duration=self.now - row.kept_at)
-
-
-def _sealed_report(
-    room: Room, row: Row[Any], data_key: bytes, report: SignatureReport | None
-) -> tuple[bytes | None, list[dict[str, Any]]]:
-    if report is None:
-        return None, []
-    return submissions.fold_report(room, report, row, data_key)
-
-
-def _codes(problems: Sequence[Problem]) -> dict[str, str]:
-    return {"codes": ",".join(problem.code for problem in problems)} if problems else {}

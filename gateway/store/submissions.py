@@ -153,6 +153,15 @@ def fold_report(
     return vault.seal(data_key, plain, f"signatures:{row.id}"), rows
 
 
+def sealed_report(
+    room: Room, row: Row[Any], data_key: bytes, report: SignatureReport | None
+) -> tuple[bytes | None, list[dict[str, Any]]]:
+    """Return `fold_report`, or nothing for a submission that was not verified."""
+    if report is None:
+        return None, []
+    return fold_report(room, report, row, data_key)
+
+
 def write_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Store evidence that is not there yet."""
     for row in rows:

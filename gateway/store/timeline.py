@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from gateway.model import DeliveryState, Receipt, Status
-from gateway.store import tables
+from gateway.store import log_tables, tables
 from gateway.store.room import Room
 from gateway.store.values import Event, ReceiptRow
 
@@ -74,10 +74,12 @@ def counts(room: Room) -> dict[str, int]:
         found |= {f"work_{kind}": number for kind, number in rows}
         oldest = connection.execute(select(func.min(order.c.created_at)).where(waiting)).scalar()
         found["audit_pending"] = int(
-            connection.execute(select(func.count()).select_from(tables.audit_pending)).scalar_one()
+            connection.execute(
+                select(func.count()).select_from(log_tables.audit_pending)
+            ).scalar_one()
         )
         found["audit_sealed"] = int(
-            connection.execute(select(func.max(tables.audit_head.c.size))).scalar() or 0
+            connection.execute(select(func.max(log_tables.audit_head.c.size))).scalar() or 0
         )
     waited = timedelta() if oldest is None else room.clock() - oldest
     found["work_oldest_seconds"] = max(0, waited // timedelta(seconds=1))

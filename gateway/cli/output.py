@@ -107,7 +107,8 @@ class Output:
         rows = [tuple(row) for row in rows]
         if not sys.stdout.isatty():
             for row in (columns, *rows):
-                click.echo("\t".join(click.unstyle(cell) for cell in row))
+                # One row, one line: a cell of two lines is for the drawn table.
+                click.echo("\t".join(click.unstyle(cell).replace("\n", " · ") for cell in row))
             return
         self._draw(columns, rows)
 

@@ -26,6 +26,7 @@ from gateway.cli.output import (
 )
 from gateway.cli.status import FINAL, finished, mark, problem_lines
 from gateway.errors import Rejected
+from gateway.homelock import AlreadyWorked
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -221,7 +222,15 @@ def _counter(out: Output, key: str | None) -> Iterator[Counter]:
         yield _OverHttp(remote.connect(out, url=url), key)
         return
     with local.opened(out) as gateway:
-        gateway.start()
+        try:
+            gateway.start()
+        except AlreadyWorked as error:
+            raise Wrong(
+                out.say(
+                    f"в {out.home} уже работает сервер; назовите его адрес: --to URL",
+                    f"a server works {out.home} already; give its address: --to URL",
+                )
+            ) from error
         yield _IntoHome(gateway, out, key)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 import time
 from dataclasses import dataclass
 from multiprocessing import util
@@ -24,14 +25,20 @@ from gateway.cli import local
 from gateway.cli.output import Failed, Output, Wrong, options, translated
 
 if TYPE_CHECKING:
+    from gateway.app import Gateway
     from gateway.settings import Settings
 
 THREADS = 32
 """Requests worked at the same time in one process; more wait their turn."""
 
 BACKLOG = 1024
-PORT_SECONDS = 2.0
-"""How long a port may stay taken: a server that was just killed lets go of it in a moment."""
+FREE_SECONDS = 2.0
+"""How long port and home may stay taken: a server just killed lets go of them in a moment."""
+
+HANDOVER_SECONDS = 30.0
+"""How long a new worker waits for its predecessor to let go of the home."""
+
+POLL_SECONDS = 0.1
 
 STOP_SECONDS = 10
 """How long requests under way may take to end when the server is stopped."""
@@ -157,8 +164,51 @@ class Application:
         # A forked process ends without atexit; this is what multiprocessing runs instead.
         util.Finalize(None, gateway.close, exitpriority=100)
         if self.pipeline:
-            gateway.start()
+            threading.Thread(target=_start, args=(gateway,), name="start", daemon=True).start()
         return create_app(gateway, self.settings.language)
+
+
+def _start(gateway: Gateway) -> None:
+    """Start the line as soon as the home is ours.
+
+    When the workers start anew, the new one takes requests beside the old one and waits for it
+    to let go of the home; if nobody ever does, this server has no business here.
+    """
+    from gateway.homelock import AlreadyWorked
+
+    ends = time.monotonic() + HANDOVER_SECONDS
+    while True:
+        try:
+            return gateway.start()
+        except AlreadyWorked:
+            if time.monotonic() > ends:
+                os.kill(os.getppid(), signal.SIGTERM)
+                return None
+        time.sleep(POLL_SECONDS)
+
+
+def _require_unworked(out: Output, home: Path) -> None:
+    """Raise Wrong when another process works a home whose database has one writer."""
+    from gateway.homelock import AlreadyWorked, HomeLock
+
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock, ends = HomeLock(home), time.monotonic() + FREE_SECONDS
+    while True:
+        try:
+            lock.take()
+        except AlreadyWorked as error:
+            if time.monotonic() > ends:
+                raise Wrong(
+                    out.say(
+                        f"в {home} уже работает другой процесс, а на SQLite он может"
+                        " быть один; для нескольких нужен PostgreSQL",
+                        f"another process works {home}, and on SQLite there can be only"
+                        " one; several need PostgreSQL",
+                    )
+                ) from error
+        else:
+            return lock.release()
+        time.sleep(POLL_SECONDS)
 
 
 def require_free(out: Output, host: str, port: int) -> None:
@@ -167,7 +217,7 @@ def require_free(out: Output, host: str, port: int) -> None:
     The server shares its port among its workers (SO_REUSEPORT), so a second server would start
     silently beside the first and take half of its connections.
     """
-    ends = time.monotonic() + PORT_SECONDS
+    ends = time.monotonic() + FREE_SECONDS
     while True:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,25 +229,7 @@ def require_free(out: Output, host: str, port: int) -> None:
                     raise Wrong(f"{busy}: {host}:{port}") from error
             else:
                 return
-        time.sleep(0.1)
-
-
-def _require_unworked(out: Output, home: Path) -> None:
-    """Raise Wrong when another process works this home: on SQLite one process writes."""
-    from gateway.homelock import AlreadyWorked, HomeLock
-
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = HomeLock(home)
-    try:
-        lock.take()
-    except AlreadyWorked as error:
-        raise Wrong(
-            out.say(
-                f"в {home} уже работает другой процесс; на SQLite он может быть только один",
-                f"another process already works {home}; on SQLite there can be only one",
-            )
-        ) from error
-    lock.release()
+        time.sleep(POLL_SECONDS)
 
 
 def _server(host: str, port: int, workers: int, tls: Tls | None) -> Any:

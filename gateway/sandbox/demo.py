@@ -59,8 +59,8 @@ def running(made: Sandbox) -> Iterator[Running]:
     try:
         server = Child(["serve", *home, "--host", HOST, "--port", port], logs / "gateway.log")
         try:
-            _await(clinic, lambda: _listens(made.clinic_url))
-            _await(server, lambda: alive(made.url))
+            await_up(clinic, lambda: _listens(made.clinic_url))
+            await_up(server, lambda: alive(made.url))
             yield Running(sandbox=made, server=server, clinic=clinic)
         finally:
             server.stop()
@@ -133,7 +133,7 @@ def _listens(url: str) -> bool:
         return probe.connect_ex((HOST, urlsplit(url).port or 0)) == 0
 
 
-def _await(child: Child, ready: Callable[[], bool]) -> None:
+def await_up(child: Child, ready: Callable[[], bool]) -> None:
     ends = time.monotonic() + START_SECONDS
     while time.monotonic() < ends:
         if not child.running:

@@ -10,7 +10,7 @@ curves), RFC 9215, section 4.3 (public keys: X and Y little endian in an OCTET S
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from asn1crypto import core, keys
@@ -37,6 +37,9 @@ _CURVES = {
     "1.2.643.7.1.2.1.2.2": "id-tc26-gost-3410-12-512-paramSetB",
     "1.2.643.7.1.2.1.2.3": "id-tc26-gost-3410-2012-512-paramSetC",
 }
+READ_KEPT_MAX = 256
+"""The keys in use at a time; each stays read."""
+
 _BYTES = {"gost2012_256": 32, "gost2012_512": 64}
 _DIGEST_OIDS = {"gost2012_256": "1.2.643.7.1.1.2.2", "gost2012_512": "1.2.643.7.1.1.2.3"}
 
@@ -76,6 +79,7 @@ class BadKey(ValueError):
     """The octets are not exactly a GOST public key."""
 
 
+@lru_cache(maxsize=READ_KEPT_MAX)
 def read_public(key: bytes) -> GostKey:
     """Return the GOST key in a SubjectPublicKeyInfo.
 

@@ -13,6 +13,9 @@ DEPTH_MAX = 32
 NODES_MAX = 50_000
 CONTENTS_END = b"\x00\x00"
 
+_CHECKED = frozenset((0x01, 0x02, 0x03, 0x05, 0x0A, 0x10, 0x11))
+"""Primitive universal types with more than one way to be written, or none."""
+
 
 class NotStrict(ValueError):
     """Neither DER nor BER that differs from DER by indefinite lengths alone."""
@@ -39,27 +42,34 @@ class _Walker:
 
     def element(self, start: int, limit: int, depth: int) -> int:
         """Check the element at `start`; return where it ends."""
+        octets = self.octets
         self.nodes += 1
         if depth > DEPTH_MAX or self.nodes > NODES_MAX:
             raise NotStrict("too deep or too many elements")
-        tag, position = self._tag(start, limit)
-        constructed = bool(self.octets[start] & 0x20)
-        length, position = self._length(position, limit)
-        if length is None:
-            if not constructed:
+        if start + 2 > limit:
+            raise NotStrict("cut short")
+        identifier, length, position = octets[start], octets[start + 1], start + 2
+        if identifier & 0x1F == 0x1F:
+            raise NotStrict("long tag")  # no structure of ours has one
+        if identifier == 0:
+            raise NotStrict("end of contents out of place")
+        if length == 0x80:
+            if not identifier & 0x20:
                 raise NotStrict("indefinite length of a primitive")
             self.der = False
             return self._until_end(position, limit, depth)
+        if length > 0x80:
+            length, position = self._long_length(length & 0x7F, position, limit)
         end = position + length
         if end > limit:
             raise NotStrict("length beyond the end")
-        if constructed:
+        if identifier & 0x20:
             while position < end:
                 position = self.element(position, end, depth + 1)
-            if self.octets[start] & 0xC0 == 0 and tag in (3, 4):
+            if identifier in (0x23, 0x24):
                 self.der = False  # DER has no chunked strings
-        else:
-            self._primitive(self.octets[start], position, end)
+        elif identifier in _CHECKED:
+            self._primitive(identifier, position, end)
         return end
 
     def _until_end(self, position: int, limit: int, depth: int) -> int:
@@ -69,32 +79,14 @@ class _Walker:
             position = self.element(position, limit, depth + 1)
         return position + 2
 
-    def _tag(self, position: int, limit: int) -> tuple[int, int]:
-        if position >= limit:
-            raise NotStrict("cut short")
-        tag = self.octets[position] & 0x1F
-        if tag == 0x1F:
-            raise NotStrict("long tag")  # no structure of ours has one
-        if self.octets[position] == 0:
-            raise NotStrict("end of contents out of place")
-        return tag, position + 1
-
-    def _length(self, position: int, limit: int) -> tuple[int | None, int]:
-        if position >= limit:
-            raise NotStrict("cut short")
-        first = self.octets[position]
-        if first < 0x80:
-            return first, position + 1
-        if first == 0x80:
-            return None, position + 1
-        size = first & 0x7F
-        raw = self.octets[position + 1 : position + 1 + size]
-        if len(raw) != size or position + 1 + size > limit or size > 4:
+    def _long_length(self, size: int, position: int, limit: int) -> tuple[int, int]:
+        raw = self.octets[position : position + size]
+        if len(raw) != size or position + size > limit or size > 4:
             raise NotStrict("length cut short or too long")
         length = int.from_bytes(raw, "big")
         if raw[0] == 0 or length < 0x80:
             raise NotStrict("length not minimal")
-        return length, position + 1 + size
+        return length, position + size
 
     def _primitive(self, identifier: int, start: int, end: int) -> None:
         octets = self.octets

@@ -5,7 +5,9 @@ Source: RFC 5280; RFC 5035 (ESSCertID, ESSCertIDv2); RFC 9215 through `algorithm
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from asn1crypto import keys, x509
 
@@ -14,10 +16,24 @@ from gateway.signatures import ber
 from gateway.signatures.findings import MALFORMED, SIG_CRYPTO_FAILURE, failed
 
 CERTIFICATES_MAX = 16
+READ_KEPT_MAX = 64
+"""A laboratory signs with the same few certificates all day; this many stay read."""
 
 
 def read(octets: bytes) -> x509.Certificate | None:
     """Return the certificate in `octets`, or None when they are not exactly one, in DER."""
+    return _readers.read(octets)
+
+
+def same_name(one: x509.Name, other: x509.Name) -> bool:
+    """Return whether two distinguished names are equal (RFC 5280, 7.1).
+
+    The same octets are the same name; only different ones need preparing as LDAP does.
+    """
+    return bool(one.dump() == other.dump() or one == other)
+
+
+def _read(octets: bytes) -> x509.Certificate | None:
     try:
         if not ber.walk(octets):
             return None
@@ -44,6 +60,16 @@ def public_key(certificate: x509.Certificate) -> keys.PublicKeyInfo:
         return certificate.public_key
     except MALFORMED as error:
         raise failed("signing_certificate_identified", SIG_CRYPTO_FAILURE, "no key") from error
+
+
+class _Readers(threading.local):
+    """One memory a thread: asn1crypto parses late and in place, so threads share no object."""
+
+    def __init__(self) -> None:
+        self.read = lru_cache(maxsize=READ_KEPT_MAX)(_read)
+
+
+_readers = _Readers()
 
 
 def leaves(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:

@@ -180,9 +180,9 @@ class Signer:
         for certificate in self.signed.certificates:
             if identifier.name == "issuer_and_serial_number":
                 wanted = identifier.chosen
-                same = (
-                    certificate.serial_number == wanted["serial_number"].native
-                    and certificate.issuer == wanted["issuer"]
+                serial = wanted["serial_number"].native
+                same = certificate.serial_number == serial and certificates.same_name(
+                    certificate.issuer, wanted["issuer"]
                 )
             else:
                 same = certificate.key_identifier == identifier.chosen.native
@@ -247,8 +247,9 @@ class Signer:
     def _same_issuer(self, named: Any) -> None:
         assert self.certificate is not None
         names = [name.chosen for name in named["issuer"] if name.name == "directory_name"]
-        serial = named["serial_number"].native
-        if serial != self.certificate.serial_number or self.certificate.issuer not in names:
+        serial, issuer = named["serial_number"].native, self.certificate.issuer
+        same = any(certificates.same_name(issuer, name) for name in names)
+        if serial != self.certificate.serial_number or not same:
             detail = "issuer or serial number differs"
             raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
 

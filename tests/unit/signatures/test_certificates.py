@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from concurrent.futures import ThreadPoolExecutor
-
 from asn1crypto import x509
 
 from gateway.sandbox.pki import Pki
@@ -33,8 +31,10 @@ def test_a_certificate_stays_read_within_a_thread_and_is_shared_with_none(pki: P
     mine = certificates.read(octets)
     with ThreadPoolExecutor(1) as other:
         theirs = other.submit(certificates.read, octets).result()
-    assert mine is not None and mine is certificates.read(octets)
-    assert theirs is not None and theirs is not mine
+    assert mine is not None
+    assert mine is certificates.read(octets)
+    assert theirs is not None
+    assert theirs is not mine
 
 
 def test_a_certificate_with_a_changed_byte_is_read_anew(pki: Pki) -> None:
@@ -42,6 +42,7 @@ def test_a_certificate_with_a_changed_byte_is_read_anew(pki: Pki) -> None:
     octets = pki.signer("gost256-doctor").chain()[0]
     kept = certificates.read(octets)
     changed = certificates.read(octets[:-1] + bytes((octets[-1] ^ 1,)))
-    assert kept is not None and changed is not None
+    assert kept is not None
+    assert changed is not None
     assert changed.dump() != kept.dump()
     assert certificates.read(octets[:-1]) is None

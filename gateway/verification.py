@@ -10,8 +10,8 @@ Source: ETSI EN 319 102-1, clause 5.3 (validation of basic signatures).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.algorithms.interface import Algorithms
@@ -37,6 +37,8 @@ from gateway.trust import Trust, read_signer
 
 HEAD_BYTES = 4096
 SIGNATURES_MAX = 32
+INSIDE = "(content)"
+"""Follows `document` in the place of a signature inside the content of a CMS file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +76,9 @@ class Verifier:
         is INDETERMINATE with no findings.
         """
         assert at.tzinfo is not None, "Times are aware."
-        checked = [
-            one
-            for form in self._forms.values()
-            for one in form.check(document, signatures, self.algorithms)
-        ]
+        checked = self._checked(document, signatures)
         checked.extend(_unclaimed(signatures, checked))
+        checked.extend(self._within(document, checked))
         findings = tuple(self._finding(one, at, kept) for one in checked[:SIGNATURES_MAX])
         indication = _together(findings, self.policy.signatures_min)
         if len(checked) > SIGNATURES_MAX and indication is Indication.TOTAL_PASSED:
@@ -89,6 +88,28 @@ class Verifier:
     def signed_octets(self, report: SignatureReport, document: Part) -> tuple[bytes, str]:
         """As the function of this name."""
         return signed_octets(report, document)
+
+    def _checked(self, document: Part, signatures: tuple[Part, ...]) -> list[CheckedSignature]:
+        return [
+            one
+            for form in self._forms.values()
+            for one in form.check(document, signatures, self.algorithms)
+        ]
+
+    def _within(
+        self, document: Part, checked: Sequence[CheckedSignature]
+    ) -> Iterator[CheckedSignature]:
+        """Check the signatures inside the content that `document`, a CMS file, carries.
+
+        Signing a signed document anew does not mend what is broken in it.  Every layer adds
+        a finding, so SIGNATURES_MAX bounds the layers.
+        """
+        prefix, layers = "document", 0
+        while (octets := _enclosed(checked)) is not None and layers <= SIGNATURES_MAX:
+            prefix, layers = prefix + INSIDE, layers + 1
+            checked = self._checked(Part(name="document", media_type="", body=octets), ())
+            for one in checked:
+                yield replace(one, place=prefix + one.place.removeprefix("document"))
 
     def _finding(self, checked: CheckedSignature, at: datetime, kept: bool) -> SignatureFinding:
         """Join the mathematics of one signature with the verdict on its certificate."""
@@ -151,7 +172,10 @@ def signed_octets(report: SignatureReport, document: Part) -> tuple[bytes, str]:
     if not passed:
         raise Rejected(Problem(code="SIG-218"))
     contents: dict[bytes, str] = {}
+    innermost = max(finding.place.count(INSIDE) for finding in passed)
     for finding in passed:
+        if finding.place.startswith("document") and finding.place.count(INSIDE) < innermost:
+            continue  # It covers the file that the signatures further in stand in.
         whole = [covered for covered in finding.covered if covers_whole(covered)]
         if not whole:
             raise Rejected(Problem(code="SIG-218", place=finding.place))
@@ -208,6 +232,14 @@ def _unclaimed(
         for position in range(len(signatures))
         if f"signature[{position}" not in claimed
     ]
+
+
+def _enclosed(checked: Sequence[CheckedSignature]) -> bytes | None:
+    """Return the content of the document that was checked if it is a CMS file."""
+    for one in checked:
+        if one.place.startswith("document") and one.format in ("CMS", "CAdES"):
+            return next((covered.octets for covered in one.covered), None)
+    return None
 
 
 def _named(certificate: bytes | None) -> Signer | None:

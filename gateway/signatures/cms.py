@@ -38,12 +38,13 @@ def check(
 ) -> tuple[CheckedSignature, ...]:
     """Check the CMS that `document` is, and every CMS in `signatures` beside it."""
     found: list[CheckedSignature] = []
+    digests: dict[str, bytes] = {}
     if _is_cms(document.body, document.media_type):
-        found.extend(_check_file(document.body, "document", None, algorithms))
+        found.extend(_check_file(document.body, "document", None, algorithms, {}))
     for position, part in enumerate(signatures):
         if _is_cms(part.body, part.media_type):
             place = f"signature[{position}]"
-            found.extend(_check_file(part.body, place, document, algorithms))
+            found.extend(_check_file(part.body, place, document, algorithms, digests))
     return tuple(found)
 
 
@@ -78,9 +79,16 @@ def _unwrapped(octets: bytes) -> bytes:
 
 
 def _check_file(
-    octets: bytes, place: str, beside: Part | None, algorithms: Algorithms
+    octets: bytes,
+    place: str,
+    beside: Part | None,
+    algorithms: Algorithms,
+    digests: dict[str, bytes],
 ) -> Iterator[CheckedSignature]:
-    """Check every signer of one CMS file; `beside` is the document it may be detached from."""
+    """Check every signer of one CMS file; `beside` is the document it may be detached from.
+
+    `digests` are those of `beside` by name: hundreds of signers cost one digest, not hundreds.
+    """
     checks = Checks()
     try:
         signed = _open(_unwrapped(octets))
@@ -88,9 +96,11 @@ def _check_file(
         checks.flawed(flaw)
         yield result(checks, place, "CMS")
         return
+    if signed.content is not None:
+        digests = {}
     for position, signer in enumerate(signed.signers):
         where = f"{place}/signer[{position}]" if len(signed.signers) > 1 else place
-        yield Signer(signed, signer, beside, algorithms).check(where)
+        yield Signer(signed, signer, beside, algorithms, digests).check(where)
 
 
 def _open(octets: bytes) -> SignedData:

@@ -67,11 +67,14 @@ class Signer:
         info: cms.SignerInfo,
         beside: Part | None,
         algorithms: Algorithms,
+        digests: dict[str, bytes],
     ) -> None:
+        """`digests` are those of the content computed already, by name; new ones are added."""
         self.signed = signed
         self.info = info
         self.beside = beside
         self.algorithms = algorithms
+        self.digests = digests
         self.checks = Checks()
         self.certificate: x509.Certificate | None = None
         self.covered: tuple[Covered, ...] = ()
@@ -207,8 +210,11 @@ class Signer:
         if content is None and self.beside is None:
             raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "the content is elsewhere")
         octets = content if content is not None else _body(self.beside)
-        computed = findings.digest(self.algorithms, self.digest, octets, "reference_data")
-        if self.attributes[MESSAGE_DIGEST][0].native != computed:
+        if self.digest not in self.digests:
+            self.digests[self.digest] = findings.digest(
+                self.algorithms, self.digest, octets, "reference_data"
+            )
+        if self.attributes[MESSAGE_DIGEST][0].native != self.digests[self.digest]:
             raise failed("reference_data", HASH_FAILURE, f"{self.digest} differs")
         self.checks.passed("reference_data", self.digest)
         self.covered = (self._covered(octets, attached=content is not None),)

@@ -41,6 +41,9 @@ from gateway.xml.parser import is_xml, parse
 NAME = "xml"
 
 SIGNATURES_MAX = 16
+DIGESTED_NODES_MAX = 2_000_000
+"""Nodes that all references of a file may make us walk together: about 20 s of work."""
+
 MEDIA_TYPE = "application/xml"
 _DS = f"{{{names.DS}}}"
 
@@ -54,7 +57,7 @@ def check(
         if is_xml(part.body[:64]):
             place = f"signature[{position}]"
             several = list(_check_file(part.body, place, False, algorithms))
-            found.extend(several or [_unreadable(place, "no Signature element")])
+            found.extend(several or [_unreadable(place, _broken("no Signature element"))])
     return tuple(found)
 
 
@@ -69,11 +72,17 @@ def _check_file(
     except Rejected as error:
         # A document that is no XML is for its format to refuse, unless it means to be signed.
         if not enclosing or names.DS.encode() in octets:
-            yield _unreadable(place, f"XML refused: {error.problems[0].code}")
+            yield _unreadable(place, _broken(f"XML refused: {error.problems[0].code}"))
         return
     several = references.top_signatures(root)
     if len(several) > SIGNATURES_MAX:
-        yield _unreadable(place, f"{len(several)} signatures")
+        yield _unreadable(place, _broken(f"{len(several)} signatures"))
+        return
+    nodes = sum(1 for _ in root.iter())
+    named = sum(len(element.findall(f"{_DS}SignedInfo/{_DS}Reference")) for element in several)
+    if nodes * named > DIGESTED_NODES_MAX:
+        flaw = undecided("format", SIG_CONSTRAINTS_FAILURE, f"{named} references, {nodes} nodes")
+        yield _unreadable(place, flaw)
         return
     for element in several:
         where = place + _path(element)
@@ -90,9 +99,13 @@ def _path(element: etree._Element) -> str:
     return "".join(reversed(steps))
 
 
-def _unreadable(place: str, detail: str) -> CheckedSignature:
+def _broken(detail: str) -> findings.Flaw:
+    return failed("format", FORMAT_FAILURE, detail)
+
+
+def _unreadable(place: str, flaw: findings.Flaw) -> CheckedSignature:
     checks = Checks()
-    checks.flawed(failed("format", FORMAT_FAILURE, detail))
+    checks.flawed(flaw)
     return CheckedSignature(
         format="XMLDSig",
         level="",

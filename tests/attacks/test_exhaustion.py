@@ -1,0 +1,71 @@
+"""Attacks on time: a small file must not make much work, and refusing it must be quick."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from asn1crypto import cms
+
+from gateway.model import Indication
+from gateway.sandbox.pki import Pki
+from gateway.signatures import xml
+from gateway.verification import Verifier
+from tests.pki.build import NOW
+from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def judge(pki: Pki) -> Verifier:
+    return verifier(pki)
+
+
+def test_references_times_nodes_are_bounded_for_the_file(pki: Pki, judge: Verifier) -> None:
+    """16 signatures with 32 references each over 2 MB of tags were 20 minutes of work."""
+    nodes = 200_000
+    wide = b'<r xmlns="urn:x">' + b"<a></a>" * nodes + b"</r>"
+    small = signed(pki, form="xmldsig", detached=False, octets=b'<r xmlns="urn:x"/>')
+    reference = re.search(rb"<ds:Reference .*?</ds:Reference>", small, re.DOTALL)
+    signature = re.search(rb"<ds:Signature .*</ds:Signature>", small, re.DOTALL)
+    assert reference is not None
+    assert signature is not None
+    many = signature[0].replace(reference[0], reference[0] * 32)
+    file = wide.replace(b"</r>", many * xml.SIGNATURES_MAX + b"</r>")
+    started = time.monotonic()
+    report = judge.verify(document(file, "application/xml"), (), NOW)
+    assert time.monotonic() - started < SECONDS
+    assert [f.sub_indication for f in report.signatures] == ["SIG_CONSTRAINTS_FAILURE"]
+    assert report.indication is Indication.INDETERMINATE
+
+
+def test_a_large_document_with_a_signature_or_two_still_passes(pki: Pki, judge: Verifier) -> None:
+    wide = b'<r xmlns="urn:x">' + b"<a></a>" * 100_000 + b"</r>"
+    file = signed(pki, "rsa-doctor", "xades", detached=False, octets=wide)
+    report = judge.verify(document(file, "application/xml"), (), NOW)
+    assert report.indication is Indication.TOTAL_PASSED
+
+
+def test_many_signers_of_a_big_document_cost_one_digest(pki: Pki, judge: Verifier) -> None:
+    """16 files with 16 signers each over 12 MB made us digest 3 GB."""
+    big = document(b'{"resourceType":"Bundle","x":"' + b"a" * 12_000_000 + b'"}')
+    file = cms.ContentInfo.load(signed(pki, octets=big.body))
+    signers = file["content"]["signer_infos"]
+    file["content"]["signer_infos"] = cms.SignerInfos([signers[0]] * 16)
+    started = time.monotonic()
+    report = judge.verify(big, beside(*[file.dump(force=True)] * 16), NOW)
+    assert time.monotonic() - started < SECONDS
+    assert report.indication is not Indication.TOTAL_PASSED, "256 signatures are beyond the limit"
+
+
+def test_a_digest_of_one_document_never_serves_another(pki: Pki, judge: Verifier) -> None:
+    """Contents of their own, beside a document or inside files, are digested each."""
+    other = BUNDLE.replace(b"5.00", b"9.99")
+    both = beside(signed(pki), signed(pki, detached=False, octets=other), signed(pki, octets=other))
+    report = judge.verify(document(BUNDLE), both, NOW)
+    found = [(f.indication, f.sub_indication) for f in report.signatures]
+    passed, failed = Indication.TOTAL_PASSED, Indication.TOTAL_FAILED
+    assert found == [(passed, None), (passed, None), (failed, "HASH_FAILURE")]
+    assert [c.octets for c in report.signatures[1].covered] == [other]

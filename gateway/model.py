@@ -138,6 +138,9 @@ class Covered:
     """The reference as written in the signature (URI, or empty)."""
 
     media_type: str = ""
+    received: bytes = b""
+    """For canonicalised JSON: the received text restricted to the digested members, whose
+    canonical form `octets` is (semantics, rule 15); empty where the octets are read themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +169,19 @@ class CheckedSignature:
     sub_indication: str | None = None
     hints: tuple[str, ...] = ()
     place: str = ""
-    """Where the signature was found: part name and position, or XPath."""
+    """Where the signature was found: part name and position, XPath or JSON pointer."""
+
+    claimed: Claimed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """Whom the message, not the certificate, names as the signer (FHIR `Signature.who`)."""
+
+    role: str
+    """As `Signer.role`; empty when the message does not tell."""
+
+    identifiers: tuple[Identifier, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +201,14 @@ class Signer:
     certificate_sha256: str = ""
     inn_organization: str | None = None
     """ИННЮЛ; `inn` holds the person's own, or this one where there is no other."""
+
+    @property
+    def role(self) -> str:
+        """`doctor`, `organisation` or empty: a certificate with a СНИЛС is a person's, be an
+        organisation named beside or not (semantics, rule 5)."""
+        if self.snils:
+            return "doctor"
+        return "organisation" if self.ogrn or self.inn_organization else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +243,8 @@ class SignatureFinding:
     awaited_issuer: str = ""
     """With TRY_LATER: the CA whose revocation list is missing, which need not be the signer's."""
 
+    claimed: Claimed | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class SignatureReport:
@@ -227,6 +252,8 @@ class SignatureReport:
 
     indication: Indication
     signatures: tuple[SignatureFinding, ...]
+    bindings: tuple[Check, ...] = ()
+    """Whose signatures they are, per document (semantics, rule 5); none before it is read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,6 +399,8 @@ class PatientMatch:
     kind: MatchKind
     patient: str | None
     problems: tuple[Problem, ...] = ()
+    confirms: bool = False
+    """The document carries a number that makes a provisional card a full one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -387,6 +416,42 @@ class ConsentDecision:
 
     version: int = 0
     """Version of the patient's consents the decision was taken at; store re-checks it."""
+
+    partial: bool = False
+    """Some tests may go and others may not: each result is asked about alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provision:
+    """One sentence of a consent: who may, or may not, get which results, for what, and when."""
+
+    recipient: str
+    """Organisation id the patient's data may go to; `*` in a refusal means everybody."""
+
+    purpose: str
+    """HL7 v3 ActReason, `TREAT`; `*` in a refusal means every purpose."""
+
+    valid_from: datetime
+    valid_to: datetime | None
+    deny: bool = False
+    tests: tuple[str, ...] = ()
+    """Tests it speaks about, `system|code`; empty means all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant(Provision):
+    """A stored provision, as decisions need it."""
+
+    id: str
+    """Id of the consent that says it."""
+
+    patient: str
+    state: str
+    """Of the consent: `active`, `expired`, `rejected` or `revoked`."""
+
+    version: int
+    ordinal: int = 0
+    """Place in its consent: an exception stands after what it is an exception to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -414,6 +479,86 @@ class PatientRecord:
 
     problems: tuple[Problem, ...] = ()
     """Warnings; whatever stops a document is raised, not returned."""
+
+    uses: tuple[CodeUse, ...] = ()
+    """Local codes used in a way that was not known yet."""
+
+    decisions: tuple[str, ...] = ()
+    """Ids of the decisions of persons it rests on."""
+
+
+class PlacementKind(StrEnum):
+    """Where a document stands in the series of its report (semantics, rules 2 and 3)."""
+
+    FIRST = "first"
+    NEWER = "newer"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    WITHDRAWAL = "withdrawal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """What a document does to the documents of its series that came before it."""
+
+    kind: PlacementKind
+    replaces: tuple[str, ...] = ()
+    """Ids of documents whose place it takes."""
+
+    withdraws: tuple[str, ...] = ()
+    """Ids of documents it takes back: all of them, or those of the wrong patient."""
+
+    duplicate_of: str | None = None
+    seen: tuple[tuple[str, str], ...] = ()
+    """(document, state) of the series as it was read; the store judges again under its lock."""
+
+
+# --- what a person is asked ------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a document asks a person; one answer serves every document that asks the same."""
+
+    cause: str
+    """Code of the problem: `MAP-101`, `PAT-104`, …"""
+
+    place: str
+    subject: Mapping[str, str]
+    """What makes it the same question: system and code of a test, a unit, a document's id."""
+
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What helps to answer it: the name beside the code, the unit, what was known before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A person's answer to a question; reversible, and every use of it is on record."""
+
+    id: str
+    cause: str
+    subject: Mapping[str, str]
+    answer: Mapping[str, str]
+    """`test`, `unit`, `card`, … as the cause asks."""
+
+    by: str
+    at: datetime
+    valid_from: date | None = None
+    """First day of specimen collection it holds for; None: every day."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeUse:
+    """How a laboratory's own code was used: what a changed code is noticed by."""
+
+    system: str
+    code: str
+    test: str
+    """The test it stood for: its ФСЛИ code, else its LOINC code."""
+
+    name: str = ""
+    unit: str = ""
+    specimen: str = ""
 
 
 # --- what goes out ---------------------------------------------------------------------
@@ -456,6 +601,8 @@ class Delivery:
     """What it may leave on: `order`, `consent`, `care`, … (semantics, rule 9)."""
 
     resources: tuple[Json, ...]
+    partial: bool = False
+    """The consent lets some of the document's results go: these are the rest without them."""
 
 
 @dataclass(frozen=True, kw_only=True)

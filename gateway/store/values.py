@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from gateway.model import (
+    CodeUse,
+    Decision,
     DeliveryState,
+    Grant,
     Identifier,
     Json,
     Part,
     PatientMatch,
     PatientRecord,
+    Placement,
     PlannedDelivery,
     Problem,
+    Provision,
+    Question,
     Receipt,
     ReportClaim,
     SignatureReport,
@@ -129,6 +135,69 @@ class Outcome:
     consent_version: int | None = None
     """Version of the patient's consents the deliveries were planned at; None: not re-checked."""
 
+    placement: Placement | None = None
+    """Where it stands in its series; None for what is not placed."""
+
+    clinical: str = ""
+    """Keyed token of its clinical content (`Store.clinical_token`)."""
+
+    corrects: tuple[PlannedDelivery, ...] = ()
+    """On which basis each destination may have it, should that hold an older version."""
+    questions: tuple[Question, ...] = ()
+    """What a person is asked, when the document waits for one."""
+    uses: tuple[CodeUse, ...] = ()
+    """Local codes used in a way not known yet, to be known from now on."""
+    decisions: tuple[str, ...] = ()
+    """Ids of the decisions of persons the outcome rests on."""
+    consents: tuple[NewConsent, ...] = ()
+    """Consents that came with the document, stored with it."""
+    asked: tuple[AuditEntry, ...] = ()
+    """Every question about consent, with its answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownVersion:
+    """A settled document of a report's series, as placing the next one needs it."""
+
+    document: str
+    submission: str
+    patient: str | None
+    version: int | None
+    status: str
+    """FHIR DiagnosticReport.status it came with."""
+
+    issued: datetime | date | None
+    digest: str
+    """Keyed token of its clinical content."""
+
+    current: bool
+    state: str
+    """`accepted`, `replaced` or `withdrawn`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenItem:
+    """Something only a person can bring to an end: a withdrawal a destination did not take."""
+
+    id: str
+    kind: str
+    """`withdrawal-unsupported`, `withdrawal-refused` or `withdrawal-undelivered`."""
+
+    organization: str
+    """Organisation of the sender of what was to be taken back."""
+
+    submission: str
+    document: str
+    """The document that takes back."""
+
+    destination: str
+    delivery: str | None
+    problem: Problem
+    created_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    note: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -140,21 +209,67 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant:
-    """A stored consent, as decisions need it."""
+class NewConsent:
+    """A consent to be stored."""
+
+    identifiers: tuple[Identifier, ...]
+    """The patient's, canonical; they link it to the card."""
+
+    provisions: tuple[Provision, ...]
+    resource: Json
+    """The FHIR Consent as it came."""
+
+    organization: str
+    """Who recorded it: the tenant that may see and revoke it."""
+
+    actor: str
+    rejected: bool = False
+    """The patient refused: every provision closes."""
+
+    id: str | None = None
+    """Given when the same consent may be stored again by a repeat; else one is made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredConsent:
+    """A consent as its organisation sees it."""
 
     id: str
-    patient: str
-    recipient: str
-    """Organisation id the patient's data may go to."""
-
-    purpose: str
+    organization: str
     state: str
     """`active`, `expired`, `rejected` or `revoked`."""
 
-    valid_from: datetime
-    valid_to: datetime | None
-    version: int
+    grants: tuple[Grant, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentFilter:
+    """Which consents to list."""
+
+    organizations: tuple[str, ...] | None
+    state: str | None = None
+    recipient: str | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsentPage:
+    items: tuple[StoredConsent, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revocation:
+    """What a revocation did: from its commit on, nothing starts to leave on this consent."""
+
+    held: int
+    """Deliveries that waited and are held now."""
+
+    in_flight: int
+    """Deliveries whose claim committed before, and that had not ended when waiting did."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,8 +420,86 @@ class AuditVerdict:
     """Empty when valid; else `entry`, `missing`, `unlogged`, `tree`, `head` or `truncated`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Repair:
+    """One question with every document that asks it, or with the decision that settled it."""
+
+    id: str
+    """Made from organisation, cause and subject: the same however many documents ask."""
+
+    organization: str
+    cause: str
+    place: str
+    """Where the first of the documents asks it."""
+
+    subject: Mapping[str, str]
+    facts: Mapping[str, str]
+    documents: tuple[tuple[str, str], ...]
+    """(submission, document) that wait, oldest first."""
+
+    waiting: int
+    since: datetime | None
+    decision: Decision | None = None
+    """The decision in force."""
+
+    decision_uses: int = 0
+    """How many documents rest on it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDecision:
+    repair: str
+    organization: str
+    cause: str
+    subject: Mapping[str, str]
+    answer: Mapping[str, str]
+    by: str
+    valid_from: date | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayRun:
+    """A replay of many submissions, worked step by step; may be stopped and resumed."""
+
+    id: str
+    actor: str
+    state: str
+    """`running`, `stopped` or `done`."""
+
+    total: int
+    started: int
+    """How many were put on the line again: the cursor."""
+
+    finished: int
+    rate: float | None
+    """Submissions a second; None: as fast as they go."""
+
+    dry_run: bool
+    created_at: datetime
+    reason: str
+    """What it repeats, in words: a cause, a decision, or `ids`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayItem:
+    """One submission of a run: how it was before, and how after."""
+
+    submission: str
+    position: int
+    state: str
+    """`waiting`, `started` or `finished`."""
+
+    before: Json | None
+    after: Json | None
+
+
 class LostLease(Exception):
     """The work order was claimed again meanwhile; whatever was being done is worthless."""
+
+
+class Held(Exception):
+    """The delivery was held instead of started: by now there is no basis to send it."""
 
 
 class Moved(Exception):

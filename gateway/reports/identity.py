@@ -1,0 +1,181 @@
+"""The clinical content of a report, in one form however it was exported.
+
+GOST and ECDSA signatures are randomised and exports carry fresh UUIDs, so a resend has new
+bytes.  What stays is what a doctor reads: patient, specimen, tests, values, units, ranges,
+status, times.  Left out is what an export makes anew: ids, identifiers, narrative, who signed
+and when it was sent.  Everything that is not known to be such stays in: a change taken for a
+resend would be lost, a resend taken for a change only waits for a person.
+
+Source: semantics, rule 2.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from gateway.model import Json, JsonValue, PatientRecord
+
+VERSION = "clinical-1"
+
+NOT_CLINICAL = frozenset(
+    {
+        "Binary",
+        "Composition",
+        "Coverage",
+        "Device",
+        "DocumentReference",
+        "Encounter",
+        "EpisodeOfCare",
+        "Location",
+        "Organization",
+        "Patient",
+        "Practitioner",
+        "PractitionerRole",
+        "Provenance",
+        "RelatedPerson",
+        "CareTeam",
+        "ServiceRequest",
+    }
+)
+"""Who, where and on which paper; the patient goes in by number."""
+
+_LEFT_OUT = frozenset(
+    {
+        "id",
+        "meta",
+        "text",
+        "identifier",
+        "resourceType",
+        "subject",
+        "patient",
+        "performer",
+        "resultsInterpreter",
+        "basedOn",
+        "encounter",
+        "presentedForm",
+        "contained",
+        "display",
+        "userSelected",
+    }
+)
+_REPORT_VERSION = "urn:gateway:report-version"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)")
+
+
+def canonical(record: PatientRecord, patient: str | None) -> bytes:
+    """Return the clinical content of `record` as bytes: equal content, equal bytes."""
+    clinical = [r for r in record.resources if r["resourceType"] not in NOT_CLINICAL]
+    reading = _Reading(clinical)
+    entries = sorted(_printed([r["resourceType"], reading.content(r)]) for r in clinical)
+    return _printed([VERSION, patient, list(entries)]).encode()
+
+
+class _Reading:
+    """Resources of one record, read with references put as what they lead to."""
+
+    def __init__(self, resources: Iterable[Json]) -> None:
+        self._named = {f"{r['resourceType']}/{r['id']}": r for r in resources}
+
+    def content(self, resource: Json) -> JsonValue:
+        kept: Json = {}
+        for name, value in resource.items():
+            if name in _LEFT_OUT or (
+                # When this report was let out; an export may well say the time of the export.
+                name == "issued" and resource["resourceType"] == "DiagnosticReport"
+            ):
+                continue
+            kept[name] = self._value(value)
+        if resource["resourceType"] == "Specimen":
+            kept["labels"] = _labels(resource)
+        return kept
+
+    def _value(self, value: JsonValue) -> JsonValue:
+        if isinstance(value, list):
+            items = [self._value(item) for item in value if not _is_version(item)]
+            # The order of codings, results and ranges is the exporter's, not the doctor's.
+            return sorted((one for one in items if one not in ({}, None)), key=_printed)
+        if isinstance(value, dict):
+            return self._element(value)
+        if isinstance(value, str):
+            return _instant(value)
+        return value
+
+    def _element(self, element: Json) -> JsonValue:
+        reference = element.get("reference")
+        if isinstance(reference, str):
+            target = self._named.get(reference)
+            return None if target is None else _key(target)
+        if "coding" in element:
+            # The words beside a code are the exporter's; without one they are all there is.
+            codings = self._value(element["coding"])
+            return codings if codings else {"text": element.get("text")}
+        if "value" in element and ("code" in element or "unit" in element):
+            kept = dict(element)
+            if element.get("code"):
+                # мкмоль/л and umol/L are one unit; the code says which.
+                kept.pop("unit", None)
+            return {name: self._value(one) for name, one in kept.items() if name != "id"}
+        skipped = ("id", "display", "userSelected", "identifier")
+        return {name: self._value(one) for name, one in element.items() if name not in skipped}
+
+
+def _key(resource: Json) -> JsonValue:
+    """Return what a referred resource is known by within its report."""
+    kind = resource["resourceType"]
+    if kind == "Specimen":
+        return [kind, _labels(resource), _printed(resource.get("type"))]
+    code = resource.get("code")
+    codings = code.get("coding") if isinstance(code, dict) else None
+    if isinstance(codings, list) and codings:
+        return [kind, *sorted(_coding(one) for one in codings if isinstance(one, dict))]
+    return [kind, _printed(code)]
+
+
+def _coding(coding: Mapping[str, JsonValue]) -> str:
+    return f"{coding.get('system') or ''}|{coding.get('code') or ''}"
+
+
+def _labels(specimen: Json) -> list[JsonValue]:
+    """Return what is written on the tube: barcodes; an export's own UUIDs are not."""
+    found = set()
+    for name in ("identifier", "accessionIdentifier"):
+        items = specimen.get(name)
+        for item in items if isinstance(items, list) else [items]:
+            value = item.get("value") if isinstance(item, dict) else None
+            if isinstance(value, str) and not _UUID.search(value):
+                found.add(value)
+    labels: list[JsonValue] = [*sorted(found)]
+    return labels
+
+
+def _is_version(item: JsonValue) -> bool:
+    """The laboratory's version is part of the key, not of the content."""
+    return isinstance(item, dict) and item.get("url") == _REPORT_VERSION
+
+
+def _instant(text: str) -> str:
+    """Return a time in UTC, so that 13:00+03:00 is 10:00Z; any other text as it is."""
+    if not _MOMENT.fullmatch(text):
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return moment.astimezone(UTC).isoformat()
+
+
+def _printed(value: JsonValue) -> str:
+    return json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_number
+    )
+
+
+def _number(value: object) -> list[str]:
+    # As written: 5.0 and 5.00 are two results of different precision.
+    assert isinstance(value, Decimal), type(value)
+    return ["decimal", str(value)]

@@ -1,0 +1,204 @@
+"""Placing a document in its series: by version, status and time of issue, never by arrival."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.errors import NeedsOperator, Rejected
+from gateway.model import Identifier, Placement, PlacementKind, ReportClaim
+from gateway.reports import series
+from gateway.store.values import KnownVersion
+
+LAB = (Identifier(system="urn:oid:1.2.643.100.1", value="1267700000116"),)
+STRANGER = (Identifier(system="urn:oid:1.2.643.100.1", value="1267700000226"),)
+MORNING = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+A, B = "patient-a", "patient-b"
+
+
+def claim(status: str = "final", version: int | None = None, minute: int = 0) -> ReportClaim:
+    return ReportClaim(
+        performer=LAB,
+        number="000017",
+        version=version,
+        status=status,
+        issued=MORNING.replace(minute=minute),
+        order_number="77-104",
+        ordering=(),
+    )
+
+
+def known(
+    name: str,
+    status: str = "final",
+    version: int | None = None,
+    minute: int = 0,
+    *,
+    patient: str = A,
+    current: bool = True,
+    state: str = "accepted",
+) -> KnownVersion:
+    return KnownVersion(
+        document=name,
+        submission=name,
+        patient=patient,
+        version=version,
+        status=status,
+        issued=MORNING.replace(minute=minute),
+        digest=f"digest of {name}",
+        current=current,
+        state=state,
+    )
+
+
+def placed(
+    what: ReportClaim, *before: KnownVersion, digest: str = "new", patient: str = A
+) -> Placement:
+    return series.place(what, patient, digest, LAB, before)
+
+
+def code(what: ReportClaim, *before: KnownVersion) -> str:
+    with pytest.raises(NeedsOperator) as raised:
+        placed(what, *before)
+    return raised.value.problems[0].code
+
+
+def test_the_first_of_a_series_is_first_whatever_its_version() -> None:
+    assert placed(claim(version=2)).kind is PlacementKind.FIRST
+
+
+def test_a_higher_version_takes_the_place_of_the_current_one() -> None:
+    found = placed(claim("corrected", 3, 5), known("v2", version=2))
+    assert (found.kind, found.replaces, found.withdraws) == (PlacementKind.NEWER, ("v2",), ())
+    assert found.seen == (("v2", "accepted"),)
+
+
+def test_an_earlier_version_that_comes_late_is_history() -> None:
+    """Day 1: the preliminary report sat in a jam while the final one was corrected."""
+    old = known("v2", version=2, current=False, state="replaced")
+    found = placed(claim("preliminary", 1, 59), old, known("v3", "corrected", 3))
+    assert (found.kind, found.replaces) == (PlacementKind.LATE, ())
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        ("registered", "preliminary"),
+        ("preliminary", "final"),
+        ("final", "corrected"),
+        ("final", "amended"),
+    ],
+)
+def test_without_versions_the_status_gives_the_order(earlier: str, later: str) -> None:
+    """Even where the clocks of two analysers disagree."""
+    assert placed(claim(later), known("x", earlier, None, 5)).kind is PlacementKind.NEWER
+    assert placed(claim(earlier, None, 5), known("x", later)).kind is PlacementKind.LATE
+
+
+@pytest.mark.parametrize("status", ["preliminary", "corrected", "amended"])
+def test_without_versions_one_status_twice_is_ordered_by_issue(status: str) -> None:
+    assert placed(claim(status, None, 2), known("x", status, None, 1)).kind is PlacementKind.NEWER
+    assert placed(claim(status, None, 1), known("x", status, None, 2)).kind is PlacementKind.LATE
+    assert code(claim(status, None, 1), known("x", status, None, 1)) == "DUP-102"
+
+
+def test_the_same_content_under_the_same_version_is_a_duplicate() -> None:
+    old = known("v1", version=1, current=False, state="replaced")
+    found = placed(claim(version=1), old, known("v2", version=2), digest="digest of v1")
+    assert (found.kind, found.duplicate_of) == (PlacementKind.DUPLICATE, "v1")
+
+
+def test_the_same_content_under_a_higher_version_is_a_version() -> None:
+    found = placed(claim(version=2), known("v1", version=1), digest="digest of v1")
+    assert found.kind is PlacementKind.NEWER
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_other_content_without_a_mark_of_correction_waits(version: int | None) -> None:
+    """Day 3: the export after a crash changed three results and did not say so."""
+    assert code(claim(version=version, minute=9), known("x", version=version)) == "DUP-102"
+
+
+def test_other_content_of_a_version_long_replaced_waits_too() -> None:
+    old = known("v1", version=1, current=False, state="replaced")
+    assert code(claim(version=1), old, known("v2", version=2)) == "DUP-102"
+
+
+def test_a_correction_within_its_version_takes_the_place_of_what_it_corrects() -> None:
+    assert placed(claim("corrected", 1, 5), known("x", version=1)).kind is PlacementKind.NEWER
+
+
+@pytest.mark.parametrize("status", ["corrected", "amended", "entered-in-error", "cancelled"])
+def test_what_changes_an_unknown_report_waits_for_it(status: str) -> None:
+    assert code(claim(status, 2)) == "DUP-103"
+
+
+@pytest.mark.parametrize("status", ["corrected", "entered-in-error", "final"])
+def test_another_organisation_touches_no_report(status: str) -> None:
+    with pytest.raises(Rejected) as raised:
+        series.place(claim(status, 9), A, "new", STRANGER, (known("x", version=1),))
+    assert raised.value.problems[0].code == "DUP-104"
+
+
+def test_another_organisation_learns_nothing_of_an_unknown_report() -> None:
+    with pytest.raises(Rejected) as raised:
+        series.place(claim("entered-in-error"), A, "new", STRANGER, ())
+    assert raised.value.problems[0].code == "DUP-104"
+
+
+def test_a_withdrawal_takes_back_every_version() -> None:
+    before = (
+        known("v1", version=1, current=False, state="replaced"),
+        known("v2", version=2),
+    )
+    found = placed(claim("entered-in-error", 3), *before)
+    assert (found.kind, found.withdraws) == (PlacementKind.WITHDRAWAL, ("v1", "v2"))
+
+
+def test_a_withdrawal_without_a_version_takes_back_the_report() -> None:
+    found = placed(claim("cancelled", None), known("v2", version=2))
+    assert (found.kind, found.withdraws) == (PlacementKind.WITHDRAWAL, ("v2",))
+
+
+def test_a_withdrawal_of_an_earlier_version_is_history_after_a_later_one() -> None:
+    assert placed(claim("entered-in-error", 2), known("v3", version=3)).kind is PlacementKind.LATE
+
+
+def test_a_report_taken_back_may_come_again_and_an_older_one_stays_history() -> None:
+    before = (
+        known("v1", version=None, current=False, state="withdrawn"),
+        known("w", "entered-in-error", None, 10),
+    )
+    again = placed(claim(minute=20), *before)
+    assert (again.kind, again.replaces, again.withdraws) == (PlacementKind.NEWER, ("w",), ())
+    assert placed(claim("preliminary", minute=5), *before).kind is PlacementKind.LATE
+
+
+def test_a_version_that_names_another_patient_takes_back_the_first_ones() -> None:
+    """Day 2: one report, two patients; only one of them is right."""
+    before = (
+        known("v1", version=1, current=False, state="replaced"),
+        known("v2", version=2),
+    )
+    found = placed(claim("corrected", 3), *before, patient=B)
+    assert (found.kind, found.replaces) == (PlacementKind.NEWER, ())
+    assert found.withdraws == ("v1", "v2")
+
+
+def test_a_laboratory_is_one_however_it_writes_itself() -> None:
+    own = (*LAB, Identifier(system="urn:oid:1.2.643.5.1.13.13.11.1461", value="1.2.3"))
+    names = {
+        series.performer_of(ReportClaim(**{**_fields(), "performer": performer}), "polaris", own)
+        for performer in (LAB, own[1:], own, ())
+    }
+    assert len(names) == 1
+
+
+def test_a_performer_who_is_not_the_sender_keeps_its_name() -> None:
+    assert series.performer_of(claim(), "sirius", STRANGER) == LAB
+
+
+def _fields() -> dict[str, object]:
+    what = claim()
+    return {name: getattr(what, name) for name in what.__dataclass_fields__}

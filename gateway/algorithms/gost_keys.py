@@ -40,6 +40,9 @@ _CURVES = {
 READ_KEPT_MAX = 256
 """The keys in use at a time; each stays read."""
 
+KEY_BYTES_MAX = 512
+"""A key of 512 bits takes some 170; what is kept read must have an end."""
+
 _BYTES = {"gost2012_256": 32, "gost2012_512": 64}
 _DIGEST_OIDS = {"gost2012_256": "1.2.643.7.1.1.2.2", "gost2012_512": "1.2.643.7.1.1.2.3"}
 
@@ -86,6 +89,8 @@ def read_public(key: bytes) -> GostKey:
     Raises BadKey for anything but its one right encoding on its curve, and Unsupported for
     a curve we do not know.
     """
+    if len(key) > KEY_BYTES_MAX:
+        raise BadKey("longer than any key")
     try:
         info = keys.PublicKeyInfo.load(key, strict=True)
         kind = str(info["algorithm"]["algorithm"].native)

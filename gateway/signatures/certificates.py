@@ -19,10 +19,13 @@ CERTIFICATES_MAX = 16
 READ_KEPT_MAX = 64
 """A laboratory signs with the same few certificates all day; this many stay read."""
 
+KEPT_BYTES_MAX = 16_384
+"""Real certificates are a few kilobytes; whoever sends a larger one shall not fill memory."""
+
 
 def read(octets: bytes) -> x509.Certificate | None:
     """Return the certificate in `octets`, or None when they are not exactly one, in DER."""
-    return _readers.read(octets)
+    return _readers.read(octets) if len(octets) <= KEPT_BYTES_MAX else _read(octets)
 
 
 def same_name(one: x509.Name, other: x509.Name) -> bool:

@@ -9,12 +9,15 @@ begin with a capital, elements do not, so the two never meet.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from functools import lru_cache
 
-from gateway.fhir.references import Bundled
+from gateway.fhir.references import Bundled, Entry
 from gateway.fhir.tables import resource_types
 from gateway.fhir.text import number_text, pointer
 from gateway.model import Json, JsonValue
+
+PATHS_KEPT_MAX = 1024
+"""Paths come from code and from mapping files: there are some dozens of them."""
 
 
 class JsonNode:
@@ -71,13 +74,19 @@ class JsonNode:
         if self._bundled is None:
             return None
         entry = self._bundled.resolve(reference, self._full_url)
-        if entry is None:
-            return None
-        return JsonNode(entry.resource, entry.place, bundled=self._bundled, full_url=entry.full_url)
+        return None if entry is None else self._of_entry(entry)
+
+    def resources(self) -> tuple[JsonNode, ...]:
+        """Return the resource of each entry, where this is the root of a bundle."""
+        if self._bundled is None or self.place:
+            return ()
+        return tuple(self._of_entry(entry) for entry in self._bundled.entries)
 
     def leaves(self) -> Iterator[tuple[str, str]]:
         """Yield (absolute place, text) for every scalar below, numbers as they were written."""
-        yield from _leaves(self.value, self.place)
+        found: list[tuple[str, str]] = []
+        _gather(self.value, self.place, found)
+        return iter(found)
 
     def _contained(self, name: str) -> JsonNode | None:
         if not name:
@@ -89,35 +98,32 @@ class JsonNode:
 
     def _nodes(self, path: str) -> list[JsonNode]:
         nodes = [self]
-        for step in path.strip("/").split("/") if path.strip("/") else ():
+        for step in _steps(path):
             nodes = [child for node in nodes for child in node._step(step)]
         return nodes
 
     def _step(self, step: str) -> list[JsonNode]:
-        if step == ".":
-            return [self]
-        if step[:1].isupper() and step in resource_types():
+        if step in resource_types():
             return self._of_type(step)
+        if isinstance(self.value, dict):
+            return [self._child(self.value[step], step)] if step in self.value else []
         if isinstance(self.value, list):
             if step == "*":
                 return self._children()
             index = int(step) if step.isascii() and step.isdigit() else len(self.value)
             return [self._child(self.value[index], index)] if index < len(self.value) else []
-        name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(self.value, dict) and name in self.value:
-            return [self._child(self.value[name], name)]
         return []
 
     def _of_type(self, name: str) -> list[JsonNode]:
-        if isinstance(self.value, dict) and self.value.get("resourceType") == name:
+        if self._is_of(name):
             return [self]
-        if self._bundled is None or self.place:
-            return []
-        return [
-            JsonNode(entry.resource, entry.place, bundled=self._bundled, full_url=entry.full_url)
-            for entry in self._bundled.entries
-            if entry.resource.get("resourceType") == name
-        ]
+        return [node for node in self.resources() if node._is_of(name)]
+
+    def _is_of(self, name: str) -> bool:
+        return isinstance(self.value, dict) and self.value.get("resourceType") == name
+
+    def _of_entry(self, entry: Entry) -> JsonNode:
+        return JsonNode(entry.resource, entry.place, bundled=self._bundled, full_url=entry.full_url)
 
     def _children(self) -> list[JsonNode]:
         assert isinstance(self.value, list)
@@ -138,16 +144,23 @@ def root(document: Json, bundled: Bundled | None = None) -> JsonNode:
     return JsonNode(document, bundled=bundled or Bundled(document))
 
 
-def _leaves(value: JsonValue, place: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
+@lru_cache(maxsize=PATHS_KEPT_MAX)
+def _steps(path: str) -> tuple[str, ...]:
+    """Return the steps of a path as names; `.` is no step."""
+    steps = (step.replace("~1", "/").replace("~0", "~") for step in path.strip("/").split("/"))
+    return tuple(step for step in steps if step not in ("", "."))
+
+
+def _gather(value: JsonValue, place: str, found: list[tuple[str, str]]) -> None:
+    if isinstance(value, str):
+        found.append((place, value))
+    elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _leaves(item, pointer(place, name))
+            _gather(item, pointer(place, name), found)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _leaves(item, pointer(place, index))
+            _gather(item, f"{place}/{index}", found)
     elif isinstance(value, bool):
-        yield place, "true" if value else "false"
-    elif isinstance(value, int | Decimal):
-        yield place, number_text(value)
+        found.append((place, "true" if value else "false"))
     elif value is not None:
-        yield place, value
+        found.append((place, number_text(value)))

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from gateway.model import Json, JsonValue
 
@@ -55,8 +55,7 @@ _TIME = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexRow:
+class IndexRow(NamedTuple):
     """One searchable value of a resource."""
 
     param: str
@@ -74,11 +73,11 @@ class IndexRow:
 
 def index(resource: Json) -> tuple[IndexRow, ...]:
     """Return the rows of `resource`, without doubles, in the order of the parameters."""
-    name = str(resource.get("resourceType"))
     rows = dict.fromkeys(
         row
-        for parameter in f"{PARAMETERS.get(name, '')} {_EVERYWHERE}".split()
-        for row in _rows(resource, parameter)
+        for name, read, steps in _PLANS.get(str(resource.get("resourceType")), _PLANS[""])
+        for value in _values(resource, steps)
+        for row in read(name, value)
     )
     return tuple(rows)
 
@@ -133,25 +132,25 @@ def _end(match: re.Match[str], low: datetime) -> datetime:
         return _LAST
 
 
-def _rows(resource: Json, parameter: str) -> Iterator[IndexRow]:
-    name, _, rest = parameter.partition(":")
-    kind, _, paths = rest.partition("=")
-    for path in (paths or name).split("|"):
-        for value in _values(resource, path.split("/")):
-            yield from _READERS[kind](name, value)
-
-
-def _values(node: JsonValue, steps: list[str]) -> Iterator[JsonValue]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _values(item, steps)
-    elif not steps:
-        yield node
-    elif isinstance(node, dict):
-        stem = steps[0].removesuffix("[x]")
-        for name, value in node.items():
-            if name == stem or (steps[0] != stem and name.startswith(stem)):
-                yield from _values(value, steps[1:])
+def _values(resource: Json, steps: tuple[_Step, ...]) -> list[JsonValue]:
+    """Return the values at a path, in document order; an array counts as its items."""
+    nodes: list[JsonValue] = [resource]
+    for step in steps:
+        below: list[JsonValue] = []
+        for node in nodes:
+            if not isinstance(node, dict):
+                continue
+            if step.is_choice:
+                names = [name for name in node if name.startswith(step.name)]
+            else:
+                names = [step.name] if step.name in node else []
+            for value in (node[name] for name in names):
+                if isinstance(value, list):
+                    below.extend(value)
+                else:
+                    below.append(value)
+        nodes = below
+    return nodes
 
 
 def _tokens(name: str, value: JsonValue) -> Iterator[IndexRow]:
@@ -198,3 +197,29 @@ def _strings(name: str, value: JsonValue) -> Iterator[IndexRow]:
 
 
 _READERS = {"token": _tokens, "date": _dates, "reference": _references, "string": _strings}
+
+
+class _Step(NamedTuple):
+    """One element of a path; of a choice, `name` is what its names begin with."""
+
+    name: str
+    is_choice: bool
+
+
+_Plan = list[tuple[str, Callable[[str, JsonValue], Iterator[IndexRow]], tuple[_Step, ...]]]
+
+
+def _plan(parameters: str) -> _Plan:
+    """Work the parameters of a type out once: name, reader and path of each."""
+    plan: _Plan = []
+    for parameter in f"{parameters} {_EVERYWHERE}".split():
+        name, _, rest = parameter.partition(":")
+        kind, _, paths = rest.partition("=")
+        for path in (paths or name).split("|"):
+            steps = (_Step(step.removesuffix("[x]"), "[x]" in step) for step in path.split("/"))
+            plan.append((name, _READERS[kind], tuple(steps)))
+    return plan
+
+
+_PLANS = {name: _plan(parameters) for name, parameters in {**PARAMETERS, "": ""}.items()}
+"""Per type; under the empty name, the plan of every type without parameters of its own."""

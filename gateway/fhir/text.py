@@ -119,7 +119,10 @@ def pointer(place: str, *steps: str | int) -> str:
     '/entry/3/a~1b'
     """
     for step in steps:
-        place += "/" + str(step).replace("~", "~0").replace("/", "~1")
+        text = str(step)
+        if "/" in text or "~" in text:
+            text = text.replace("~", "~0").replace("/", "~1")
+        place = f"{place}/{text}"
     return place
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Protocol, cast
 
 from gateway import registry
@@ -24,6 +25,7 @@ class Format(Protocol):
         """
 
 
+@cache
 def formats() -> dict[str, Format]:
     """Return the formats in this room by name."""
     names = ("MEDIA_TYPES", "recognises", "parse")

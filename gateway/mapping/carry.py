@@ -43,13 +43,7 @@ class Carrier:
         self._ids: dict[str, tuple[str, str]] = {}
         """Place of an entry's resource → (type, id here)."""
 
-        self._resources = {
-            node.place: node
-            for kind in {
-                str(item.value) for item in self._root.each("entry/*/resource/resourceType")
-            }
-            for node in self._root.each(kind)
-        }
+        self._resources = {node.place: node for node in self._root.resources()}
         """Every entry's resource as a document of its own within the bundle."""
 
     def carry(self) -> None:
@@ -146,9 +140,7 @@ class Carrier:
             elif name == "meta":
                 self._meta(made, item, place, here)
             else:
-                made[name] = self._copy(
-                    item, pointer(node.place, name), name, f"{here}#{name}", node
-                )
+                made[name] = self._copy(item, place, name, f"{here}#{name}", node)
         self._about_patient(made, node, kind)
         if kind == "Observation":
             Measured(self._work, node).complete(made)
@@ -192,7 +184,7 @@ class Carrier:
         if not isinstance(value, dict):
             if value is not None:
                 self._work.mapped.append((place, here))
-            return self._address(value, name, node)
+            return self._address(value, node) if name == "url" else value
         copied: Json = {
             key: self._copy(item, pointer(place, key), key, f"{here}.{key}", node)
             for key, item in value.items()
@@ -203,9 +195,9 @@ class Carrier:
             return self._identifier(copied)
         return copied
 
-    def _address(self, value: JsonValue, name: str, node: JsonNode) -> JsonValue:
+    def _address(self, value: JsonValue, node: JsonNode) -> JsonValue:
         """Point an attachment that lies in the same bundle to where it lies now."""
-        if name == "url" and isinstance(value, str) and value.startswith("urn:"):
+        if isinstance(value, str) and value.startswith("urn:"):
             target = node.resolve(value)
             if target is not None and target.place in self._ids:
                 return "/".join(self._ids[target.place])
@@ -295,4 +287,5 @@ def resources(work: Work) -> None:
 
 
 def _type(node: JsonNode) -> str:
-    return str(node.select("resourceType"))
+    assert isinstance(node.value, dict), node.place
+    return str(node.value.get("resourceType"))

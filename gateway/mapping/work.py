@@ -62,7 +62,7 @@ class Work:
 
     def ledger(self) -> Ledger:
         """Return what became of every leaf of the source; what no row took was dropped."""
-        leaves = {place: None for place, _ in self.document.root.leaves()}
+        leaves = dict(self.document.root.leaves())
         mapped = tuple(pair for pair in self.mapped if pair[0] in leaves)
         taken = {place for place, _ in mapped}
         carried: list[tuple[str, str]] = []

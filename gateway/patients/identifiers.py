@@ -80,6 +80,7 @@ _SPELLINGS: dict[str, str] = {
     "mis": MIS,
     "1.2.643.5.1.13.2.7.100.5": MIS,
 }
+_CANONICAL = frozenset(_SPELLINGS.values())
 _WEB = re.compile(r"https?://(?:www\.)?fhir\.ru/(?:[\w.-]+/)*(?:systems|id)/([\w-]+)")
 _TAX_WEB = re.compile(r"https?://(?:www\.)?nalog\.(?:gov\.)?ru/inn")
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–—−.:№]+")
@@ -91,6 +92,8 @@ def canonical_system(system: str) -> str | None:
     >>> canonical_system("https://fhir.ru/core/systems/snils")
     'urn:oid:1.2.643.100.3'
     """
+    if system in _CANONICAL:
+        return system
     text = system.strip().rstrip("/").lower()
     if _TAX_WEB.fullmatch(text):
         return INN

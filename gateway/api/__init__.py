@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -37,8 +38,13 @@ class Application(Flask):
         """Leave it to `refusals`, which writes the type and the place only."""
 
 
-def create_app(gateway: Gateway, language: str = "ru") -> Flask:
-    """Return the WSGI application of `gateway`; it speaks `language` unless asked otherwise."""
+def create_app(
+    gateway: Gateway, language: str = "ru", seconds: Callable[[], float] = time.monotonic
+) -> Flask:
+    """Return the WSGI application of `gateway`; it speaks `language` unless asked otherwise.
+
+    `seconds` is a clock that never goes back, for the rate limits.
+    """
     app = Application("gateway.api", static_folder=None)
     app.request_class = context.DoorRequest
     app.url_map.strict_slashes = False
@@ -48,7 +54,7 @@ def create_app(gateway: Gateway, language: str = "ru") -> Flask:
         "fhir_id": outcome.IdConverter,
         "fhir_type": outcome.TypeConverter,
     }
-    app.extensions["gateway"] = context.Door(gateway, language, time.monotonic)
+    app.extensions["gateway"] = context.Door(gateway, language, seconds)
     app.extensions["metrics"] = metrics = observe.Metrics(gateway.store.counts)
     app.before_request(context.begin)
     observe.watch(app, metrics)

@@ -38,6 +38,10 @@ FREE_SECONDS = 2.0
 HANDOVER_SECONDS = 30.0
 """How long a new worker waits for its predecessor to let go of the home."""
 
+OVERLAP_SECONDS = 12.0
+"""How long old and new workers answer side by side at a reload: a new one must be listening,
+on a loaded machine too, before its predecessor goes."""
+
 POLL_SECONDS = 0.1
 
 STOP_SECONDS = 10
@@ -252,4 +256,5 @@ def _server(host: str, port: int, workers: int, tls: Tls | None) -> Any:
         ssl_ca=tls.client_ca if tls else None,
         ssl_client_verify=bool(tls and tls.client_ca),
         workers_kill_timeout=STOP_SECONDS,
+        respawn_interval=OVERLAP_SECONDS,
     )

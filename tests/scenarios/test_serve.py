@@ -138,7 +138,7 @@ def test_a_renewed_certificate_is_taken_up_without_a_stop(serve: Serve, tmp_path
         return x509.load_pem_x509_certificate(served) == second[1]
 
     # Both workers answer for a moment: the old one is gone when ten in a row are new.
-    until(lambda: all(renewed() for _ in range(10)))
+    until(lambda: all(renewed() for _ in range(10)), seconds=90)
     until(lambda: requests.get(url, timeout=5, verify=str(ca)).status_code == 200)
     assert process.poll() is None
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateway.api import create_app
 from tests.doorway import SECRET, URL, Doorway, basic, doorway
 
 ASK = b"grant_type=client_credentials"
@@ -55,7 +56,10 @@ def test_each_refusal_is_one_of_the_standard(
 def test_who_guesses_is_slowed_down_and_others_are_not(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    with doorway(tmp_path_factory.mktemp("home")) as door:
+    with doorway(tmp_path_factory.mktemp("home")) as opened:
+        # The clock of the limits stands still: a slow machine must not refill them.
+        app = create_app(opened.gateway, seconds=lambda: 1.0)
+        door = Doorway(opened.gateway, app, app.test_client())
         statuses = [
             door.http.post(
                 "/oauth/token", data={"grant_type": "client_credentials"}, headers=basic("lab", "x")

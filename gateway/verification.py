@@ -46,7 +46,7 @@ class Policy:
     """What a verifier asks beyond the standard; the default asks nothing more."""
 
     forms: tuple[str, ...] = ()
-    """Forms that may pass (`CAdES`, `XMLDSig`, `XAdES`); empty means all that are known."""
+    """Forms that may pass (`CAdES`, `XMLDSig`, `XAdES`, `JWS`); empty means all known ones."""
 
     signatures_min: int = 0
     whole_document: bool = False
@@ -144,6 +144,7 @@ class Verifier:
             place=checked.place,
             evidence=evidence,
             awaited_issuer=awaited_issuer,
+            claimed=checked.claimed,
         )
 
     def _by_policy(self, checked: CheckedSignature) -> list[Check]:
@@ -180,7 +181,7 @@ def signed_octets(report: SignatureReport, document: Part) -> tuple[bytes, str]:
         if not whole:
             raise Rejected(Problem(code="SIG-218", place=finding.place))
         for covered in whole:
-            contents[covered.octets] = covered.media_type
+            contents[covered.received or covered.octets] = covered.media_type
     if len(contents) > 1:
         # A signature beside covers the file; one inside it covers what the file is without
         # it.  Both cover the latter, and that is read.
@@ -198,6 +199,7 @@ def to_json(report: SignatureReport) -> Json:
     return {
         "indication": report.indication.value,
         "signatures": [_finding_json(finding) for finding in report.signatures],
+        "bindings": [_check_json(check) for check in report.bindings],
     }
 
 
@@ -274,12 +276,13 @@ def _finding_json(finding: SignatureFinding) -> Json:
             "best": _moment(finding.times.best),
             "validation": _moment(finding.times.validation),
         },
-        "checks": [
-            {"name": check.name, "status": check.status.value, "detail": check.detail}
-            for check in finding.checks
-        ],
+        "checks": [_check_json(check) for check in finding.checks],
         "hints": list(finding.hints),
     }
+
+
+def _check_json(check: Check) -> Json:
+    return {"name": check.name, "status": check.status.value, "detail": check.detail}
 
 
 def _signer_json(signer: Signer | None) -> JsonValue:
@@ -287,6 +290,7 @@ def _signer_json(signer: Signer | None) -> JsonValue:
         return None
     return {
         "subject": signer.subject,
+        "role": signer.role,
         "common_name": signer.common_name,
         "snils": signer.snils,
         "inn": signer.inn,
@@ -306,6 +310,7 @@ def _covered_json(covered: Covered) -> Json:
         "covers_enclosing": covered.covers_enclosing,
         "reference": covered.reference,
         "media_type": covered.media_type,
+        "canonicalised": bool(covered.received),
     }
 
 

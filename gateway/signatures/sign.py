@@ -1,4 +1,4 @@
-"""Makes signatures, for senders, samples and tests: CAdES-BES, XMLDSig and XAdES-BES.
+"""Makes signatures, for senders, samples and tests: CAdES-BES, JWS, XMLDSig and XAdES-BES.
 
 The gateway itself never signs a laboratory's document.
 
@@ -19,11 +19,13 @@ from lxml import etree
 
 from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Scheme
+from gateway.fhir import canonical
+from gateway.signatures import sign_json
 from gateway.signatures import xml_names as names
 from gateway.xml import c14n
 from gateway.xml.parser import parse
 
-Form = Literal["cades", "xmldsig", "xades"]
+Form = Literal["cades", "jws", "xmldsig", "xades"]
 
 _DIGESTS = {"gost256": "streebog256", "gost512": "streebog512", "rsa": "sha256", "ecdsa": "sha256"}
 _KEY_KINDS = {
@@ -44,17 +46,56 @@ def sign(
     detached: bool,
     at: datetime,
 ) -> bytes:
-    """Sign `octets`; return the CMS file, or the XML document with its signature in it.
+    """Sign `octets`; return the CMS file, the JWS, or the XML document with its signature in it.
 
     `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `detached` is for
-    CAdES alone: an XML signature is always enveloped.  `at` becomes the claimed signing
-    time of CAdES and XAdES.  Raises Rejected (FMT-2xx) when XML is asked for and `octets`
+    CAdES and JWS: an XML signature is always enveloped.  `at` becomes the claimed signing
+    time of CAdES, JWS and XAdES.  Raises Rejected (FMT-2xx) when XML is asked for and `octets`
     are none, and ValueError when the key is of an unknown kind.
     """
     certificate = x509.Certificate.load(chain[0], strict=True)
     if form == "cades":
         return _cades(octets, key, chain, certificate, algorithms, detached, at)
+    if form == "jws":
+        return sign_json.compact(
+            octets, key=key, chain=chain, algorithms=algorithms, detached=detached, at=at
+        )
     return _xml(octets, key, chain, certificate, algorithms, form == "xades", at)
+
+
+def sign_bundle(
+    octets: bytes,
+    *,
+    key: bytes,
+    chain: Sequence[bytes],
+    algorithms: Algorithms,
+    form: Form,
+    at: datetime,
+    method: str = canonical.JSON,
+) -> bytes:
+    """Return a FHIR JSON bundle with its signature (CAdES or JWS) in `Bundle.signature`.
+
+    `method` is the canonicalisation that is signed.  Raises Rejected and ValueError as
+    `sign_json.into_bundle`.
+    """
+    if form not in ("cades", "jws"):
+        raise ValueError(f"A bundle carries a CAdES or JWS signature, not {form}.")
+
+    def signed(content: bytes) -> bytes:
+        if form == "jws":
+            return sign_json.compact(
+                content,
+                key=key,
+                chain=chain,
+                algorithms=algorithms,
+                detached=True,
+                at=at,
+                canon=method,
+            )
+        certificate = x509.Certificate.load(chain[0], strict=True)
+        return _cades(content, key, chain, certificate, algorithms, True, at)
+
+    return sign_json.into_bundle(octets, signed, form=form, at=at, method=method)
 
 
 def _scheme(certificate: x509.Certificate) -> Scheme:

@@ -1,0 +1,110 @@
+"""Canonical JSON, as signatures digest it: members in order, numbers as an IEEE double prints them.
+
+`5.00` becomes `5`: the canonical form proves the value and says nothing of its precision.  So
+what is read is the received tree (`restricted`), its precision is told apart
+(`unsigned_precision`), and a decimal that a double would change is refused: two values that
+share one canonical form could be exchanged under the same signature.
+
+Source: RFC 8785 (JCS); https://hl7.org/fhir/R4/json.html#canonical for the methods' names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+import rfc8785
+
+from gateway.fhir.text import number_text, plain_name, pointer
+from gateway.model import Json, JsonValue
+
+JSON = "http://hl7.org/fhir/canonicalization/json"
+LEFT_OUT: dict[str, frozenset[str]] = {
+    JSON: frozenset(),
+    f"{JSON}#data": frozenset(("text",)),
+    f"{JSON}#static": frozenset(("text", "meta")),
+    f"{JSON}#document": frozenset(("id", "meta")),
+}
+"""Method → members of the root that it leaves out; the signature itself always is."""
+
+SIGNATURE = "signature"
+
+
+class NotExact(ValueError):
+    """A decimal would come out of an IEEE double as another value; `place` is its pointer."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__(f"{place} does not survive an IEEE double")
+
+
+def canonical(value: JsonValue) -> bytes:
+    """Return the canonical form (RFC 8785) of what `fhir.text` read.  Raises NotExact.
+
+    >>> canonical({"b": Decimal("5.00"), "a": "Ё"}).decode()
+    '{"a":"Ё","b":5}'
+    """
+    try:
+        return _ENCODER.encode(_ordered(value))
+    except NotExact:
+        raise NotExact(next(_inexact(value, ""))) from None
+
+
+def restricted(resource: Json, method: str) -> Json:
+    """Return `resource` without the members that `method` leaves out.
+
+    Raises KeyError for a method that is none of `LEFT_OUT`.
+    """
+    left_out = LEFT_OUT[method]
+    return {n: v for n, v in resource.items() if n != SIGNATURE and n not in left_out}
+
+
+def unsigned_precision(value: JsonValue) -> int:
+    """Return how many numbers are written with digits the canonical form does not keep."""
+    if isinstance(value, dict):
+        return sum(map(unsigned_precision, value.values()))
+    if isinstance(value, list):
+        return sum(map(unsigned_precision, value))
+    if not isinstance(value, Decimal):
+        return 0
+    return int(_number(value) != number_text(value).encode("ascii"))
+
+
+def _ordered(value: JsonValue) -> object:
+    if isinstance(value, dict):
+        # RFC 8785, 3.2.3: by UTF-16 code units, which for ASCII is the plain order.
+        names = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=_units)
+        return {name: _ordered(value[name]) for name in names}
+    if isinstance(value, list):
+        return [_ordered(item) for item in value]
+    return msgspec.Raw(_number(value)) if isinstance(value, Decimal) else value
+
+
+def _inexact(value: JsonValue, place: str) -> Iterator[str]:
+    """Yield the places of decimals that a double changes."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _inexact(item, pointer(place, plain_name(name)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _inexact(item, pointer(place, index))
+    elif isinstance(value, Decimal) and not _survives(value):
+        yield place
+
+
+def _units(name: str) -> bytes:
+    return name.encode("utf-16-be", "surrogatepass")
+
+
+def _survives(value: Decimal) -> bool:
+    return Decimal(repr(float(value))) == value
+
+
+def _number(value: Decimal) -> bytes:
+    if not _survives(value):
+        raise NotExact("")
+    return rfc8785.dumps(float(value))
+
+
+_ENCODER = msgspec.json.Encoder()

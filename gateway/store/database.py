@@ -11,19 +11,17 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, Table, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import QueuePool
 
 from gateway.store.migrations import migrate
+from gateway.store.statement import insert_new as insert_new
 
 T = TypeVar("T")
 
@@ -72,7 +70,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading: one consistent snapshot, begun at the first statement."""
-        with self._readers.connect() as connection:
+        with self._readers.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -80,58 +78,6 @@ class Database:
         if self._writer is not None:
             self._writer.close()
         self.engine.dispose()
-
-
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all name the same columns, in one call of the driver.
-
-    The statement is compiled once per table: on the line, building and compiling an INSERT
-    anew cost more than the database took to run it.
-    """
-    if not rows:
-        return
-    statement = _insert(table, tuple(rows[0]), connection.dialect)
-    connection.exec_driver_sql(statement.text, [statement.values(row) for row in rows])
-
-
-@dataclass(frozen=True)
-class _Insert:
-    text: str
-    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
-    named: bool
-
-    def values(self, row: Mapping[str, Any]) -> Any:
-        values = {
-            name: row[name] if change is None else change(row[name])
-            for name, change in self.columns
-        }
-        return values if self.named else tuple(values.values())
-
-
-@lru_cache(256)
-def _insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Insert:
-    compiled = table.insert().compile(dialect=dialect, column_keys=list(names))
-    order = compiled.positiontup or list(names)
-    types = [(name, table.c[name].type.dialect_impl(dialect)) for name in order]
-    return _Insert(
-        text=str(compiled),
-        columns=tuple((name, type_.bind_processor(dialect)) for name, type_ in types),
-        named=compiled.positiontup is None,
-    )
-
-
-def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
-    """Insert a row unless it, or one its constraints do not suffer beside it, is there.
-
-    Returns whether it was inserted.  On PostgreSQL it waits for a transaction that is
-    inserting the same row to end, so the answer is final.
-    """
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).values(**values).on_conflict_do_nothing()
-    # Without the option psycopg's count of an INSERT is lost, and "no row" looks like one.
-    done = connection.execute(statement, execution_options={"preserve_rowcount": True})
-    assert done.rowcount in (0, 1), done.rowcount
-    return bool(done.rowcount)
 
 
 class _Writer:
@@ -196,25 +142,27 @@ def _commit_together(
 ) -> None:
     """Write a batch in one transaction; tell everybody only after the commit."""
     done: list[tuple[Future[Any], Any]] = []
+    driver = connection.connection.driver_connection
+    assert driver is not None
     try:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver.execute("BEGIN IMMEDIATE")
         for work, future in batch:
-            connection.exec_driver_sql("SAVEPOINT piece")
+            driver.execute("SAVEPOINT piece")
             try:
                 result = work(connection)
             # The work is its caller's; whatever it raises goes back to the caller.
             except BaseException as error:  # noqa: BLE001
-                connection.exec_driver_sql("ROLLBACK TO piece")
-                connection.exec_driver_sql("RELEASE piece")
+                driver.execute("ROLLBACK TO piece")
+                driver.execute("RELEASE piece")
                 future.set_exception(error)
             else:
-                connection.exec_driver_sql("RELEASE piece")
+                driver.execute("RELEASE piece")
                 done.append((future, result))
-        connection.exec_driver_sql("COMMIT")
+        driver.execute("COMMIT")
     # A failed commit (a full disk) is told to everyone who waits; the thread goes on.
     except BaseException as error:  # noqa: BLE001
-        if connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
-            connection.exec_driver_sql("ROLLBACK")
+        if driver.in_transaction:
+            driver.execute("ROLLBACK")
         for _, future in batch:
             if not future.done():
                 future.set_exception(error)
@@ -239,7 +187,9 @@ def _sqlite(path: str) -> Engine:
     def _begin(connection: Connection) -> None:
         # sqlite3 begins nothing by itself (isolation_level None); a reader's snapshot starts
         # at its first SELECT.
-        connection.exec_driver_sql("BEGIN")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("BEGIN")
 
     return engine
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
 from gateway.model import Problem, Receipt, SignatureReport, Status
 from gateway.store import submissions, tables, work
@@ -16,6 +16,7 @@ from gateway.store.room import (
     write_event,
     write_receipt,
 )
+from gateway.store.statement import update_rows
 from gateway.store.values import AuditEntry, WorkOrder
 
 
@@ -25,11 +26,8 @@ def begin(room: Room, order: WorkOrder) -> None:
 
     def transaction(connection: Connection) -> None:
         work.check(connection, order)
-        connection.execute(
-            update(tables.submission)
-            .where(tables.submission.c.id == order.subject)
-            .values(status=Status.PROCESSING.value, next_try=None)
-        )
+        values = {"status": Status.PROCESSING.value, "next_try": None}
+        update_rows(connection, tables.submission, {"id": order.subject}, values)
         write_event(
             connection, now, order.subject, "processing", detail={"attempt": str(order.attempt)}
         )
@@ -57,17 +55,14 @@ def fail(
     def transaction(connection: Connection) -> None:
         work.finish(connection, order)
         row = submissions.row_of(connection, order.subject)
-        connection.execute(
-            update(tables.submission)
-            .where(tables.submission.c.id == order.subject)
-            .values(
-                status=status.value,
-                problems=problems_to_rows(problems),
-                cause=cause(problems),
-                next_try=None,
-                signatures=sealed or row.signatures,
-            )
-        )
+        values = {
+            "status": status.value,
+            "problems": problems_to_rows(problems),
+            "cause": cause(problems),
+            "next_try": None,
+            "signatures": sealed or row.signatures,
+        }
+        update_rows(connection, tables.submission, {"id": order.subject}, values)
         submissions.write_evidence(connection, evidence)
         write_event(
             connection,

@@ -14,6 +14,7 @@ import hashlib
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import (
@@ -25,13 +26,15 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    bindparam,
     insert,
     select,
     update,
 )
 
 from gateway.store import vault
-from gateway.store.database import Database, insert_new
+from gateway.store.database import Database
+from gateway.store.statement import Statement, insert_new
 
 metadata = MetaData()
 
@@ -222,9 +225,7 @@ class KeyStore:
     def _newest(self, owner: str) -> str:
         """The generation in use: the newest that was not destroyed, else a new one."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(key.c.generation, key.c.wrapped).where(key.c.owner == owner)
-            ).all()
+            rows = _GENERATIONS.all(connection, owner=owner)
         alive = [int(row.generation) for row in rows if row.wrapped is not None]
         if alive:
             return str(max(alive))
@@ -260,11 +261,26 @@ class KeyStore:
 
 
 def _wrapped(connection: Connection, owner: str, generation: str) -> bytes | None:
-    return connection.execute(
-        select(key.c.wrapped).where(key.c.owner == owner, key.c.generation == generation)
-    ).scalar()
+    wrapped: bytes | None = _WRAPPED.scalar(connection, owner=owner, generation=generation)
+    return wrapped
 
 
 def _linked(connection: Connection, tokens: list[str]) -> dict[str, str]:
-    rows = connection.execute(select(link.c.token, link.c.patient).where(link.c.token.in_(tokens)))
+    rows = _links(len(tokens)).all(connection, **{f"t{n}": one for n, one in enumerate(tokens)})
     return {row.token: row.patient for row in rows}
+
+
+_WRAPPED = Statement(
+    select(key.c.wrapped).where(
+        key.c.owner == bindparam("owner"), key.c.generation == bindparam("generation")
+    )
+)
+_GENERATIONS = Statement(
+    select(key.c.generation, key.c.wrapped).where(key.c.owner == bindparam("owner"))
+)
+
+
+@lru_cache
+def _links(count: int) -> Statement:
+    wanted = [bindparam(f"t{n}", type_=Text) for n in range(count)]
+    return Statement(select(link.c.token, link.c.patient).where(link.c.token.in_(wanted)))

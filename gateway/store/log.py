@@ -17,9 +17,9 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, text
 from gateway.algorithms import merkle
 from gateway.model import Json
 from gateway.store import log_tables, tables
-from gateway.store.database import insert_rows
 from gateway.store.log_tables import audit_head, audit_leaf, audit_node, audit_pending
 from gateway.store.room import Room, new_id, write_audit
+from gateway.store.statement import insert_rows
 from gateway.store.values import AuditEntry, AuditHead, AuditVerdict
 
 SEAL_MAX = 1000

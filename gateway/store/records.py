@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, select
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select
 
 from gateway.fhir import text
 from gateway.model import Identifier, Json
 from gateway.store import tables, vault
 from gateway.store.keys import KeyDestroyed
 from gateway.store.room import Room, new_id
+from gateway.store.statement import Statement
 from gateway.store.values import Card
 from gateway.store.writing import place_of
 
@@ -29,7 +30,7 @@ def cards(room: Room, identifier: Identifier) -> tuple[Card, ...]:
     if number is None:
         return ()
     with room.database.read() as connection:
-        row = connection.execute(_current().where(_card_of(number))).first()
+        row = _CARD.first(connection, number=number)
     try:
         resource = _opened(room, row) if row else None
     except KeyDestroyed:
@@ -43,15 +44,14 @@ def patients_by_identifier(room: Room, identifier: Identifier) -> tuple[str, ...
     if number is None:
         return ()
     with room.database.read() as connection:
-        row = connection.execute(_current().where(_card_of(number))).first()
+        row = _CARD.first(connection, number=number)
     return (number,) if row is not None else ()
 
 
 def resource(room: Room, type: str, id: str) -> tuple[Json, str] | None:
     """Return a current resource and the number of its patient."""
-    table = tables.resource
     with room.database.read() as connection:
-        row = connection.execute(_current().where(table.c.type == type, table.c.id == id)).first()
+        row = _RESOURCE.first(connection, type=type, id=id)
     if row is None:
         return None
     try:
@@ -62,13 +62,8 @@ def resource(room: Room, type: str, id: str) -> tuple[Json, str] | None:
 
 def everything(room: Room, patient: str) -> tuple[Json, ...]:
     """Return every current resource of a patient, the card first, then by type and id."""
-    table = tables.resource
     with room.database.read() as connection:
-        rows = connection.execute(
-            _current()
-            .where(table.c.owner == patient)
-            .order_by(table.c.type != "Patient", table.c.type, table.c.id)
-        ).all()
+        rows = _EVERYTHING.all(connection, owner=patient)
     try:
         return tuple(_with_meta(_opened(room, row), row) for row in rows)
     except KeyDestroyed:
@@ -77,34 +72,17 @@ def everything(room: Room, patient: str) -> tuple[Json, ...]:
 
 def of_document(room: Room, connection: Connection, document: str) -> tuple[Json, ...]:
     """Return the resources of a document in the versions and order it gave them."""
-    version, content = tables.resource_version, tables.document_resource
-    rows = connection.execute(
-        select(version)
-        .join(
-            content,
-            and_(
-                content.c.type == version.c.type,
-                content.c.id == version.c.id,
-                content.c.version == version.c.version,
-            ),
-        )
-        .where(content.c.document == document)
-        .order_by(content.c.ordinal)
-    ).all()
-    return tuple(_opened(room, row) for row in rows)
+    return tuple(_opened(room, row) for row in _OF_DOCUMENT.all(connection, document=document))
 
 
 def _number(room: Room, identifier: Identifier) -> str | None:
     tokens = room.identifier_tokens([identifier])
     number = room.keys.linked(tokens).get(tokens[0])
-    table = tables.patient
     with room.database.read() as connection:
         for _ in range(MERGES_MAX):
             if number is None:
                 return None
-            into = connection.execute(
-                select(table.c.merged_into).where(table.c.number == number)
-            ).scalar()
+            into = _MERGED_INTO.scalar(connection, number=number)
             if into is None:
                 return number
             number = into
@@ -127,9 +105,33 @@ def _current() -> Select[Any]:
     )
 
 
-def _card_of(number: str) -> Any:
-    head = tables.resource.c
-    return and_(head.owner == number, head.type == "Patient", head.id == number)
+def _of_document() -> Select[Any]:
+    version, content = tables.resource_version, tables.document_resource
+    same = (content.c[name] == version.c[name] for name in ("type", "id", "version"))
+    wanted = select(version).join(content, and_(*same))
+    return wanted.where(content.c.document == bindparam("document")).order_by(content.c.ordinal)
+
+
+_head = tables.resource.c
+_RESOURCE = Statement(
+    _current().where(_head.type == bindparam("type"), _head.id == bindparam("id"))
+)
+_CARD = Statement(
+    _current().where(
+        _head.type == "Patient",
+        _head.id == bindparam("number"),
+        _head.owner == bindparam("number"),
+    )
+)
+_EVERYTHING = Statement(
+    _current()
+    .where(_head.owner == bindparam("owner"))
+    .order_by(_head.type != "Patient", _head.type, _head.id)
+)
+_OF_DOCUMENT = Statement(_of_document())
+_MERGED_INTO = Statement(
+    select(tables.patient.c.merged_into).where(tables.patient.c.number == bindparam("number"))
+)
 
 
 def _opened(room: Room, row: Row[Any]) -> Json:

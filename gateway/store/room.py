@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from gateway.model import Identifier, Json, Problem, Receipt
 from gateway.store import log_tables, tables
-from gateway.store.database import Database, insert_rows
+from gateway.store.database import Database
 from gateway.store.keys import KeyStore
+from gateway.store.statement import insert_rows
 from gateway.store.values import AuditEntry
 
 

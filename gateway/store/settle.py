@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select
 
 from gateway.model import (
     DeliveryState,
@@ -21,8 +21,7 @@ from gateway.model import (
     SignatureReport,
     Status,
 )
-from gateway.store import submissions, tables, vault, work, writing
-from gateway.store.database import insert_new, insert_rows
+from gateway.store import repairs, submissions, tables, vault, work, writing
 from gateway.store.keys import INTAKE, LinkedElsewhere
 from gateway.store.room import (
     Room,
@@ -35,6 +34,7 @@ from gateway.store.room import (
     write_event,
     write_receipt,
 )
+from gateway.store.statement import Statement, insert_new, insert_rows, update_rows
 from gateway.store.values import Moved, Outcome, WorkOrder
 
 FINAL = (Status.ACCEPTED.value, Status.REPLACED.value, Status.WITHDRAWN.value)
@@ -48,6 +48,22 @@ _LEAST_FINISHED = (
     Status.ACCEPTED,
     Status.REPLACED,
     Status.WITHDRAWN,
+)
+
+_PATIENT = Statement(
+    select(tables.patient).where(tables.patient.c.number == bindparam("number")).with_for_update()
+)
+_DOCUMENTS = Statement(
+    select(tables.document.c.id, tables.document.c.status, tables.document.c.cause).where(
+        tables.document.c.submission == bindparam("submission")
+    )
+)
+_FORGET = Statement(delete(tables.document).where(tables.document.c.id == bindparam("id")))
+_LAST_DELIVERY = Statement(
+    select(func.max(tables.delivery.c.sequence)).where(
+        tables.delivery.c.destination == bindparam("destination"),
+        tables.delivery.c.patient == bindparam("patient"),
+    )
 )
 
 
@@ -75,6 +91,11 @@ class _Written:
     tokens: tuple[str, ...]
     ledger: bytes | None
     drafts: list[writing.Drafted]
+    asked: list[dict[str, Any]]
+    """Rows of what a person is asked."""
+
+    used: list[dict[str, Any]]
+    """Rows of how the laboratory used its own codes."""
 
     @property
     def known(self) -> bool:
@@ -106,14 +127,18 @@ class _Settled:
             # A worker that is late already must not link identifiers to a number of its own.
             work.look(connection, order)
             row = submissions.row_of(connection, order.subject)
+        self.kept_at = row.kept_at
+        self.organization = row.organization
         self.data_key = submissions.data_key_of(room, row)
         self.written = [self._prepare(outcome) for outcome in outcomes]
         self.report, self.evidence = submissions.sealed_report(room, row, self.data_key, report)
         self.rewrapped = self._rewrap(row)
         # A new patient has no resources yet; should that be wrong by now, it shows in time.
         drafts = [one for written in self.written if written.known for one in written.drafts]
-        with room.database.read() as connection:
-            heads = writing.read_heads(connection, drafts)
+        heads: dict[writing.Name, writing.Head] = {}
+        if drafts:
+            with room.database.read() as connection:
+                heads = writing.read_heads(connection, drafts)
         drafts = [one for written in self.written for one in written.drafts]
         self.batch = writing.prepare(drafts, heads, self.now)
 
@@ -139,7 +164,17 @@ class _Settled:
     def _prepare(self, outcome: Outcome) -> _Written:
         room, record, match = self.room, outcome.record, outcome.match
         if record is None:
-            return _Written(outcome=outcome, owner=None, tokens=(), ledger=None, drafts=[])
+            return _Written(
+                outcome=outcome,
+                owner=None,
+                tokens=(),
+                ledger=None,
+                drafts=[],
+                asked=repairs.rows_of(
+                    room, self.organization, self.order.subject, self.data_key, outcome
+                ),
+                used=[],
+            )
         assert outcome.status is Status.ACCEPTED, outcome.status
         assert match is not None
         tokens: tuple[str, ...] = ()
@@ -157,6 +192,8 @@ class _Settled:
             tokens=tokens,
             ledger=vault.seal(self.data_key, ledger, f"ledger:{outcome.document}"),
             drafts=writing.draft(room, record.resources, owner, outcome.document),
+            asked=[],
+            used=repairs.use_rows(room, self.organization, outcome.uses),
         )
 
     def _rewrap(self, row: Row[Any]) -> dict[str, Any]:
@@ -187,10 +224,7 @@ class _Settled:
                 merged_into=None,
                 created_at=self.now,
             )
-            row = connection.execute(
-                select(table).where(table.c.number == number).with_for_update()
-            ).one()
-            self._check_unmoved(row, mine)
+            self._check_unmoved(_PATIENT.first(connection, number=number), mine)
 
     def _check_unmoved(self, row: Row[Any], mine: list[_Written]) -> None:
         if row.merged_into is not None:
@@ -205,13 +239,8 @@ class _Settled:
             raise Moved(row.number)
 
     def _settled_before(self, connection: Connection) -> set[str]:
-        table = tables.document
-        rows = connection.execute(
-            select(table.c.id).where(
-                table.c.submission == self.order.subject, table.c.status.in_(FINAL)
-            )
-        )
-        return set(rows.scalars())
+        rows = _DOCUMENTS.all(connection, submission=self.order.subject)
+        return {row.id for row in rows if row.status in FINAL}
 
     def _write_resources(self, connection: Connection, fresh: list[_Written]) -> None:
         drafts = [draft for one in fresh for draft in one.drafts]
@@ -224,7 +253,7 @@ class _Settled:
         outcome, report = one.outcome, one.outcome.report
         table = tables.document
         # What an earlier run of the line said of this document has been overtaken.
-        connection.execute(delete(table).where(table.c.id == outcome.document))
+        _FORGET.run(connection, id=outcome.document)
         values: dict[str, Any] = {
             "id": outcome.document,
             "submission": self.order.subject,
@@ -253,6 +282,7 @@ class _Settled:
                 else None,
             }
         insert_rows(connection, table, [values])
+        repairs.write(connection, outcome, one.asked, one.used)
         if outcome.has_receipt:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document
@@ -266,8 +296,7 @@ class _Settled:
         """Give a delivery its place in the line of its destination and patient."""
         table = tables.delivery
         assert one.owner is not None
-        queue = (table.c.destination == planned.destination) & (table.c.patient == one.owner)
-        last = connection.execute(select(func.max(table.c.sequence)).where(queue)).scalar()
+        last = _LAST_DELIVERY.scalar(connection, destination=planned.destination, patient=one.owner)
         id, sequence = new_id(self.now), (last or 0) + 1
         added = insert_new(
             connection,
@@ -314,11 +343,8 @@ class _Settled:
         return rows
 
     def _write_submission(self, connection: Connection) -> None:
-        table, documents = tables.submission, tables.document
         subject = self.order.subject
-        found = connection.execute(
-            select(documents.c.status, documents.c.cause).where(documents.c.submission == subject)
-        ).all()
+        found = _DOCUMENTS.all(connection, submission=subject)
         status = min((Status(row.status) for row in found), key=_LEAST_FINISHED.index)
         values: dict[str, Any] = {
             "status": status.value,
@@ -328,9 +354,6 @@ class _Settled:
         }
         if self.report is not None:
             values["signatures"] = self.report
-        connection.execute(
-            update(table).where(table.c.id == subject).values(values | self.rewrapped)
-        )
+        update_rows(connection, tables.submission, {"id": subject}, values | self.rewrapped)
         submissions.write_evidence(connection, self.evidence)
-        row = submissions.row_of(connection, subject)
-        write_event(connection, self.now, subject, "settled", duration=self.now - row.kept_at)
+        write_event(connection, self.now, subject, "settled", duration=self.now - self.kept_at)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from gateway.errors import Rejected
 from gateway.model import (
@@ -21,12 +21,27 @@ from gateway.model import (
     Submission,
 )
 from gateway.store import tables, vault, work
-from gateway.store.database import insert_new, insert_rows
 from gateway.store.keys import INTAKE
 from gateway.store.room import Room, write_audit, write_event, write_receipt
+from gateway.store.statement import Statement, insert_new, insert_rows
 from gateway.store.values import Arrival, Kept, StoredSignatures
 
 KEY_TAKEN = Problem(code="DUP-001")
+
+_ROW = Statement(select(tables.submission).where(tables.submission.c.id == bindparam("id")))
+_PARTS = Statement(
+    select(tables.part)
+    .where(tables.part.c.submission == bindparam("submission"))
+    .order_by(tables.part.c.ordinal)
+)
+_BOUND = Statement(
+    select(tables.submission.c.content_digest)
+    .join(tables.idempotency_key, tables.idempotency_key.c.submission == tables.submission.c.id)
+    .where(
+        tables.idempotency_key.c.organization == bindparam("organization"),
+        tables.idempotency_key.c.token == bindparam("token"),
+    )
+)
 
 
 def keep(room: Room, arrival: Arrival) -> Kept:
@@ -38,8 +53,6 @@ def keep(room: Room, arrival: Arrival) -> Kept:
         token = room.keys.token("idempotency", arrival.organization, arrival.idempotency_key)
 
     def transaction(connection: Connection) -> Kept:
-        if token is not None:
-            _check_key(connection, arrival, token)
         if insert_new(connection, tables.submission, **rows.row):
             _write_new(connection, arrival, rows.parts)
             kept = Kept(
@@ -50,15 +63,14 @@ def keep(room: Room, arrival: Arrival) -> Kept:
             )
         else:
             kept = _known(room, connection, arrival)
-        if token is not None:
-            insert_new(
-                connection,
-                tables.idempotency_key,
-                organization=arrival.organization,
-                token=token,
-                submission=kept.submission,
-            )
-            # Somebody else may have bound the key since it was looked up.
+        if token is not None and not insert_new(
+            connection,
+            tables.idempotency_key,
+            organization=arrival.organization,
+            token=token,
+            submission=kept.submission,
+        ):
+            # A key in other use takes back all of the above.
             _check_key(connection, arrival, token)
         return kept
 
@@ -71,11 +83,7 @@ def load(room: Room, id: str) -> Submission:
     """Return a kept submission, decrypted.  Raises KeyError for an unknown id."""
     with room.database.read() as connection:
         row = row_of(connection, id)
-        rows = connection.execute(
-            select(tables.part)
-            .where(tables.part.c.submission == id)
-            .order_by(tables.part.c.ordinal)
-        ).all()
+        rows = _PARTS.all(connection, submission=id)
     data_key = data_key_of(room, row)
     return Submission(
         id=id,
@@ -95,8 +103,7 @@ def load(room: Room, id: str) -> Submission:
 
 def row_of(connection: Connection, id: str) -> Row[Any]:
     """Return a submission's row.  Raises KeyError."""
-    found = connection.execute(select(tables.submission).where(tables.submission.c.id == id))
-    row = found.first()
+    row: Row[Any] | None = _ROW.first(connection, id=id)
     if row is None:
         raise KeyError(id)
     return row
@@ -142,7 +149,7 @@ def fold_report(
             ids.append(id)
             rows.append({"id": id, "kind": kind, "sealed": vault.seal(key, blob, f"evidence:{id}")})
         names.append(tuple(ids))
-        covered = tuple(replace(one, octets=b"") for one in finding.covered)
+        covered = tuple(replace(one, octets=b"", received=b"") for one in finding.covered)
         bare.append(replace(finding, covered=covered, evidence=()))
     folded = _Folded(
         report=replace(report, signatures=tuple(bare)),
@@ -266,14 +273,7 @@ def _write_new(connection: Connection, arrival: Arrival, parts: list[dict[str, A
 
 def _check_key(connection: Connection, arrival: Arrival, token: str) -> None:
     """Raise Rejected when the idempotency key stands for other content."""
-    bound = connection.execute(
-        select(tables.submission.c.content_digest)
-        .join(tables.idempotency_key, tables.idempotency_key.c.submission == tables.submission.c.id)
-        .where(
-            tables.idempotency_key.c.organization == arrival.organization,
-            tables.idempotency_key.c.token == token,
-        )
-    ).scalar()
+    bound = _BOUND.scalar(connection, organization=arrival.organization, token=token)
     if bound is not None and bound != arrival.content_digest:
         raise Rejected(KEY_TAKEN)
 

@@ -11,13 +11,13 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, select, text, update
 
 from gateway.model import DeliveryState, Problem, Status
 from gateway.store import tables
-from gateway.store.database import insert_rows
 from gateway.store.log import audit_entry
 from gateway.store.room import Room, problems_to_rows, write_audit, write_event
+from gateway.store.statement import Statement, insert_rows, update_rows
 from gateway.store.tables import work_order
 from gateway.store.values import LostLease, WorkOrder
 
@@ -45,6 +45,24 @@ _CLAIM = """
     WHERE id IN (SELECT id FROM due)
     RETURNING id, kind, subject, attempts, token, created_at, kept_at
 """
+
+_TIMES = (bindparam("now", type_=tables.Instant), bindparam("until", type_=tables.Instant))
+
+
+def _claiming(lock: str) -> Statement:
+    claim = text(_CLAIM.format(claimable=_CLAIMABLE, lock=lock)).bindparams(*_TIMES)
+    names = ("id", "kind", "subject", "attempts", "token", "created_at", "kept_at")
+    return Statement(claim.columns(*(work_order.c[name] for name in names)))
+
+
+_CLAIM_EMBEDDED = _claiming("")
+_CLAIM_SHARED = _claiming("FOR UPDATE OF w SKIP LOCKED")
+_ANY = Statement(
+    text(f"SELECT w.id {_CLAIMABLE} LIMIT 1").bindparams(_TIMES[0]).columns(work_order.c.id)
+)
+_HELD = Statement(
+    select(work_order.c.token, work_order.c.state).where(work_order.c.id == bindparam("id"))
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,23 +104,12 @@ def add(connection: Connection, *orders: NewOrder) -> None:
 def claim(room: Room, kind: str, limit: int, lease: timedelta) -> tuple[WorkOrder, ...]:
     """Claim due orders, oldest first; of one order key only the first that is unfinished."""
     now = room.clock()
-    lock = "" if room.database.embedded else "FOR UPDATE OF w SKIP LOCKED"
-    statement = text(_CLAIM.format(claimable=_CLAIMABLE, lock=lock)).columns(
-        work_order.c.id,
-        work_order.c.kind,
-        work_order.c.subject,
-        work_order.c.attempts,
-        work_order.c.token,
-        work_order.c.created_at,
-        work_order.c.kept_at,
+    statement = _CLAIM_EMBEDDED if room.database.embedded else _CLAIM_SHARED
+    rows = room.database.write(
+        lambda connection: statement.all(
+            connection, kind=kind, limit=limit, now=now, until=now + lease
+        )
     )
-    values = {
-        "kind": kind,
-        "limit": limit,
-        "now": tables.micros(now),
-        "until": tables.micros(now + lease),
-    }
-    rows = room.database.write(lambda connection: connection.execute(statement, values).all())
     return tuple(
         WorkOrder(
             id=row.id,
@@ -149,9 +156,7 @@ def check(connection: Connection, order: WorkOrder) -> None:
 
 def look(connection: Connection, order: WorkOrder) -> None:
     """Raise LostLease when the claim is gone already: a look, to spare work; no guard."""
-    row = connection.execute(
-        select(work_order.c.token, work_order.c.state).where(work_order.c.id == order.id)
-    ).first()
+    row = _HELD.first(connection, id=order.id)
     if row is None or (row.token, row.state) != (order.token, "leased"):
         raise LostLease(order.subject)
 
@@ -281,21 +286,11 @@ def _ready(connection: Connection, kind: str, subjects: list[str], now: datetime
 
 
 def _change(connection: Connection, order: WorkOrder, **values: object) -> None:
-    changed = connection.execute(
-        update(work_order)
-        .where(
-            work_order.c.id == order.id,
-            work_order.c.token == order.token,
-            work_order.c.state == "leased",
-        )
-        .values(**values)
-    )
-    if not changed.rowcount:
+    claimed = {"id": order.id, "token": order.token, "state": "leased"}
+    if not update_rows(connection, work_order, claimed, values):
         raise LostLease(order.subject)
 
 
 def _claimable(room: Room, kind: str) -> bool:
-    statement = text(f"SELECT 1 {_CLAIMABLE} LIMIT 1")
-    values = {"kind": kind, "now": tables.micros(room.clock())}
     with room.database.read() as connection:
-        return connection.execute(statement, values).first() is not None
+        return _ANY.first(connection, kind=kind, now=room.clock()) is not None

@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import text as sql
 
 from gateway.fhir import text
 from gateway.model import Json
 from gateway.store import tables, vault
-from gateway.store.database import insert_rows
 from gateway.store.room import Room
 from gateway.store.search_values import search_rows
+from gateway.store.statement import Statement, insert_rows, update_rows
 
 Name = tuple[str, str]
 """Type and id of a resource."""
@@ -95,16 +97,16 @@ def draft(room: Room, resources: Iterable[Json], owner: str, document: str) -> l
 
 def read_heads(connection: Connection, drafts: Iterable[Drafted]) -> dict[Name, Head]:
     """Return the current versions of the drafted resources."""
-    names = {one.name for one in drafts}
+    names = list(dict.fromkeys(one.name for one in drafts))
     if not names:
         return {}
-    table = tables.resource
-    types, ids = (sorted({name[place] for name in names}) for place in (0, 1))
-    rows = connection.execute(select(table).where(table.c.type.in_(types), table.c.id.in_(ids)))
+    # Few lengths of the list make few statements.
+    names += names[-1:] * ((1 << (len(names) - 1).bit_length()) - len(names))
+    values = {f"type{place}": type for place, (type, _) in enumerate(names)}
+    values |= {f"id{place}": id for place, (_, id) in enumerate(names)}
     return {
         (row.type, row.id): Head(owner=row.owner, version=row.version, digest=row.digest)
-        for row in rows
-        if (row.type, row.id) in names
+        for row in _heads(len(names)).all(connection, **values)
     }
 
 
@@ -142,18 +144,28 @@ def write(connection: Connection, batch: Batch) -> None:
     if batch.created:
         insert_rows(connection, table, batch.created)
     for row in batch.changed:
-        mine = (table.c.type == row["type"]) & (table.c.id == row["id"])
-        connection.execute(update(table).where(mine).values(row))
-        stale = tables.search_value.c
-        connection.execute(
-            delete(tables.search_value).where(stale.type == row["type"], stale.id == row["id"])
-        )
+        mine = {"type": row["type"], "id": row["id"]}
+        update_rows(connection, table, mine, row)
+        _FORGET.run(connection, **mine)
     if batch.versions:
         insert_rows(connection, tables.resource_version, batch.versions)
     if batch.search:
         insert_rows(connection, tables.search_value, batch.search)
     if batch.contents:
         insert_rows(connection, tables.document_resource, batch.contents)
+
+
+_FORGET = Statement(
+    delete(tables.search_value).where(
+        tables.search_value.c.type == bindparam("type"), tables.search_value.c.id == bindparam("id")
+    )
+)
+
+
+@lru_cache
+def _heads(count: int) -> Statement:
+    pairs = ", ".join(f"(:type{place}, :id{place})" for place in range(count))
+    return Statement(select(tables.resource).where(sql(f"(type, id) IN (VALUES {pairs})")))
 
 
 def place_of(name: Name, version: int, owner: str) -> str:

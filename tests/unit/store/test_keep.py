@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import psycopg
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import Rejected
 from gateway.model import Problem, Status
@@ -110,7 +111,7 @@ def test_a_broken_keep_takes_no_neighbour_with_it(house: House) -> None:
     def keep(arrival: Arrival) -> bool:
         try:
             house.store.keep(arrival)
-        except IntegrityError:
+        except (sqlite3.IntegrityError, psycopg.IntegrityError):
             return False
         return True
 

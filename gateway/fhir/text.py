@@ -32,6 +32,9 @@ EXPONENT_MAX = 308
 
 INTEGER_MAX = 2**53 - 1
 
+FAULTS_MAX = 50
+"""Faults named in one refusal: a problem for each of millions would be heavier than the file."""
+
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -203,7 +206,13 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=_written)
 
 
 def _located(text: str) -> Rejected:
-    """Read `text` again with the faults marked in the tree, and name their places."""
+    """Read `text` again with the first faults marked in the tree, and name their places."""
+    left = FAULTS_MAX
+
+    def mark(problem: Problem, beyond: object = None) -> object:
+        nonlocal left
+        left -= 1
+        return _Marked(problem) if left >= 0 else beyond
 
     def marked_object(pairs: list[tuple[str, Any]]) -> object:
         result = dict(pairs)
@@ -211,7 +220,8 @@ def _located(text: str) -> Rejected:
             return result
         seen: set[str] = set()
         doubled = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        return _Marked(Problem(code="FMT-303", detail={"name": plain_name(doubled)}))
+        # Beyond the limit the object stays: the marks may all stand in it.
+        return mark(Problem(code="FMT-303", detail={"name": plain_name(doubled)}), result)
 
     def marked_number(read: Any) -> Any:
         def number(text: str) -> object:
@@ -219,7 +229,7 @@ def _located(text: str) -> Rejected:
                 return read(text)
             except _Fault:
                 limits = {"digits": str(DIGITS_MAX), "exponent": str(EXPONENT_MAX)}
-                return _Marked(Problem(code="FMT-304", detail=limits))
+                return mark(Problem(code="FMT-304", detail=limits))
 
         return number
 
@@ -227,7 +237,7 @@ def _located(text: str) -> Rejected:
         object_pairs_hook=marked_object,
         parse_float=marked_number(_decimal),
         parse_int=marked_number(_integer),
-        parse_constant=lambda _: _Marked(Problem(code="FMT-301", detail={})),
+        parse_constant=lambda _: mark(Problem(code="FMT-301", detail={})),
     )
     try:
         return Rejected(*_marks(decoder.decode(text), ""))
@@ -245,7 +255,12 @@ def _marks(value: object, place: str) -> list[Problem]:
         steps = list(enumerate(value))
     else:
         return []
-    return [mark for step, item in steps for mark in _marks(item, pointer(place, step))]
+    return [
+        mark
+        for step, item in steps
+        if isinstance(item, _Marked | dict | list)
+        for mark in _marks(item, pointer(place, step))
+    ]
 
 
 def plain_name(name: str) -> str:

@@ -6,6 +6,7 @@ the same kind.  What is checked by the schema is not checked again further on th
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -25,6 +26,7 @@ PROBLEMS_MAX = 50
 """Schema findings reported at once; a broken export repeats one mistake thousands of times."""
 
 _PREFIXES = {"l": NAMESPACE}
+_thread = threading.local()
 
 
 def recognises(head: bytes) -> bool:
@@ -136,9 +138,12 @@ def _xpath(path: str) -> etree.XPath:
     return etree.XPath(path, namespaces=_PREFIXES)
 
 
-@cache
 def _schema() -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(SCHEMA))
+    """Return this thread's schema: validating writes the findings into the schema itself."""
+    schema: etree.XMLSchema | None = getattr(_thread, "schema", None)
+    if schema is None:
+        schema = _thread.schema = etree.XMLSchema(etree.parse(SCHEMA))
+    return schema
 
 
 def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
@@ -147,6 +152,9 @@ def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
     tree = root.getroottree()
     places = Places(root)
     for entry in list(schema.error_log):  # type: ignore[call-overload]
+        # Finding a place walks the file: 50 walks are enough to mend it by.
+        if len(found) >= PROBLEMS_MAX:
+            break
         elements = tree.xpath(entry.path) if entry.path else [root]
         element = elements[0] if isinstance(elements, list) and elements else root
         assert isinstance(element, etree._Element)
@@ -154,7 +162,7 @@ def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
         rule = entry.type_name.removeprefix("SCHEMAV_").lower()
         # One value often breaks its pattern and its type: the first finding says it.
         found.setdefault(place, Problem(code="FMT-211", place=place, detail={"rule": rule}))
-    return list(found.values())[:PROBLEMS_MAX]
+    return list(found.values())
 
 
 def _crossed(root: etree._Element) -> Iterator[Problem]:

@@ -8,22 +8,33 @@ Source: RFC 9110 section 8.6 (Content-Length), RFC 9112 section 6 (framing), RFC
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 from gateway.door import digests
-from gateway.errors import Rejected
+from gateway.errors import Rejected, TryLater
 from gateway.model import Problem
 
 CHUNK_BYTES = 64 * 1024
 _LENGTH_DIGITS_MAX = 19
+FORM_BYTES_MAX = 128 * 1024
+FORMS_AT_ONCE = 6
+BODIES_AT_ONCE = 18
+"""A sender who dawdles holds one of the server's 32 threads for as long as he likes, so only
+so many may read; forms, which need no token, have places of their own."""
+
+TURN_SECONDS = 1.0
+_forms = threading.BoundedSemaphore(FORMS_AT_ONCE)
+_bodies = threading.BoundedSemaphore(BODIES_AT_ONCE)
 
 
 def read(environ: Mapping[str, Any], limit: int) -> bytes:
     """Return the body of a request, at most `limit` bytes.
 
     Raises Rejected: LIM-411 (neither length nor digest), LIM-413 (too large), FMT-103
-    (cut short), FMT-104 and FMT-105 (digest), FMT-109 (length), FMT-110 (encoded).
+    (cut short), FMT-104 and FMT-105 (digest), FMT-109 (length), FMT-110 (encoded); TryLater
+    (LIM-503) when too many bodies are being read.
     """
     if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() != "identity":
         raise Rejected(Problem(code="FMT-110", place="Content-Encoding"))
@@ -33,7 +44,13 @@ def read(environ: Mapping[str, Any], limit: int) -> bytes:
         raise Rejected(Problem(code="LIM-411", place="Content-Length"))
     if length is not None and length > limit:
         raise _too_large(limit)
-    octets = _stream(environ, length, limit)
+    turns = _forms if limit <= FORM_BYTES_MAX else _bodies
+    if not turns.acquire(timeout=TURN_SECONDS):
+        raise TryLater(Problem(code="LIM-503", place="body"))
+    try:
+        octets = _stream(environ, length, limit)
+    finally:
+        turns.release()
     if len(octets) > limit:
         raise _too_large(limit)
     if length is not None and len(octets) != length:

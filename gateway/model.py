@@ -369,6 +369,9 @@ class Facts:
     patient: PatientClaim
     report: ReportClaim
 
+    problems: tuple[Problem, ...] = ()
+    """Warnings met while reading."""
+
 
 class MatchKind(StrEnum):
     MATCHED = "matched"

@@ -14,7 +14,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -29,6 +29,8 @@ from gateway.model import (
     Assurance,
     Document,
     Facts,
+    Identifier,
+    Json,
     MatchKind,
     Part,
     PatientMatch,
@@ -44,7 +46,7 @@ from gateway.patients import card, matching
 from gateway.receipts.issue import Receipts
 from gateway.routing import Plan, Receiver, Route
 from gateway.store import Moved, Store, audit_entry, new_id
-from gateway.store.values import Arrival, AuditEntry, Kept, Organization, Outcome, WorkOrder
+from gateway.store.values import Arrival, AuditEntry, Card, Kept, Organization, Outcome, WorkOrder
 from gateway.verdict import require_passed
 from gateway.verification import Verifier
 
@@ -245,7 +247,7 @@ class Line:
             with clock("identify"):
                 found.mapping = self.catalogue.choose(document, None)
                 found.facts = engine.facts(found.mapping, document)
-                found.match = self._identify(found.facts)
+                found.match = self._identify(found)
             with clock("consent"):
                 self._plan(found, submission.kept_at)
             with clock("map"):
@@ -258,11 +260,19 @@ class Line:
         problems = found.match.problems + found.plan.problems + record.problems
         return self._outcome(submission, document, found, clock, Status.ACCEPTED, problems, record)
 
-    def _identify(self, facts: Facts) -> PatientMatch:
+    def _identify(self, found: _Found) -> PatientMatch:
+        facts = found.facts
+        assert facts
+
+        def cards(identifier: Identifier) -> tuple[Card, ...]:
+            read = self.store.cards(identifier)
+            found.cards.update((card.patient, card.resource) for card in read)
+            return read
+
         issued = facts.report.issued
         match = matching.match(
             facts.patient,
-            self.store.cards,
+            cards,
             new_patient=self.store.new_patient_number,
             anonymous=facts.report.anonymous,
             at=issued.date() if isinstance(issued, datetime) else issued,
@@ -292,12 +302,11 @@ class Line:
         assert found.mapping and found.facts and found.match
         claim, patient = found.facts.patient, found.match.patient
         assert patient
-        existing = self.store.resource("Patient", patient)
         original = submission.document
         report = document.content.report
         context = MappingContext(
             patient=patient,
-            card=lambda sent: card.card(existing[0] if existing else None, claim, patient, sent),
+            card=lambda sent: card.card(found.cards.get(patient), claim, patient, sent),
             submission=submission.id,
             document=document_id(submission.id, document.ordinal),
             assurance=document.content.assurance,
@@ -311,7 +320,7 @@ class Line:
             signatures=report.signatures if report else (),
             signature_parts=submission.signatures,
         )
-        return engine.record(found.mapping, document, context)
+        return engine.record(found.mapping, document, context, found.facts)
 
     # --- ends --------------------------------------------------------------------------
 
@@ -455,6 +464,8 @@ class _Found:
     match: PatientMatch | None = None
     plan: Plan | None = None
     consent_version: int | None = None
+    cards: dict[str, Json | None] = field(default_factory=dict)
+    """The Patient of every card that was looked at, by patient number."""
 
 
 class _Stopwatch:

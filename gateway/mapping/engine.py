@@ -6,6 +6,8 @@ FHIR is carried over (`carry`), every other format is built from the rows of its
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.errors import NeedsOperator, Rejected
 from gateway.fhir import structure
 from gateway.mapping import assurance, build, carry, envelope, r4
@@ -23,24 +25,32 @@ def facts(mapping: Mapping, document: Document) -> Facts:
 
     Raises Rejected (PAT-101, MAP-114) and NeedsOperator (MAP-113) with the place.
     """
-    return _facts(mapping, document, [])
+    warnings: list[Problem] = []
+    if mapping.rules:
+        read = build.facts(mapping, document, warnings)
+    else:
+        read = r4.facts(mapping, document, warnings)
+    return replace(read, problems=tuple(warnings))
 
 
-def record(mapping: Mapping, document: Document, context: MappingContext) -> PatientRecord:
+def record(
+    mapping: Mapping, document: Document, context: MappingContext, read: Facts | None = None
+) -> PatientRecord:
     """Return what `document` adds to the card: resources with ids, and the ledger.
 
+    `read` are the document's facts, from a caller who has read them.
     Raises NeedsOperator with everything a person must decide (MAP-1xx), Rejected for what
     only the sender can mend.
     """
-    warnings: list[Problem] = []
+    read = read or facts(mapping, document)
     work = Work(
         mapping=mapping,
         document=document,
-        facts=_facts(mapping, document, warnings),
+        facts=read,
         context=context,
         carried=dict(mapping.carried),
         dropped=dict(mapping.dropped),
-        warnings=warnings,
+        warnings=list(read.problems),
     )
     if mapping.rules:
         build.resources(work)
@@ -61,12 +71,6 @@ def record(mapping: Mapping, document: Document, context: MappingContext) -> Pat
         mapping=mapping.title,
         problems=tuple(work.warnings),
     )
-
-
-def _facts(mapping: Mapping, document: Document, warnings: list[Problem]) -> Facts:
-    if mapping.rules:
-        return build.facts(mapping, document, warnings)
-    return r4.facts(mapping, document, warnings)
 
 
 def _settle_patient(work: Work) -> None:

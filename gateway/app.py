@@ -86,6 +86,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         digest=_streebog(algorithms),
         revocation_patience=work.revocation_patience,
         retry_first=work.retry_first,
+        policies=settings.signatures,
     )
     deliverer = Deliverer(
         store=store,

@@ -361,6 +361,10 @@ class ReportClaim:
     authors: tuple[Identifier, ...] = ()
     """Identifiers of the doctor who answers for the report, СНИЛС among them where sent."""
 
+    signatories: tuple[Identifier, ...] = ()
+    """Identifiers of everybody who may sign it: performers, interpreters, legal authenticators;
+    empty where the authors are all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gateway import routing
+from gateway import bindings, routing
+from gateway.bindings import UNBOUND, BindingPolicies, Bindings
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.formats.interface import formats
 from gateway.mapping import engine
@@ -89,6 +90,7 @@ class Line:
         digest: Callable[[bytes], str | None],
         revocation_patience: timedelta,
         retry_first: timedelta,
+        policies: BindingPolicies | None = None,
     ) -> None:
         """`digest` gives the Streebog-256 (hex) of bytes, or None where it would be slow."""
         self.store = store
@@ -100,6 +102,7 @@ class Line:
         self.digest = digest
         self.revocation_patience = revocation_patience
         self.retry_first = retry_first
+        self.policies = policies or BindingPolicies()
 
     # --- keep --------------------------------------------------------------------------
 
@@ -196,6 +199,7 @@ class Line:
         worst = DryRun(outcome=Status.ACCEPTED, problems=(), record=None, report=report)
         for one in documents:
             outcome = self._document(submission, organization, one)
+            report = bindings.reported(report, (outcome,))
             worst = DryRun(
                 outcome=max(worst.outcome, outcome.status, key=_SEVERITY.index),
                 problems=worst.problems + outcome.problems,
@@ -232,7 +236,7 @@ class Line:
         for _ in range(MOVED_REPEATS_MAX):
             outcomes = tuple(self._document(submission, sender, one) for one in documents)
             try:
-                return self.store.settle(order, outcomes, report)
+                return self.store.settle(order, outcomes, bindings.reported(report, outcomes))
             except Moved:
                 continue
         raise TryLater(Problem(code="SYS-502"))
@@ -247,6 +251,7 @@ class Line:
             with clock("identify"):
                 found.mapping = self.catalogue.choose(document, None)
                 found.facts = engine.facts(found.mapping, document)
+                self._bind(sender, document, found)
                 found.match = self._identify(found)
             with clock("consent"):
                 self._plan(found, submission.kept_at)
@@ -258,6 +263,7 @@ class Line:
             )
         assert found.plan
         problems = found.match.problems + found.plan.problems + record.problems
+        problems += found.bindings.warnings
         return self._outcome(submission, document, found, clock, Status.ACCEPTED, problems, record)
 
     def _identify(self, found: _Found) -> PatientMatch:
@@ -282,6 +288,13 @@ class Line:
         if match.patient is None:
             raise NeedsOperator(Problem(code="PAT-108", place=facts.patient.place))
         return match
+
+    def _bind(self, sender: Organization, document: Document, found: _Found) -> None:
+        """Refuse a stranger's signature before any card is looked at."""
+        assert found.facts
+        policy = self.policies.of(sender.id)
+        found.bindings = bindings.judge(found.facts, document.content.report, sender, policy)
+        bindings.require_bound(found.bindings, policy)
 
     def _plan(self, found: _Found, at: datetime) -> None:
         """Decide where the document goes; the consents' version is read before the consents."""
@@ -351,6 +364,7 @@ class Line:
             has_receipt=status is not Status.NEEDS_INFO,
             audit=audit,
             timings=clock.timings,
+            bindings=found.bindings.checks,
             consent_version=found.consent_version,
         )
 
@@ -463,6 +477,7 @@ class _Found:
     facts: Facts | None = None
     match: PatientMatch | None = None
     plan: Plan | None = None
+    bindings: Bindings = UNBOUND
     consent_version: int | None = None
     cards: dict[str, Json | None] = field(default_factory=dict)
     """The Patient of every card that was looked at, by patient number."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields, validate
 
+from gateway.bindings import MISMATCHES, REFUSE, ROLES, BindingPolicies, BindingPolicy
+from gateway.model import Identifier
 from gateway.routing import Route
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +68,9 @@ class Settings:
     gost: str
     """`auto`, `engine` or `pure`."""
 
+    signatures: BindingPolicies = field(default_factory=BindingPolicies)
+    """What is asked of signatures, by the organisation that sends (semantics, rule 5)."""
+
     mappings: Path = ROOT / "mappings"
 
     @property
@@ -103,7 +108,29 @@ class Settings:
             routes=tuple(Route(**route) for route in given["routes"]),
             trust_folders=tuple(where / folder for folder in given["trust"]["folders"]),
             gost=given["trust"]["gost"],
+            signatures=_binding_policies(given["signatures"]),
         )
+
+
+def _binding_policies(given: Mapping[str, Any]) -> BindingPolicies:
+    """Return the policies; what an organisation's own does not say, the default says."""
+    whole = {name: value for name, value in given.items() if name != "organizations"}
+    return BindingPolicies(
+        default=_binding_policy(whole),
+        organizations={
+            organization: _binding_policy({**whole, **own})
+            for organization, own in given["organizations"].items()
+        },
+    )
+
+
+def _binding_policy(given: Mapping[str, Any]) -> BindingPolicy:
+    others = [one.partition("|") for one in given["sends_for"]]
+    return BindingPolicy(
+        mismatch=given["mismatch"],
+        required=tuple(given["required"]),
+        sends_for=tuple(Identifier(system=system, value=value) for system, _, value in others),
+    )
 
 
 class _Limits(Schema):
@@ -132,6 +159,23 @@ class _Trust(Schema):
     gost = fields.String(load_default="auto", validate=validate.OneOf(["auto", "engine", "pure"]))
 
 
+class _OwnSignatures(Schema):
+    mismatch = fields.String(validate=validate.OneOf(MISMATCHES))
+    required = fields.List(fields.String(validate=validate.OneOf(ROLES)))
+    sends_for = fields.List(fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")))
+
+
+class _Signatures(_OwnSignatures):
+    mismatch = fields.String(load_default=REFUSE, validate=validate.OneOf(MISMATCHES))
+    required = fields.List(fields.String(validate=validate.OneOf(ROLES)), load_default=list)
+    sends_for = fields.List(
+        fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")), load_default=list
+    )
+    organizations = fields.Dict(
+        keys=fields.String(), values=fields.Nested(_OwnSignatures), load_default=dict
+    )
+
+
 class _Route(Schema):
     to = fields.String(required=True)
     performer = fields.String(load_default="")
@@ -145,6 +189,7 @@ class _File(Schema):
     work = fields.Nested(_Work, load_default=lambda: _Work().load({}))
     trust = fields.Nested(_Trust, load_default=lambda: _Trust().load({}))
     routes = fields.List(fields.Nested(_Route), load_default=list)
+    signatures = fields.Nested(_Signatures, load_default=lambda: _Signatures().load({}))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def require_passed(report: SignatureReport, kept_at: datetime) -> None:
         raise Rejected(Problem(code="SIG-201"))
     failures: dict[type[GatewayError], list[Problem]] = {}
     for finding in report.signatures:
-        if finding.indication is not Indication.TOTAL_PASSED:
+        if _over_another(finding):
+            failures.setdefault(Rejected, []).append(_problem("SIG-219", finding))
+        elif finding.indication is not Indication.TOTAL_PASSED:
             code, kind = _CODES.get(finding.sub_indication, ("SIG-216", NeedsOperator))
             failures.setdefault(kind, []).append(_problem(code, finding))
         elif finding.times.claimed and finding.times.claimed > kept_at + CLOCK_TOLERANCE:
@@ -54,6 +56,13 @@ def require_passed(report: SignatureReport, kept_at: datetime) -> None:
     for kind in (Rejected, NeedsOperator, TryLater):
         if kind in failures:
             raise kind(*failures[kind])
+
+
+def _over_another(finding: SignatureFinding) -> bool:
+    """Say whether a signature's value holds over something else than what carries it."""
+    status = {check.name: check.status for check in finding.checks}
+    elsewhere = status.get("covers_enclosing", CheckStatus.PASSED) is not CheckStatus.PASSED
+    return elsewhere and status.get("signature_value") is CheckStatus.PASSED
 
 
 def _problem(code: str, finding: SignatureFinding) -> Problem:

@@ -125,6 +125,7 @@ def _report(
         order_number=next((n for order in orders if (n := order_number(order))), None),
         ordering=_identifiers(mapping, _ordering(orders), warnings),
         authors=_identifiers(mapping, _authors(root, report), warnings),
+        signatories=tuple(_signatories(mapping, root, report)),
     )
 
 
@@ -204,6 +205,12 @@ def _ordering(orders: list[JsonNode]) -> Iterator[JsonNode]:
         if order.select("resourceType") == "ServiceRequest":
             yield from _organizations(order, "requester")
             yield from _followed(order, "identifier/*/assigner", ("Organization",))
+
+
+def _signatories(mapping: Mapping, root: JsonNode, report: JsonNode) -> Iterator[Identifier]:
+    """Yield the identifiers of every author; what is wrong with them was said of the first."""
+    for node in _authors(root, report):
+        yield from _identifiers(mapping, iter((node,)), [])
 
 
 def _authors(root: JsonNode, report: JsonNode) -> Iterator[JsonNode]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from gateway.model import (
+    Check,
     CodeUse,
     Decision,
     DeliveryState,
@@ -134,6 +135,9 @@ class Outcome:
     """How long each step of the line took, for the timeline."""
     consent_version: int | None = None
     """Version of the patient's consents the deliveries were planned at; None: not re-checked."""
+
+    bindings: tuple[Check, ...] = ()
+    """Whose signatures they are, as the line found it."""
 
     placement: Placement | None = None
     """Where it stands in its series; None for what is not placed."""

@@ -1,0 +1,331 @@
+"""Whose signatures they are: signer, author, custodian and sender must belong together.
+
+A perfect signature by a stranger proves what the stranger signed, not what the laboratory
+found.  Each check has a name and is shown in the signature report.  What the document or the
+certificate does not tell is `unknown` (INDETERMINATE): it is not passed, and nothing is
+refused for it alone.
+
+Source: semantics, rule 5; order 795 of the FSB for what a certificate tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from gateway.errors import GatewayError, NeedsOperator, Rejected
+from gateway.model import (
+    Check,
+    CheckStatus,
+    Claimed,
+    Facts,
+    Identifier,
+    Problem,
+    SignatureFinding,
+    SignatureReport,
+    Signer,
+)
+from gateway.patients.identifiers import FRMO, INN_ORGANIZATION, OGRN, OGRNIP, SNILS
+from gateway.store.values import Organization, Outcome
+
+REFUSE, ASK = "refuse", "needs_info"
+MISMATCHES = (REFUSE, ASK)
+"""What a mismatch may come to."""
+
+DOCTOR, ORGANISATION = "doctor", "organisation"
+ROLES = (DOCTOR, ORGANISATION)
+
+MISMATCH, WRONG_ROLE, PRECISION = "SIG-210", "SIG-220", "SIG-221"
+NAMED_MAX = 4
+"""Numbers that one problem names."""
+
+_ORGANISATION_SYSTEMS = (OGRN, OGRNIP, INN_ORGANIZATION)
+_SHORT = {OGRN: "ОГРН", OGRNIP: "ОГРНИП", INN_ORGANIZATION: "ИНН", FRMO: "OID"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BindingPolicy:
+    """What is asked of an organisation's signatures."""
+
+    mismatch: str = REFUSE
+    required: tuple[str, ...] = ()
+    """Roles that must have signed."""
+
+    sends_for: tuple[Identifier, ...] = ()
+    """Other organisations whose reports this one may send."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BindingPolicies:
+    """The policy of each sending organisation."""
+
+    default: BindingPolicy = BindingPolicy()
+    organizations: Mapping[str, BindingPolicy] = field(default_factory=dict)
+
+    def of(self, organization: str) -> BindingPolicy:
+        """Return the policy of the organisation with this id."""
+        return self.organizations.get(organization, self.default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bindings:
+    """What was found for one document."""
+
+    checks: tuple[Check, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+UNBOUND = Bindings()
+"""Nothing was asked yet."""
+
+
+def judge(
+    facts: Facts, report: SignatureReport | None, sender: Organization, policy: BindingPolicy
+) -> Bindings:
+    """Return whether signers, author, custodian and sender belong together.
+
+    Every signature in `report` has passed; None means the content came unsigned.
+    """
+    found = _Found(place=facts.patient.place)
+    custodian = _custodian(facts, sender, policy, found)
+    findings = report.signatures if report else ()
+    for finding in findings:
+        _signer(finding, facts, custodian, found)
+    if findings:
+        _roles(findings, policy, found)
+    return Bindings(
+        checks=tuple(found.checks),
+        problems=tuple(found.problems),
+        warnings=tuple(_warnings(findings)),
+    )
+
+
+def require_bound(bindings: Bindings, policy: BindingPolicy) -> None:
+    """Raise what a mismatch comes to: Rejected, or NeedsOperator where policy says so."""
+    if bindings.problems:
+        kind: type[GatewayError] = NeedsOperator if policy.mismatch == ASK else Rejected
+        raise kind(*bindings.problems)
+
+
+def reported(report: SignatureReport | None, outcomes: Sequence[Outcome]) -> SignatureReport | None:
+    """Return the report with the bindings of every document in it."""
+    if report is None:
+        return None
+    several = len(outcomes) > 1
+    checks = tuple(
+        replace(check, detail=f"{outcome.place}: {check.detail}") if several else check
+        for outcome in outcomes
+        for check in outcome.bindings
+    )
+    return replace(report, bindings=checks)
+
+
+# --- the checks ------------------------------------------------------------------------
+
+
+class _Found:
+    """Checks and problems as they are made."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.checks: list[Check] = []
+        self.problems: list[Problem] = []
+
+    def passed(self, name: str, detail: str = "") -> None:
+        self.checks.append(Check(name=name, status=CheckStatus.PASSED, detail=detail))
+
+    def unknown(self, name: str, detail: str) -> None:
+        status = CheckStatus.INDETERMINATE
+        self.checks.append(Check(name=name, status=status, detail=f"unknown: {detail}"))
+
+    def failed(self, code: str, name: str, found: str, expected: str, place: str = "") -> None:
+        detail = f"{found}; expected {expected}"
+        self.checks.append(Check(name=name, status=CheckStatus.FAILED, detail=detail))
+        told = {"check": name, "found": found, "expected": expected}
+        self.problems.append(Problem(code=code, place=place, detail=told))
+
+
+def _custodian(
+    facts: Facts, sender: Organization, policy: BindingPolicy, found: _Found
+) -> tuple[Identifier, ...]:
+    """Check that the sender may send for the custodian; return all that is known of it."""
+    name = "custodian_is_sender"
+    named = facts.report.performer
+    own = sender.identifiers
+    if not named:
+        found.unknown(name, "the document names no organisation by a number")
+        return ()
+    agreement = _agree(named, own)
+    if agreement is True:
+        found.passed(name)
+        # What the document leaves out of its custodian, our own directory knows.
+        return (*named, *own)
+    if any(_agree(named, (other,)) is True for other in policy.sends_for):
+        found.passed(name, "sent for another organisation")
+        return named
+    if agreement is None:
+        found.unknown(name, "no number in common with the sender")
+    else:
+        place = next((one.place for one in named if one.place), "")
+        found.failed(MISMATCH, name, _numbers(named), _numbers(own), place)
+    return named
+
+
+def _signer(
+    finding: SignatureFinding, facts: Facts, custodian: tuple[Identifier, ...], found: _Found
+) -> None:
+    """Check one signature's certificate against what the document says."""
+    signer = finding.signer
+    if signer is None:
+        return
+    if signer.role == DOCTOR:
+        _author(signer, facts, found, finding.place)
+    own = _organisation_of(signer)
+    name = "signer_for_custodian"
+    agreement = _agree(own, custodian)
+    if agreement is True:
+        found.passed(name, _numbers(own))
+    elif agreement is None:
+        said = "certificate" if not own else "document"
+        found.unknown(name, f"the {said} names no organisation to compare")
+    else:
+        found.failed(MISMATCH, name, _numbers(own), _numbers(custodian), finding.place)
+    if finding.claimed is not None:
+        _claimed(finding.claimed, signer, found, finding.place)
+
+
+def _author(signer: Signer, facts: Facts, found: _Found, place: str) -> None:
+    name = "signer_is_author"
+    answering = {
+        _digits(one.value)
+        for one in (*facts.report.authors, *facts.report.signatories)
+        if one.system == SNILS
+    }
+    own = _digits(signer.snils or "")
+    if not answering:
+        found.unknown(name, "the document names nobody by СНИЛС")
+    elif own in answering:
+        found.passed(name)
+    else:
+        # A person's number is shown by its last digits: enough to tell two apart.
+        expected = ", ".join(_masked(one) for one in sorted(answering)[:NAMED_MAX])
+        found.failed(MISMATCH, name, _masked(own), expected, place)
+
+
+def _claimed(claimed: Claimed, signer: Signer, found: _Found, place: str) -> None:
+    """Check whom the message names as signer; an unsigned claim can only do harm."""
+    name = "claimed_signer"
+    if claimed.role and signer.role and claimed.role != signer.role:
+        found.failed(WRONG_ROLE, name, signer.role, claimed.role, place)
+        return
+    certified = list(_organisation_of(signer))
+    if signer.snils:
+        certified.append(Identifier(system=SNILS, value=_digits(signer.snils)))
+    said = tuple(replace(one, value=_digits(one.value)) for one in claimed.identifiers)
+    agreement = _agree(said, tuple(certified))
+    if agreement is True:
+        found.passed(name)
+    elif agreement is None:
+        found.unknown(name, "Signature.who has no number to compare")
+    else:
+        found.failed(MISMATCH, name, _certified(signer), "Signature.who", place)
+
+
+def _roles(findings: Sequence[SignatureFinding], policy: BindingPolicy, found: _Found) -> None:
+    """Check that doctor and organisation are two, and that who must sign has signed."""
+    name = "roles"
+    signers = [finding.signer for finding in findings if finding.signer is not None]
+    roles = [signer.role for signer in signers]
+    missing = [role for role in policy.required if role not in roles]
+    if missing:
+        found.failed(WRONG_ROLE, name, _listed(roles), _listed(policy.required))
+        return
+    people = [_identity(signer) for signer in signers]
+    twice = len(set(people)) < len(people)
+    if twice and len(set(roles)) == 1 and roles[0]:
+        # The second signature of one signer stands where the other role's should.
+        found.failed(WRONG_ROLE, name, _listed(roles), _listed(ROLES), findings[-1].place)
+    elif not all(roles):
+        found.unknown(name, "a certificate names neither person nor organisation by a number")
+    else:
+        found.passed(name, _listed(roles))
+
+
+def _warnings(findings: Sequence[SignatureFinding]) -> Iterator[Problem]:
+    """Yield that precision rests on the received text alone (semantics, rule 15)."""
+    whole = [c for f in findings for c in f.covered if c.covers_enclosing]
+    if not whole or not all(covered.received for covered in whole):
+        return
+    for finding in findings:
+        for hint in finding.hints:
+            head, _, count = hint.partition(": ")
+            if head == "precision_not_signed":
+                detail = {"count": count}
+                yield Problem(code=PRECISION, place=finding.place, detail=detail, warning=True)
+                return
+
+
+# --- comparing -------------------------------------------------------------------------
+
+
+def _agree(one: Sequence[Identifier], other: Sequence[Identifier]) -> bool | None:
+    """Return whether two sets of numbers mean the same; None when nothing can be compared.
+
+    Registration numbers decide where both have them: every one of `one` must be known to
+    `other`, or a document could name its victim beside its sender.
+    """
+    for systems in ((OGRN, OGRNIP, INN_ORGANIZATION, SNILS), (FRMO,)):
+        verdicts = []
+        for system in systems:
+            left = {item.value for item in one if item.system == system}
+            right = {item.value for item in other if item.system == system}
+            if left and right:
+                verdicts.append(left <= right)
+        if verdicts:
+            return all(verdicts)
+    return None
+
+
+def _organisation_of(signer: Signer) -> tuple[Identifier, ...]:
+    """Return the organisation's numbers in a certificate."""
+    found = []
+    if signer.ogrn:
+        number = _digits(signer.ogrn)
+        found.append(Identifier(system=OGRN if len(number) == 13 else OGRNIP, value=number))
+    if signer.inn_organization:
+        number = _digits(signer.inn_organization)
+        found.append(Identifier(system=INN_ORGANIZATION, value=number))
+    return tuple(found)
+
+
+def _identity(signer: Signer) -> str:
+    return signer.snils or signer.ogrn or signer.inn_organization or signer.certificate_sha256
+
+
+def _certified(signer: Signer) -> str:
+    return _numbers(_organisation_of(signer)) if signer.role == ORGANISATION else signer.role
+
+
+def _numbers(identifiers: Sequence[Identifier]) -> str:
+    """Return an organisation's numbers for people: they are public.
+
+    >>> _numbers([Identifier(system=OGRN, value="1267700000116")])
+    'ОГРН 1267700000116'
+    """
+    registered = [one for one in identifiers if one.system in _ORGANISATION_SYSTEMS]
+    shown = registered or [one for one in identifiers if one.system == FRMO]
+    texts = dict.fromkeys(f"{_SHORT[one.system]} {one.value}" for one in shown)
+    return ", ".join(list(texts)[:NAMED_MAX]) or "—"
+
+
+def _masked(snils: str) -> str:
+    return f"СНИЛС ***{snils[-2:]}"
+
+
+def _digits(written: str) -> str:
+    return "".join(filter(str.isdigit, written))
+
+
+def _listed(roles: Sequence[str]) -> str:
+    return ", ".join(role or "unknown" for role in roles) or "—"

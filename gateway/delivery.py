@@ -3,6 +3,9 @@
 The network of others is slow and breaks; it never holds up the line.  A delivery is tried with
 growing waits; a destination's refusal is an answer, not an error; what cannot be sent after the
 last try is `dead` and waits for a person.
+
+Whether a delivery may leave is decided by the store in the transaction that claims it
+(semantics, rule 9): what comes back from `store.delivery` may be sent, and nothing else.
 """
 
 from __future__ import annotations
@@ -11,13 +14,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from gateway import routing
-from gateway.consent.decision import decide
 from gateway.destinations.interface import Kind, kinds
 from gateway.errors import TryLater
 from gateway.model import Answer, Delivery, Destination, Problem
 from gateway.receipts.issue import Receipts
-from gateway.store import Store, audit_entry
+from gateway.store import Held, Store, audit_entry
 from gateway.store.values import WorkOrder
 
 
@@ -44,15 +45,14 @@ class Deliverer:
 
     def work(self, order: WorkOrder) -> None:
         """Try one delivery once.  Raises LostLease when another worker has taken it over."""
-        delivery = self.store.delivery(order)
+        try:
+            delivery = self.store.delivery(order)
+        except Held:
+            return
         destination = self.store.destination(delivery.destination)
-        if destination is None:
+        if destination is None or not delivery.resources:
             problem = Problem(code="DLV-301", detail={"destination": delivery.destination})
             self.store.delivery_failed(order, problem, None)
-        elif not self._still_allowed(delivery, destination):
-            self.store.hold(
-                order, Problem(code="CON-304", detail={"destination": destination.name})
-            )
         else:
             self._send(order, delivery, destination)
 
@@ -63,14 +63,6 @@ class Deliverer:
             self.store.delivery_failed(order, later.problems[0], self._next_try(order))
         else:
             self._keep_answer(order, delivery, answer)
-
-    def _still_allowed(self, delivery: Delivery, destination: Destination) -> bool:
-        """Ask consent again now, in the moment of leaving (semantics, rule 9)."""
-        if delivery.basis != "consent":
-            return True
-        grants = self.store.grants(delivery.patient)
-        decision = decide(grants, destination.organization, routing.PURPOSE, self.clock())
-        return decision.permitted
 
     def _keep_answer(self, order: WorkOrder, delivery: Delivery, answer: Answer) -> None:
         now = self.clock()
@@ -90,6 +82,7 @@ class Deliverer:
             "reference": answer.reference,
             "answer_sha256": hashlib.sha256(answer.evidence).hexdigest(),
             "attempts": order.attempt,
+            "partial": delivery.partial,
         }
         receipt = self.receipts.issue("delivered", claims, audit, now)
         self.store.delivered(order, answer, receipt, audit)

@@ -18,11 +18,11 @@ from gateway.model import (
     ConsentDecision,
     Destination,
     Facts,
+    Grant,
     Identifier,
     PlannedDelivery,
     Problem,
 )
-from gateway.store.values import Grant
 
 PURPOSE = "TREAT"
 """HL7 v3 PurposeOfUse: results go to clinics for treatment."""

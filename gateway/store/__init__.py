@@ -8,12 +8,13 @@ from gateway.store.facade import Store
 from gateway.store.keys import KeyDestroyed, KeyStore, LinkedElsewhere, WrongMasterKey
 from gateway.store.log import audit_entry
 from gateway.store.room import new_id
-from gateway.store.values import LostLease, Moved
+from gateway.store.values import Held, LostLease, Moved
 from gateway.store.views import BadCursor
 
 __all__ = [
     "BadCursor",
     "Database",
+    "Held",
     "KeyDestroyed",
     "KeyStore",
     "LinkedElsewhere",

@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
+from gateway.consent import leaving
 from gateway.model import Answer, Delivery, DeliveryState, Problem, Receipt
-from gateway.store import records, tables, vault, work
+from gateway.store import consents, holds, records, tables, vault, work
 from gateway.store.keys import KeyDestroyed
 from gateway.store.room import (
     Room,
@@ -19,26 +20,59 @@ from gateway.store.room import (
     write_event,
     write_receipt,
 )
-from gateway.store.values import AuditEntry, WorkOrder
+from gateway.store.statement import Statement
+from gateway.store.values import AuditEntry, Held, WorkOrder
 
 table = tables.delivery
 
+_ORGANIZATION = Statement(
+    select(tables.destination.c.organization).where(tables.destination.c.name == bindparam("name"))
+)
+
 
 def start(room: Room, order: WorkOrder) -> Delivery:
-    """Mark a delivery as being sent and return it with its resources."""
-    now = room.clock()
+    """Ask for the last time whether a delivery may leave; mark it as being sent if so.
 
-    def transaction(connection: Connection) -> Row[Any]:
-        work.check(connection, order)
-        row = _row(connection, order)
-        attempt = row.attempts + 1
-        _set(connection, order, now, state=DeliveryState.SENDING.value, attempts=attempt)
-        _tell(connection, row, now, "sending", {"attempt": str(attempt)})
-        return row
-
-    row = room.database.write(transaction)
+    The question and the mark are one transaction under the patient's lock: a revocation that
+    commits before finds nothing has left, one that commits after finds it on the wire and
+    waits for it.  Raises Held when there is no basis any more; the delivery is set aside then.
+    """
     with room.database.read() as connection:
-        resources = records.of_document(room, connection, row.document)
+        before = _row(connection, order)
+        recipient = _organization(connection, before.destination)
+        resources = records.of_document(room, connection, before.document)
+    asked = before.basis in leaving.ASKED
+
+    def transaction(connection: Connection) -> tuple[Row[Any], leaving.Permission]:
+        # The patient before the order, as whoever changes a consent does: no two wait in a ring.
+        grants = consents.locked(connection, before.patient) if asked else ()
+        work.check(connection, order)
+        row, now = _row(connection, order), room.clock()
+        # To nobody we know, nothing leaves that somebody would have to be asked about.
+        known = resources if recipient or not asked else ()
+        allowed = leaving.permission(row.basis, recipient or "", grants, now, known)
+        if asked and recipient:
+            write_audit(connection, holds.question(row, allowed.decision, now))
+            if not allowed.resources:
+                work.finish(connection, order, "parked")
+                holds.mark_held(connection, row, allowed.code, now)
+                return row, allowed
+        attempt, values = row.attempts + 1, {}
+        detail = {"attempt": str(attempt)}
+        if asked and recipient:
+            values["consent"] = allowed.decision.reference
+        if allowed.partial:
+            detail["partial"] = "yes"
+        state = DeliveryState.SENDING.value
+        _set(connection, order, now, state=state, attempts=attempt, **values)
+        _tell(connection, row, now, "sending", detail)
+        return row, allowed
+
+    row, allowed = room.database.write(transaction)
+    if asked and recipient and not allowed.resources:
+        # The next delivery of the same line is free now.
+        room.waker.ring("delivery")
+        raise Held(row.id)
     return Delivery(
         id=row.id,
         document=row.document,
@@ -47,7 +81,8 @@ def start(room: Room, order: WorkOrder) -> Delivery:
         patient=row.patient,
         basis=row.basis,
         attempt=row.attempts + 1,
-        resources=resources,
+        resources=allowed.resources,
+        partial=allowed.partial,
     )
 
 
@@ -174,6 +209,11 @@ def _close(
 def _destination(room: Room, order: WorkOrder) -> str:
     with room.database.read() as connection:
         return str(_row(connection, order).destination)
+
+
+def _organization(connection: Connection, name: str) -> str | None:
+    found = _ORGANIZATION.scalar(connection, name=name)
+    return None if found is None else str(found)
 
 
 def _row(connection: Connection, order: WorkOrder) -> Row[Any]:

@@ -14,10 +14,12 @@ from gateway.model import (
     Answer,
     Delivery,
     Destination,
+    Grant,
     Identifier,
     Json,
     Ledger,
     Problem,
+    Provision,
     Receipt,
     SignatureReport,
     Status,
@@ -46,14 +48,18 @@ from gateway.store.values import (
     AuditVerdict,
     Card,
     Client,
+    ConsentFilter,
+    ConsentPage,
     Event,
     Filter,
-    Grant,
     Kept,
+    NewConsent,
     Organization,
     Outcome,
     Page,
     ReceiptRow,
+    Revocation,
+    StoredConsent,
     StoredSignatures,
     SubmissionView,
     WorkOrder,
@@ -246,23 +252,54 @@ class Store:
         resource: Json,
         actor: str,
     ) -> Grant:
-        """Store a consent; a patient not seen before gets a number by their identifiers."""
-        return consents.add(
-            self.room,
-            consents.NewGrant(
-                identifiers=identifiers,
-                recipient=recipient,
-                purpose=purpose,
-                valid_from=valid_from,
-                valid_to=valid_to,
-                resource=resource,
-                actor=actor,
-            ),
+        """Store a consent of one provision, recorded by its recipient; as `add_consent`."""
+        provision = Provision(
+            recipient=recipient, purpose=purpose, valid_from=valid_from, valid_to=valid_to
         )
+        stored = self.add_consent(
+            NewConsent(
+                identifiers=identifiers,
+                provisions=(provision,),
+                resource=resource,
+                organization=recipient,
+                actor=actor,
+            )
+        )
+        return stored.grants[0]
 
-    def revoke_grant(self, id: str, actor: str) -> None:
-        """Revoke a consent.  Raises KeyError for an unknown id; twice is as once."""
-        consents.revoke(self.room, id, actor)
+    def add_consent(self, new: NewConsent) -> StoredConsent:
+        """Store a consent and release the held deliveries it lets go.
+
+        A patient not seen before gets a number by their identifiers.  Raises LinkedElsewhere
+        when the identifiers name two patients.
+        """
+        return consents.add(self.room, new)
+
+    def revoke_grant(
+        self, id: str, actor: str, wait: timedelta = timedelta(seconds=30)
+    ) -> Revocation:
+        """Revoke a consent.  Raises KeyError for an unknown id; twice is as once.
+
+        Nothing starts to leave on it after the commit; what was on the wire then is waited
+        for, `wait` at the longest.
+        """
+        return consents.revoke(self.room, id, actor, wait)
+
+    def recheck_consents(self) -> int:
+        """Mark ended consents as expired; hold and release what time changed; return how many."""
+        return consents.recheck(self.room)
+
+    def consent(self, id: str, organizations: tuple[str, ...] | None) -> StoredConsent | None:
+        """Return a consent; None when it is not there or not theirs to see."""
+        return consents.view(self.room, id, organizations)
+
+    def consents(self, wanted: ConsentFilter) -> ConsentPage:
+        """Return one page of consents, newest first."""
+        return consents.page(self.room, wanted)
+
+    def consent_resource(self, id: str) -> Json:
+        """Return the FHIR Consent as it came.  Raises KeyError and KeyDestroyed."""
+        return consents.resource(self.room, id)
 
     def consent_version(self, patient: str) -> int:
         """Return the version of a patient's consents; 0 before the first."""
@@ -275,7 +312,10 @@ class Store:
     # --- deliveries --------------------------------------------------------------------
 
     def delivery(self, order: WorkOrder) -> Delivery:
-        """Mark a claimed delivery as `sending` and return what to send.  Raises LostLease."""
+        """Mark a claimed delivery as `sending` and return what may be sent.
+
+        Raises LostLease, and Held when by now there is no basis to send it.
+        """
         return deliveries.start(self.room, order)
 
     def delivered(

@@ -272,17 +272,33 @@ consent = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("patient", Text, nullable=False),
-    Column("recipient", Text, nullable=False),
-    Column("purpose", Text, nullable=False),
+    # Who recorded it: the tenant.
+    Column("organization", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("valid_from", Instant, nullable=False),
-    Column("valid_to", Instant),
     Column("version", BigInteger, nullable=False),
+    # When its last provision ends; null when one never does.
+    Column("ends_at", Instant),
     Column("key_generation", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("revoked_at", Instant),
     Index("ix_consent_patient", "patient"),
+    Index("ix_consent_organization", "organization", "id"),
+    Index("ix_consent_ends", "state", "ends_at"),
+)
+
+consent_provision = Table(
+    "consent_provision",
+    metadata,
+    Column("consent", Text, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("deny", Boolean, nullable=False),
+    Column("tests", Packed, nullable=False),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant),
+    PrimaryKeyConstraint("consent", "ordinal", name="pk_consent_provision"),
 )
 
 delivery = Table(

@@ -69,19 +69,31 @@ def upgrade() -> None:
         "consent",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("patient", sa.Text(), nullable=False),
-        sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("valid_from", sa.BigInteger(), nullable=False),
-        sa.Column("valid_to", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=True),
         sa.Column("key_generation", sa.Text(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("ix_consent_ends", "consent", ["state", "ends_at"], unique=False)
+    op.create_index("ix_consent_organization", "consent", ["organization", "id"], unique=False)
     op.create_index("ix_consent_patient", "consent", ["patient"], unique=False)
+    op.create_table(
+        "consent_provision",
+        sa.Column("consent", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("deny", sa.Boolean(), nullable=False),
+        sa.Column("tests", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.BigInteger(), nullable=False),
+        sa.Column("valid_to", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("consent", "ordinal", name="pk_consent_provision"),
+    )
     op.create_table(
         "delivery",
         sa.Column("id", sa.Text(), nullable=False),

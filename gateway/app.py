@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import logs
@@ -14,10 +14,15 @@ from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.delivery import Deliverer
 from gateway.homelock import HomeLock
+from gateway.mapping import suggest
 from gateway.mapping.catalogue import Catalogue
-from gateway.patients import identifiers
+from gateway.mapping.codes import FSLI, LOINC
+from gateway.patients import asking, identifiers, matching
 from gateway.pipeline import Line
 from gateway.receipts.issue import Receipts
+from gateway.repair.answers import Tables
+from gateway.repair.desk import Desk, Suggester
+from gateway.repair.replays import Replays
 from gateway.settings import Settings
 from gateway.store import Database, KeyStore, Store
 from gateway.trust import Trust
@@ -25,6 +30,8 @@ from gateway.verification import Verifier
 from gateway.worker import Workers
 
 MASTER_KEY_BYTES = 32
+REPLAY_EVERY = timedelta(seconds=0.25)
+"""How often runs of replays are moved on; also the finest pace of one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,8 @@ class Gateway:
     access: Access
     catalogue: Catalogue
     line: Line
+    repairs: Desk
+    replays: Replays
     deliverer: Deliverer
     workers: Workers
     lock: HomeLock
@@ -99,6 +108,8 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     workers = Workers(store, clock, work.lease)
     workers.add("submission", work.line_workers, line.work)
     workers.add("delivery", work.delivery_workers, deliverer.work)
+    replays = Replays(store, line.rehearse)
+    workers.every("replays", REPLAY_EVERY, replays.step)
     workers.every("seal", work.seal_every, store.seal)
     return Gateway(
         settings=settings,
@@ -111,10 +122,43 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         access=Access(store, keys.signing_key("tokens"), settings.url, clock),
         catalogue=catalogue,
         line=line,
+        repairs=repair_desk(store, catalogue, replays),
+        replays=replays,
         deliverer=deliverer,
         workers=workers,
         lock=HomeLock(settings.home),
     )
+
+
+def repair_desk(store: Store, catalogue: Catalogue, replays: Replays) -> Desk:
+    """Return the repair desk with the tables of the other rooms behind it."""
+    codes, units = catalogue.codes, catalogue.units
+
+    def test(code: str) -> str | None:
+        found = codes.find(FSLI, code) or codes.find(LOINC, code)
+        return found.key if found else None
+
+    def unit(written: str) -> str | None:
+        found = units.find(written)
+        return found.ucum if found else None
+
+    def tests_like(name: str, unit: str) -> list[tuple[str, str]]:
+        return [(one.key, one.name) for one in suggest.tests_like(codes.tests(), name, unit)]
+
+    def units_like(written: str, system: str, code: str) -> tuple[str, ...]:
+        known = codes.find(system, code)
+        return suggest.units_like(units.all, written, known.units if known else ())
+
+    tables = Tables(
+        test=test,
+        unit=unit,
+        card=lambda number: store.card(number) is not None,
+        new_patient=store.new_patient_number,
+    )
+    suggester = Suggester(
+        tests=tests_like, units=units_like, claim=asking.claim_of, alike=matching.alike
+    )
+    return Desk(store, tables, suggester, replays)
 
 
 def master_key(file: Path) -> bytes:

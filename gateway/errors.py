@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from gateway.model import Problem
+from gateway.model import Problem, Question
 
 LANGUAGES = ("ru", "en")
 
@@ -35,6 +35,11 @@ class Rejected(GatewayError):
 
 class NeedsOperator(GatewayError):
     """A person must decide; the document waits as `needs_info` and nothing is lost."""
+
+    def __init__(self, *problems: Problem, questions: tuple[Question, ...] = ()) -> None:
+        """`questions` are those of the problems that a decision can settle."""
+        self.questions = questions
+        super().__init__(*problems)
 
 
 class TryLater(GatewayError):

@@ -306,6 +306,20 @@ class Document:
     ordinal: int = 0
     """Position in the submission, from 0."""
 
+    place: str = ""
+    """Where it stands in a batch of several; empty: it is all that was sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """A piece of a batch that is no document; it is refused alone, the others go on."""
+
+    ordinal: int
+    """Position in the submission, from 0, counted with the documents."""
+
+    place: str
+    problems: tuple[Problem, ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identifier:

@@ -14,40 +14,44 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from gateway import bindings, routing
+from gateway import bindings, identity, placing, routing
 from gateway.bindings import UNBOUND, BindingPolicies, Bindings
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.formats.interface import formats
+from gateway.identity import Identified
 from gateway.mapping import engine
 from gateway.mapping.catalogue import Catalogue
 from gateway.mapping.context import MappingContext, Original
 from gateway.mapping.definition import Mapping
+from gateway.mapping.rulings import Rulings
 from gateway.model import (
     Assurance,
+    Decision,
     Document,
     Facts,
-    Identifier,
-    Json,
-    MatchKind,
+    Grant,
     Part,
     PatientMatch,
     PatientRecord,
+    PlacementKind,
     Problem,
+    Question,
     Receipt,
+    ReportClaim,
     SignatureReport,
     SignedContent,
     Status,
     Submission,
 )
-from gateway.patients import card, matching
+from gateway.placing import Placed
 from gateway.receipts.issue import Receipts
 from gateway.routing import Plan, Receiver, Route
 from gateway.store import Moved, Store, audit_entry, new_id
-from gateway.store.values import Arrival, AuditEntry, Card, Kept, Organization, Outcome, WorkOrder
+from gateway.store.values import Arrival, AuditEntry, Kept, Organization, Outcome, WorkOrder
 from gateway.verdict import require_passed
 from gateway.verification import Verifier
 
@@ -176,6 +180,17 @@ class Line:
         else:
             self._settle(order, submission, sender, documents, report)
 
+    def rehearse(self, submission: str) -> tuple[Outcome, ...]:
+        """Judge a kept submission again, at its moment of keep, and store nothing.
+
+        Raises GatewayError where the line would end it as a whole or wait.
+        """
+        kept = self.store.submission(submission)
+        sender = self._sender(kept)
+        report = self.verifier.verify(kept.document, kept.signatures, kept.kept_at)
+        documents = parse(self._signed(kept, sender, report))
+        return self._documents(kept, sender, documents)
+
     def check(
         self, document: Part, signatures: tuple[Part, ...], organization: Organization
     ) -> DryRun:
@@ -197,11 +212,10 @@ class Line:
                 outcome=_status(error), problems=error.problems, record=None, report=report
             )
         worst = DryRun(outcome=Status.ACCEPTED, problems=(), record=None, report=report)
-        for one in documents:
-            outcome = self._document(submission, organization, one)
+        for outcome in self._documents(submission, organization, documents):
             report = bindings.reported(report, (outcome,))
             worst = DryRun(
-                outcome=max(worst.outcome, outcome.status, key=_SEVERITY.index),
+                outcome=max(worst.outcome, _judged(outcome.status), key=_SEVERITY.index),
                 problems=worst.problems + outcome.problems,
                 record=outcome.record or worst.record,
                 report=report,
@@ -234,15 +248,28 @@ class Line:
         report: SignatureReport,
     ) -> None:
         for _ in range(MOVED_REPEATS_MAX):
-            outcomes = tuple(self._document(submission, sender, one) for one in documents)
+            outcomes = self._documents(submission, sender, documents)
             try:
                 return self.store.settle(order, outcomes, bindings.reported(report, outcomes))
             except Moved:
                 continue
         raise TryLater(Problem(code="SYS-502"))
 
+    def _documents(
+        self, submission: Submission, sender: Organization, documents: tuple[Document, ...]
+    ) -> tuple[Outcome, ...]:
+        """Work documents in their order: two of them may be versions of one report."""
+        outcomes: list[Outcome] = []
+        for one in documents:
+            outcomes.append(self._document(submission, sender, one, outcomes))
+        return tuple(outcomes)
+
     def _document(
-        self, submission: Submission, sender: Organization, document: Document
+        self,
+        submission: Submission,
+        sender: Organization,
+        document: Document,
+        before: Sequence[Outcome],
     ) -> Outcome:
         """Identify, decide, map and plan one document; pure but for reading the store."""
         clock = _Stopwatch()
@@ -251,42 +278,38 @@ class Line:
             with clock("identify"):
                 found.mapping = self.catalogue.choose(document, None)
                 found.facts = engine.facts(found.mapping, document)
+                found.report = placing.claimed(found.facts.report, sender)
                 self._bind(sender, document, found)
-                found.match = self._identify(found)
+                subject = document_id(submission.id, document.ordinal)
+                found.match = self._identify(found, sender, subject)
             with clock("consent"):
                 self._plan(found, submission.kept_at)
             with clock("map"):
                 record = self._map(submission, sender, document, found)
+            with clock("place"):
+                found.placed = self._place(submission, sender, document, found, record, before)
         except (Rejected, NeedsOperator) as error:
+            found.questions = getattr(error, "questions", ())
             return self._outcome(
                 submission, document, found, clock, _status(error), error.problems, None
             )
         assert found.plan
-        problems = found.match.problems + found.plan.problems + record.problems
-        problems += found.bindings.warnings
-        return self._outcome(submission, document, found, clock, Status.ACCEPTED, problems, record)
+        placed = found.placed
+        problems = found.match.problems + record.problems + found.bindings.warnings
+        if placed.stands:
+            problems += found.plan.problems
+        problems += placed.problems
+        kept = None if placed.kind is PlacementKind.DUPLICATE else record
+        return self._outcome(submission, document, found, clock, placed.status, problems, kept)
 
-    def _identify(self, found: _Found) -> PatientMatch:
-        facts = found.facts
-        assert facts
-
-        def cards(identifier: Identifier) -> tuple[Card, ...]:
-            read = self.store.cards(identifier)
-            found.cards.update((card.patient, card.resource) for card in read)
-            return read
-
-        issued = facts.report.issued
-        match = matching.match(
-            facts.patient,
-            cards,
-            new_patient=self.store.new_patient_number,
-            anonymous=facts.report.anonymous,
-            at=issued.date() if isinstance(issued, datetime) else issued,
-        )
-        if match.kind is MatchKind.UNDECIDED:
-            raise NeedsOperator(*match.problems)
+    def _identify(self, found: _Found, sender: Organization, document: str) -> PatientMatch:
+        assert found.facts
+        found.decisions = self.store.decisions(sender.id, document)
+        found.identified = identity.identify(self.store, found.facts, document, found.decisions)
+        found.facts = found.identified.facts
+        match = found.identified.match
         if match.patient is None:
-            raise NeedsOperator(Problem(code="PAT-108", place=facts.patient.place))
+            raise NeedsOperator(Problem(code="PAT-108", place=found.facts.patient.place))
         return match
 
     def _bind(self, sender: Organization, document: Document, found: _Found) -> None:
@@ -301,25 +324,29 @@ class Line:
         assert found.facts and found.match and found.match.patient
         patient = found.match.patient
         found.consent_version = self.store.consent_version(patient)
+        found.grants = self.store.grants(patient)
+        found.plan = routing.plan(found.facts, self.routes, self._receivers(), found.grants, at)
+
+    def _receivers(self) -> tuple[Receiver, ...]:
         receivers = []
         for destination in self.store.destinations():
             organization = self.store.organization(destination.organization)
             identifiers = organization.identifiers if organization else ()
             receivers.append(Receiver(destination=destination, identifiers=identifiers))
-        grants = self.store.grants(patient)
-        found.plan = routing.plan(found.facts, self.routes, receivers, grants, at)
+        return tuple(receivers)
 
     def _map(
         self, submission: Submission, sender: Organization, document: Document, found: _Found
     ) -> PatientRecord:
         assert found.mapping and found.facts and found.match
-        claim, patient = found.facts.patient, found.match.patient
+        assert found.identified
+        patient = found.match.patient
         assert patient
         original = submission.document
         report = document.content.report
         context = MappingContext(
             patient=patient,
-            card=lambda sent: card.card(found.cards.get(patient), claim, patient, sent),
+            card=found.identified.card,
             submission=submission.id,
             document=document_id(submission.id, document.ordinal),
             assurance=document.content.assurance,
@@ -332,8 +359,29 @@ class Line:
             organization=sender.id,
             signatures=report.signatures if report else (),
             signature_parts=submission.signatures,
+            rulings=Rulings(
+                found.decisions, lambda codes: self.store.code_uses(sender.id, codes), watch=True
+            ),
         )
         return engine.record(found.mapping, document, context, found.facts)
+
+    def _place(
+        self,
+        submission: Submission,
+        sender: Organization,
+        document: Document,
+        found: _Found,
+        record: PatientRecord,
+        before: Sequence[Outcome],
+    ) -> Placed:
+        """Say what the document does to those of its series that came before it."""
+        assert found.facts and found.report and found.match
+        patient, subject = found.match.patient, document_id(submission.id, document.ordinal)
+        placed = placing.place(self.store, sender, found.report, patient, record, subject, before)
+        if placed.kind is not PlacementKind.NEWER:
+            return placed
+        corrects = routing.bases(found.facts, self._receivers(), found.grants, submission.kept_at)
+        return replace(placed, corrects=corrects)
 
     # --- ends --------------------------------------------------------------------------
 
@@ -349,23 +397,33 @@ class Line:
     ) -> Outcome:
         subject = document_id(submission.id, document.ordinal)
         audit = self._audit(f"document.{status}", subject, problems)
+        placed = found.placed
+        stands = record is not None and placed is not None and placed.stands
+        placement = placed.placement if placed else None
+        double = placement.duplicate_of if placement else None
         return Outcome(
             document=subject,
             ordinal=document.ordinal,
             place=document.root.place,
             status=status,
             problems=problems,
-            report=found.facts.report if found.facts else None,
+            report=found.report,
             match=found.match,
             identifiers=found.facts.patient.identifiers if found.facts else (),
             record=record,
-            deliveries=found.plan.deliveries if found.plan and record else (),
-            receipt=self._receipt(submission, subject, status, problems, audit),
+            deliveries=found.plan.deliveries if found.plan and stands else (),
+            receipt=self._receipt(submission, subject, status, problems, audit, double),
             has_receipt=status is not Status.NEEDS_INFO,
             audit=audit,
             timings=clock.timings,
             bindings=found.bindings.checks,
-            consent_version=found.consent_version,
+            consent_version=found.consent_version if stands else None,
+            placement=placement,
+            clinical=placed.clinical if placed else "",
+            corrects=placed.corrects if placed else (),
+            questions=found.questions,
+            uses=record.uses if record else (),
+            decisions=found.rested_on(record),
         )
 
     def _refuse_whole(
@@ -403,8 +461,9 @@ class Line:
         status: Status,
         problems: tuple[Problem, ...],
         audit: AuditEntry,
+        duplicate_of: str | None = None,
     ) -> Receipt:
-        kind = "registered" if status is Status.ACCEPTED else "refused"
+        kind = "registered" if _judged(status) is Status.ACCEPTED else "refused"
         body = submission.document.body
         claims = {
             "submission": submission.id,
@@ -415,6 +474,8 @@ class Line:
             "received_at": submission.kept_at.isoformat(),
             "problems": [{"code": p.code, "place": p.place} for p in problems],
         }
+        if duplicate_of is not None:
+            claims["duplicate_of"] = duplicate_of
         return self.receipts.issue(kind, claims, audit, self.clock())
 
     def _audit(self, action: str, subject: str, problems: tuple[Problem, ...]) -> AuditEntry:
@@ -465,6 +526,11 @@ def document_id(submission: str, ordinal: int) -> str:
 _SEVERITY = (Status.ACCEPTED, Status.NEEDS_INFO, Status.REJECTED)
 
 
+def _judged(status: Status) -> Status:
+    """Return the line's verdict: what came late is history, and was taken all the same."""
+    return Status.ACCEPTED if status in (Status.REPLACED, Status.WITHDRAWN) else status
+
+
 def _status(error: GatewayError) -> Status:
     return Status.REJECTED if isinstance(error, Rejected) else Status.NEEDS_INFO
 
@@ -476,11 +542,22 @@ class _Found:
     mapping: Mapping | None = None
     facts: Facts | None = None
     match: PatientMatch | None = None
+    report: ReportClaim | None = None
     plan: Plan | None = None
+    grants: tuple[Grant, ...] = ()
+    placed: Placed | None = None
     bindings: Bindings = UNBOUND
     consent_version: int | None = None
-    cards: dict[str, Json | None] = field(default_factory=dict)
-    """The Patient of every card that was looked at, by patient number."""
+    questions: tuple[Question, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    identified: Identified | None = None
+
+    def rested_on(self, record: PatientRecord | None) -> tuple[str, ...]:
+        """Return the decisions of persons that a record rests on."""
+        if record is None:
+            return ()
+        chosen = self.identified.decision if self.identified else None
+        return (chosen, *record.decisions) if chosen else record.decisions
 
 
 class _Stopwatch:

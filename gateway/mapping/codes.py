@@ -46,6 +46,11 @@ class Test:
     """UCUM codes it may come in; none: it has no unit."""
 
     @property
+    def key(self) -> str:
+        """The code decisions and uses know it by: ФСЛИ, else LOINC."""
+        return self.fsli or self.loinc or ""
+
+    @property
     def needs_unit(self) -> bool:
         return bool(self.units) and not {"1", "[pH]"} & set(self.units)
 
@@ -105,10 +110,17 @@ class Codes:
 
     def local(self, tables: Iterable[str], system: str, code: str, day: date | None) -> Test | None:
         """Return the test a laboratory's own code means for a specimen of `day`, or None."""
+        row = self.row(tables, system, code, day)
+        return None if row is None else self._by[(FSLI, row.to)]
+
+    def row(
+        self, tables: Iterable[str], system: str, code: str, day: date | None
+    ) -> LocalCode | None:
+        """Return the row of a laboratory's own code for a specimen of `day`, or None."""
         for table in (self._local[name] for name in tables):
             for row in table.rows if table.source == system else ():
                 if row.code == code and row.holds(day):
-                    return self._by[(FSLI, row.to)]
+                    return row
         return None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.mapping import ids as names
+from gateway.mapping.rulings import Rulings
 from gateway.model import Assurance, Json, Part, SignatureFinding
 
 
@@ -47,6 +48,9 @@ class MappingContext:
 
     ids: Callable[[str, str], str] | None = None
     """(type, business key) → id; by default deterministic for the patient."""
+
+    rulings: Rulings = field(default_factory=Rulings)
+    """What persons decided about the sender's codes and units."""
 
     def id_of(self, resource_type: str, key: str) -> str:
         if self.ids is not None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gateway.errors import NeedsOperator, Rejected
 from gateway.fhir import structure
-from gateway.mapping import assurance, build, carry, envelope, r4
+from gateway.mapping import assurance, build, carry, drift, envelope, r4
 from gateway.mapping.context import MappingContext
 from gateway.mapping.definition import Mapping
 from gateway.mapping.work import Work
@@ -56,8 +56,10 @@ def record(
         build.resources(work)
     else:
         carry.resources(work)
+    drift.check(work)
     if work.stops:
-        raise NeedsOperator(*work.stops[:PROBLEMS_MAX])
+        questions = tuple(work.questions[:PROBLEMS_MAX])
+        raise NeedsOperator(*work.stops[:PROBLEMS_MAX], questions=questions)
     _settle_patient(work)
     original = envelope.document_reference(work)
     work.resources.append(original)
@@ -70,6 +72,8 @@ def record(
         ledger=work.ledger(),
         mapping=mapping.title,
         problems=tuple(work.warnings),
+        uses=tuple(work.learnt),
+        decisions=tuple(work.ruled),
     )
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gateway.fhir.nodes import JsonNode
 from gateway.mapping import codes, units
-from gateway.mapping.work import Work, collected_on
-from gateway.model import Json, JsonValue
+from gateway.mapping.work import Used, Work, collected_on
+from gateway.model import CodeUse, Json, JsonValue
 
 TRANSLATION = "http://hl7.org/fhir/StructureDefinition/iso21090-PQ-translation"
 """Extension of a Quantity: the same quantity in the unit it was sent in."""
@@ -34,7 +34,7 @@ class Measured:
         test = self._code(made, place)
         quantity = made.get("valueQuantity")
         if isinstance(quantity, dict) and "value" in quantity:
-            self._unit(quantity, f"{place}/valueQuantity", test)
+            self._unit(quantity, f"{place}/valueQuantity", test, made)
         for limit in _limits(made):
             self._unit_code(limit)
 
@@ -44,31 +44,66 @@ class Measured:
             return None
         coding = concept.get("coding")
         given = [c for c in (coding if isinstance(coding, list) else []) if isinstance(c, dict)]
-        test = self._find(given)
+        test = self._find(given, made, place)
         if test is None:
             standard = any(
                 codes.canonical_system(_text(c, "system")) in codes.STANDARD for c in given
             )
             measured = any(name.startswith("value") for name in made)
             if measured and not standard:
-                self._work.stop("MAP-101", f"{place}/code", system=_systems(given))
+                named = self._use(given, made, "")
+                self._work.ask_code(f"{place}/code", _systems(given), named)
             return None
         known = {(codes.canonical_system(_text(c, "system")), _text(c, "code")) for c in given}
         added = [c for c in codes.codings(test) if (c["system"], c["code"]) not in known]
         concept["coding"] = [*given, *added]
         return test
 
-    def _find(self, given: list[Json]) -> codes.Test | None:
+    def _find(self, given: list[Json], made: Json, place: str) -> codes.Test | None:
         table = self._work.mapping.codes
         for coding in given:
             if test := table.find(_text(coding, "system"), _text(coding, "code")):
                 return test
         day = collected_on(self._collected())
-        for coding in given:
+        for coding in given or [_worded(made)]:
             system, code = _text(coding, "system"), _text(coding, "code")
-            if test := table.local(self._work.mapping.local_codes, system, code, day):
+            if code and (test := self._work.test(system, code, day)):
+                use = self._use([coding], made, test.key)
+                place = f"{place}/code"
+                self._work.used.append(Used(use=use, place=place, day=day))
                 return test
         return None
+
+    def _use(self, given: list[Json], made: Json, test: str) -> CodeUse:
+        """Return how the laboratory uses its code here: name, unit and specimen."""
+        coding = next((one for one in given if _text(one, "code")), _worded(made))
+        concept = made["code"]
+        assert isinstance(concept, dict)
+        quantity = made.get("valueQuantity")
+        unit = ""
+        if isinstance(quantity, dict):
+            written = _text(quantity, "unit") or _text(quantity, "code")
+            known = self._work.mapping.units.find(written)
+            unit = known.ucum if known else written
+        return CodeUse(
+            system=_text(coding, "system"),
+            code=_text(coding, "code"),
+            test=test,
+            name=(_text(coding, "display") or _text(concept, "text")).strip(),
+            unit=unit.strip(),
+            specimen=self._specimen(),
+        )
+
+    def _specimen(self) -> str:
+        reference = self._node.select("specimen/reference")
+        specimen = self._node.resolve(reference) if isinstance(reference, str) else None
+        if specimen is None:
+            return ""
+        for path in ("type/coding/*/code", "type/text"):
+            found = specimen.select(path)
+            if isinstance(found, str):
+                return found.strip()
+        return ""
 
     def _collected(self) -> str | None:
         reference = self._node.select("specimen/reference")
@@ -84,11 +119,17 @@ class Measured:
                 return found
         return None
 
-    def _unit(self, quantity: Json, place: str, test: codes.Test | None) -> None:
+    def _unit(self, quantity: Json, place: str, test: codes.Test | None, made: Json) -> None:
         if self._unit_code(quantity):
             return
-        if quantity.get("unit") or quantity.get("code") or (test is not None and test.needs_unit):
-            self._work.stop("MAP-108", place)
+        written = _text(quantity, "unit") or _text(quantity, "code")
+        if not written and (test is None or not test.needs_unit):
+            return
+        system, code = _standard(made)
+        unit = self._work.unit(written, place, system, code)
+        if unit is not None:
+            quantity.update({"system": units.UCUM, "code": unit.ucum})
+            quantity.setdefault("unit", unit.ru)
 
     def _unit_code(self, quantity: Json) -> bool:
         """Give a quantity its UCUM code; False when its unit is not known or not there."""
@@ -126,6 +167,23 @@ def _limits(made: Json) -> Iterator[Json]:
 def _text(value: Json, name: str) -> str:
     text = value.get(name)
     return text if isinstance(text, str) else ""
+
+
+def _worded(made: Json) -> Json:
+    """Return the coding of a test that is named by words alone."""
+    concept = made.get("code")
+    return {"system": "", "code": _text(concept, "text")} if isinstance(concept, dict) else {}
+
+
+def _standard(made: Json) -> tuple[str, str]:
+    """Return the code of a test as everybody knows it, else as the laboratory does."""
+    concept = made.get("code")
+    coding = concept.get("coding") if isinstance(concept, dict) else None
+    given = [c for c in (coding if isinstance(coding, list) else []) if isinstance(c, dict)]
+    for one in given:
+        if _text(one, "system") in (codes.FSLI, codes.LOINC):
+            return _text(one, "system"), _text(one, "code")
+    return (_text(given[0], "system"), _text(given[0], "code")) if given else ("", "")
 
 
 def _systems(given: list[Json]) -> str:

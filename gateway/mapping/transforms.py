@@ -14,8 +14,8 @@ from decimal import Decimal
 from gateway.fhir.text import Written
 from gateway.mapping import codes, ranges, times, units, values
 from gateway.mapping.definition import Row
-from gateway.mapping.work import Work, collected_on
-from gateway.model import Json, JsonValue, Node, Problem
+from gateway.mapping.work import Used, Work, collected_on
+from gateway.model import CodeUse, Json, JsonValue, Node, Problem
 
 AS_WRITTEN = "urn:gateway:value-as-written"
 """Extension of an Observation: the value exactly as the laboratory wrote it."""
@@ -171,11 +171,21 @@ def _test(work: Work, row: Row, node: Node) -> Iterator[Made]:
     name, name_places = word(node, row.options.get("name"))
     assert code is not None
     test = _find_test(work, row, node)
-    if test is None:
-        detail = {"system": kind or LOCAL}
-        work.stops.append(Problem(code="MAP-101", place=places[0], detail=detail))
-        return
     system = CODE_SYSTEMS.get(kind or "", LOCAL)
+    use = CodeUse(
+        system=system,
+        code=code,
+        test=test.key if test else "",
+        name=(name or "").strip(),
+        unit=_unit_written(work, row, node),
+        specimen=_specimen(work, row, node),
+    )
+    if test is None:
+        work.ask_code(places[0], kind or LOCAL, use)
+        return
+    if system == LOCAL:
+        day = _collected(work, row, node)
+        work.used.append(Used(use=use, place=places[0], day=day))
     own: Json = {"system": system, "code": code}
     if name and system == LOCAL:
         own["display"] = name.strip()
@@ -188,10 +198,26 @@ def _test(work: Work, row: Row, node: Node) -> Iterator[Made]:
 def _find_test(work: Work, row: Row, node: Node) -> codes.Test | None:
     code, _ = word(node, row.source)
     kind, _ = word(node, row.options["system"])
-    if kind in CODE_SYSTEMS:
-        return work.mapping.codes.find(CODE_SYSTEMS[kind], code or "")
-    tables, day = work.mapping.local_codes, _collected(work, row, node)
-    return work.mapping.codes.local(tables, LOCAL, code or "", day)
+    system, day = CODE_SYSTEMS.get(kind or "", LOCAL), _collected(work, row, node)
+    found = work.mapping.codes.find(system, code or "") if system != LOCAL else None
+    return found or work.test(system, code or "", day)
+
+
+def _unit_written(work: Work, row: Row, node: Node) -> str:
+    """Return the unit beside a test: its UCUM code where it is known, else as written."""
+    text, _ = word(node, row.options.get("unit"))
+    found = work.mapping.units.find(text) if text else None
+    return found.ucum if found else (text or "").strip()
+
+
+def _specimen(work: Work, row: Row, node: Node) -> str:
+    """Return the specimen a test was made of: its code, else what it is called."""
+    target = _target(work, row, node)
+    for path in ("type_code", "type"):
+        text, _ = word(target, row.options.get(path)) if target is not None else (None, ())
+        if text and text.strip():
+            return text.strip()
+    return ""
 
 
 def _collected(work: Work, row: Row, node: Node) -> date | None:
@@ -262,18 +288,19 @@ def _quantity(
 ) -> Json | None:
     quantity: Json = {"value": decimal(number)}
     written = (unit or tail).strip()
-    if not written:
+    test = None
+    if not written or work.mapping.units.find(written) is None:
         code = Row(to="", source=row.options["code"], options=row.options)
         test = _find_test(work, code, node)
-        if test is not None and test.needs_unit:
-            work.stop("MAP-108", node.place)
-            return None
-        return quantity
-    found = work.mapping.units.find(written)
+        if not written and (test is None or not test.needs_unit):
+            return quantity
+    place = _place_of(node, row.options.get("unit")) if written else node.place
+    found = work.unit(
+        written, place, codes.FSLI if test and test.fsli else codes.LOINC, test.key if test else ""
+    )
     if found is None:
-        work.stop("MAP-108", _place_of(node, row.options.get("unit")))
         return None
-    quantity.update({"unit": written, "system": units.UCUM, "code": found.ucum})
+    quantity.update({"unit": written or found.ru, "system": units.UCUM, "code": found.ucum})
     return quantity
 
 

@@ -6,12 +6,37 @@ from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field
 from datetime import date
 
+from gateway.mapping.codes import FSLI, LOINC, Test
 from gateway.mapping.context import MappingContext
 from gateway.mapping.definition import Mapping
-from gateway.model import Document, Facts, Identifier, Json, JsonValue, Ledger, Node, Problem
+from gateway.mapping.rulings import UNKNOWN_UNIT
+from gateway.mapping.suggest import tests_like, units_like
+from gateway.mapping.units import Unit
+from gateway.model import (
+    CodeUse,
+    Document,
+    Facts,
+    Identifier,
+    Json,
+    JsonValue,
+    Ledger,
+    Node,
+    Problem,
+    Question,
+)
 
 _KEY_ORDER = ("urn:oid:1.2.643.100.1", "urn:oid:1.2.643.100.5")
 """An organisation is known by its ОГРН (ОГРНИП) first, so the order it writes does not count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """One use of a laboratory's own code in the document in hand."""
+
+    use: CodeUse
+    place: str
+    day: date | None
+    """Day of specimen collection."""
 
 
 @dataclass
@@ -29,7 +54,17 @@ class Work:
     stops: list[Problem] = field(default_factory=list)
     """What needs a person; raised together at the end."""
 
+    questions: list[Question] = field(default_factory=list)
+    """Those of `stops` that a decision can settle."""
+
     warnings: list[Problem] = field(default_factory=list)
+    used: list[Used] = field(default_factory=list)
+    """Uses of the laboratory's own codes, for drift."""
+
+    learnt: list[CodeUse] = field(default_factory=list)
+    ruled: dict[str, None] = field(default_factory=dict)
+    """Ids of the decisions that were used, in order."""
+
     references: dict[tuple[str, str], tuple[str, Node]] = field(default_factory=dict)
     """(rule, label) → (`Type/id`, node)."""
 
@@ -37,6 +72,52 @@ class Work:
 
     def stop(self, code: str, place: str, **detail: str) -> None:
         self.stops.append(Problem(code=code, place=place, detail=detail))
+
+    def ask(
+        self,
+        code: str,
+        place: str,
+        subject: ReadOnly[str, str],
+        facts: ReadOnly[str, str],
+        **detail: str,
+    ) -> None:
+        """Stop on what a person can decide once for every document that asks the same."""
+        self.stop(code, place, **detail)
+        question = Question(cause=code, place=place, subject=subject, facts=facts)
+        self.questions.append(question)
+
+    def ask_code(self, place: str, system: str, named: CodeUse) -> None:
+        """Ask which test an unknown code stands for."""
+        subject = {"system": named.system, "code": named.code}
+        facts = {"name": named.name, "unit": named.unit, "specimen": named.specimen}
+        near = tests_like(self.mapping.codes.tests(), named.name or named.code, named.unit)
+        nearest = "; ".join(f"{one.key} {one.name}" for one in near) or "—"
+        self.ask("MAP-101", place, subject, facts, system=system, nearest=nearest)
+
+    def test(self, system: str, code: str, day: date | None) -> Test | None:
+        """Return the test of a code that is not everybody's: as decided, else by the tables."""
+        codes = self.mapping.codes
+        ruled = self.context.rulings.test(system, code, day)
+        if ruled is None:
+            return codes.local(self.mapping.local_codes, system, code, day)
+        self.ruled[ruled.decision] = None
+        return codes.find(FSLI, ruled.answer) or codes.find(LOINC, ruled.answer)
+
+    def unit(self, written: str, place: str, system: str, code: str) -> Unit | None:
+        """Return the unit of a number; None, with the question asked, when nobody knows it."""
+        table = self.mapping.units
+        if written and (unit := table.find(written)):
+            return unit
+        ruled = self.context.rulings.unit(written, system, code)
+        if ruled is not None:
+            self.ruled[ruled.decision] = None
+            return table.find(ruled.answer)
+        test = self.mapping.codes.find(system, code)
+        subject = {"unit": written} if written else {"unit": "", "system": system, "code": code}
+        expected = test.units if test else ()
+        near = "; ".join(units_like(table.all, written, expected)) or "—"
+        self.ask(UNKNOWN_UNIT, place, subject, {"system": system, "code": code}, nearest=near)
+        return None
 
     def new_id(self, resource_type: str, key: str) -> str:
         """Return the id of a thing; a second thing with the same key gets a number behind it."""

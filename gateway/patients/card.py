@@ -5,7 +5,10 @@ Nothing is forgotten: identifiers are united, a name that changed stays as an ol
 
 from __future__ import annotations
 
-from gateway.model import Json, JsonValue, PatientClaim, PersonName
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.model import Identifier, Json, JsonValue, PatientClaim, PersonName
 from gateway.patients import identifiers
 from gateway.patients.matching import fold
 
@@ -13,13 +16,26 @@ _OWN = frozenset(("resourceType", "id", "meta", "identifier", "name", "birthDate
 
 
 def card(
-    existing: Json | None, claim: PatientClaim, patient: str, sent: Json | None = None
+    existing: Json | None,
+    claim: PatientClaim,
+    patient: str,
+    sent: Json | None = None,
+    *,
+    without: Sequence[Identifier] | None = None,
 ) -> Json:
     """Return the Patient of number `patient`: `existing` with what `claim` adds.
 
     `sent` is the Patient the document was mapped to; its further elements (telecom,
-    address, …) take the place of the card's.
+    address, …) take the place of the card's.  `without` is given when a person chose the
+    card: numbers of another card are left out, and a card that exists keeps its name, birth
+    date and sex, which the document contradicts.
     """
+    if without is not None:
+        sent = _spared(sent, without)
+        if existing is not None:
+            claim = replace(claim, name=None, birth_date=None, sex=None)
+            sent = {k: v for k, v in (sent or {}).items() if k in ("identifier", "meta")}
+            return card(existing, claim, patient, sent)
     base: Json = dict(existing or {})
     merged: Json = {
         "resourceType": "Patient",
@@ -35,6 +51,25 @@ def card(
     birth = claim.birth_date.isoformat() if claim.birth_date else None
     _put(merged, "birthDate", birth or base.get("birthDate"))
     return merged
+
+
+def _spared(sent: Json | None, without: Sequence[Identifier]) -> Json | None:
+    """Return the Patient as sent but for the numbers of another card."""
+    if sent is None or not without:
+        return sent
+    foreign = {identifier.value for identifier in without}
+    scoped = tuple(one for one in without if one.system == identifiers.MIS)
+
+    def theirs(entry: JsonValue) -> bool:
+        value = str(entry.get("value")) if isinstance(entry, dict) else ""
+        # In the claim a card number is bound to its organisation.
+        return value in foreign or any(
+            one.value.endswith((f"/{value}", f"|{value}")) for one in scoped
+        )
+
+    kept: list[JsonValue] = [one for one in _list(sent, "identifier") if not theirs(one)]
+    rest = {name: value for name, value in sent.items() if name != "identifier"}
+    return {**rest, "identifier": kept} if kept else rest
 
 
 def _put(resource: Json, key: str, value: JsonValue) -> None:

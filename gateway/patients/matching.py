@@ -126,9 +126,10 @@ def decide(
         patient = found[0].patient
     elif row.outcome in (MatchKind.NEW, MatchKind.PROVISIONAL):
         patient = linked or new_patient()
-    return Decision(
-        row=row, match=PatientMatch(kind=row.outcome, patient=patient, problems=problems)
-    )
+    # A provisional card becomes a full one by a number that only one person has.
+    confirms = row.outcome is MatchKind.MATCHED and _has(claim) in ("snils", "enp")
+    made = PatientMatch(kind=row.outcome, patient=patient, problems=problems, confirms=confirms)
+    return Decision(row=row, match=made)
 
 
 @cache
@@ -153,6 +154,12 @@ def _row(entry: dict[str, str | list[str]]) -> Row:
         outcome=MatchKind(str(entry["outcome"])),
         code=code,
     )
+
+
+def alike(claim: PatientClaim, resource: Json) -> bool:
+    """Say whether nothing in name, birth date and sex speaks against a card."""
+    said = _compare(claim, resource, None)
+    return "differs" not in {said[word] for word in ("birth_date", "sex", "family", "given")}
 
 
 def _fits(row: Row, facts: Mapping[str, str]) -> bool:

@@ -31,7 +31,9 @@ from gateway.store import (
     directory,
     endings,
     log,
+    recalls,
     records,
+    series,
     settle,
     submissions,
     timeline,
@@ -40,6 +42,7 @@ from gateway.store import (
 )
 from gateway.store.database import Database
 from gateway.store.keys import KeyStore
+from gateway.store.repair_facade import RepairStore
 from gateway.store.room import Heads, Indexer, Room
 from gateway.store.values import (
     Arrival,
@@ -53,7 +56,9 @@ from gateway.store.values import (
     Event,
     Filter,
     Kept,
+    KnownVersion,
     NewConsent,
+    OpenItem,
     Organization,
     Outcome,
     Page,
@@ -66,7 +71,7 @@ from gateway.store.values import (
 )
 
 
-class Store:
+class Store(RepairStore):
     """The database, the key store and the rules that hold between them."""
 
     def __init__(
@@ -83,7 +88,7 @@ class Store:
         search rows from a resource; default `gateway.fhir.search.index`.
         """
         database.migrate()
-        self.room = Room(database, keys, clock, index or search.index, heads)
+        super().__init__(Room(database, keys, clock, index or search.index, heads))
         self.database = database
         self.keys = keys
         self.clock = clock
@@ -235,6 +240,32 @@ class Store:
     def everything(self, patient: str) -> tuple[Json, ...]:
         """Return every current resource of a patient."""
         return records.everything(self.room, patient)
+
+    def history(self, type: str, id: str) -> tuple[Json, ...]:
+        """Return every version of a resource, as they came; withdrawn and late ones too."""
+        return records.history(self.room, type, id)
+
+    # --- series ------------------------------------------------------------------------
+
+    def series(self, performer: tuple[Identifier, ...], number: str) -> tuple[KnownVersion, ...]:
+        """Return the settled documents of a report, duplicates aside, as they came."""
+        return series.known(self.room, performer, number)
+
+    def clinical_token(self, content: bytes) -> str:
+        """Return the keyed token of a report's clinical content."""
+        return self.keys.exact_token("clinical", content)
+
+    def open_items(
+        self, organizations: tuple[str, ...] | None = None, closed: bool = False
+    ) -> tuple[OpenItem, ...]:
+        """Return what only a person can bring to an end, oldest first."""
+        return recalls.items(self.room, organizations, closed)
+
+    def close_item(
+        self, id: str, actor: str, note: str, organizations: tuple[str, ...] | None = None
+    ) -> OpenItem:
+        """Close an open item with what was done.  Raises KeyError for one not theirs to see."""
+        return recalls.close_item(self.room, id, actor, note, organizations)
 
     # --- consents ----------------------------------------------------------------------
 

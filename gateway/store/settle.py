@@ -12,33 +12,46 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, func, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from gateway.model import (
-    DeliveryState,
     MatchKind,
-    PlannedDelivery,
+    PatientRecord,
+    PlacementKind,
+    Problem,
     SignatureReport,
     Status,
 )
-from gateway.store import repairs, submissions, tables, vault, work, writing
+from gateway.store import (
+    directory,
+    planned,
+    recalls,
+    repairs,
+    series,
+    submissions,
+    tables,
+    vault,
+    work,
+    writing,
+)
 from gateway.store.keys import INTAKE, LinkedElsewhere
+from gateway.store.log import audit_entry
 from gateway.store.room import (
     Room,
     cause,
     codes,
     event_row,
-    new_id,
     problems_to_rows,
     write_audit,
     write_event,
     write_receipt,
 )
+from gateway.store.series import FINAL
 from gateway.store.statement import Statement, insert_new, insert_rows, update_rows
 from gateway.store.values import Moved, Outcome, WorkOrder
 
-FINAL = (Status.ACCEPTED.value, Status.REPLACED.value, Status.WITHDRAWN.value)
-"""States of a document that a repeat of the line leaves alone."""
+STANDING = (PlacementKind.FIRST, PlacementKind.NEWER)
+"""Documents whose content is the record's from then on."""
 
 _LEAST_FINISHED = (
     Status.RECEIVED,
@@ -59,12 +72,6 @@ _DOCUMENTS = Statement(
     )
 )
 _FORGET = Statement(delete(tables.document).where(tables.document.c.id == bindparam("id")))
-_LAST_DELIVERY = Statement(
-    select(func.max(tables.delivery.c.sequence)).where(
-        tables.delivery.c.destination == bindparam("destination"),
-        tables.delivery.c.patient == bindparam("patient"),
-    )
-)
 
 
 def settle(
@@ -78,6 +85,8 @@ def settle(
     room.database.write(settled.transaction)
     if settled.planned:
         room.waker.ring("delivery")
+    if settled.woken:
+        room.waker.ring("submission")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +106,12 @@ class _Written:
     used: list[dict[str, Any]]
     """Rows of how the laboratory used its own codes."""
 
+    report_series: str = ""
+    """Token of its report's series."""
+
+    taken: tuple[series.Taken, ...] = ()
+    """Documents whose place it takes, or that it takes back."""
+
     @property
     def known(self) -> bool:
         match = self.outcome.match
@@ -105,7 +120,8 @@ class _Written:
     @property
     def patient(self) -> str | None:
         match = self.outcome.match
-        return match.patient if match and self.outcome.record else None
+        placed = self.outcome.record is not None or self.outcome.placement is not None
+        return match.patient if match and placed else None
 
 
 class _Settled:
@@ -122,6 +138,7 @@ class _Settled:
         self.order = order
         self.now = room.clock()
         self.planned = 0
+        self.woken = False
         assert outcomes, "what has no documents ends by `fail`"
         with room.database.read() as connection:
             # A worker that is late already must not link identifiers to a number of its own.
@@ -141,17 +158,27 @@ class _Settled:
                 heads = writing.read_heads(connection, drafts)
         drafts = [one for written in self.written for one in written.drafts]
         self.batch = writing.prepare(drafts, heads, self.now)
+        self.refusing = self._refusing()
 
     def transaction(self, connection: Connection) -> None:
         """Write everything.  May run once only: nothing in it is repeated by the database."""
         self.planned = 0
+        self.woken = False
         work.finish(connection, self.order)
         self._lock_patients(connection)
+        series.lock(connection, {one.report_series for one in self.written if one.report_series})
         settled = self._settled_before(connection)
         fresh = [one for one in self.written if one.outcome.document not in settled]
         self._write_resources(connection, fresh)
         for one in fresh:
+            if one.report_series:
+                series.judge(connection, one.report_series, one.outcome)
+            others = series.step_down(connection, one.taken, one.outcome.document, self.now)
             self._write_document(connection, one)
+            for submission in others:
+                self._show_status(connection, submission)
+        series.retire(connection, [taken for one in fresh for taken in one.taken])
+        self._go_on(connection, fresh)
         events = [row for one in fresh for row in self._events(one)]
         if events:
             insert_rows(connection, tables.event, events)
@@ -164,9 +191,11 @@ class _Settled:
     def _prepare(self, outcome: Outcome) -> _Written:
         room, record, match = self.room, outcome.record, outcome.match
         if record is None:
+            # A duplicate is kept under its patient's key like what it doubles.
+            placed = outcome.placement is not None and match is not None
             return _Written(
                 outcome=outcome,
-                owner=None,
+                owner=match.patient if placed and match else None,
                 tokens=(),
                 ledger=None,
                 drafts=[],
@@ -174,8 +203,9 @@ class _Settled:
                     room, self.organization, self.order.subject, self.data_key, outcome
                 ),
                 used=[],
+                report_series=self._series(outcome),
             )
-        assert outcome.status is Status.ACCEPTED, outcome.status
+        assert outcome.status.value in FINAL, outcome.status
         assert match is not None
         tokens: tuple[str, ...] = ()
         if match.patient is not None and match.kind is not MatchKind.ANONYMOUS:
@@ -185,16 +215,38 @@ class _Settled:
             except LinkedElsewhere as error:
                 raise Moved(outcome.document) from error
         owner = match.patient or self.order.subject
+        taken: tuple[series.Taken, ...] = ()
+        back: list[writing.Drafted] = []
+        if outcome.placement is not None and outcome.placement.kind in series.ENDING:
+            with room.database.read() as connection:
+                taken = series.taken(connection, outcome.placement)
+                back = series.withdrawals(room, connection, taken, outcome.document)
         ledger = msgspec.msgpack.encode(record.ledger)
         return _Written(
             outcome=outcome,
             owner=owner,
             tokens=tokens,
             ledger=vault.seal(self.data_key, ledger, f"ledger:{outcome.document}"),
-            drafts=writing.draft(room, record.resources, owner, outcome.document),
+            drafts=[*self._drafts(outcome, record, owner), *back],
             asked=[],
             used=repairs.use_rows(room, self.organization, outcome.uses),
+            report_series=self._series(outcome),
+            taken=taken,
         )
+
+    def _series(self, outcome: Outcome) -> str:
+        report = outcome.report
+        return "" if report is None else series.token(self.room, report.performer, report.number)
+
+    def _drafts(self, outcome: Outcome, record: PatientRecord, owner: str) -> list[writing.Drafted]:
+        """Draft a document's resources; of one that does not stand, for history only."""
+        placement = outcome.placement
+        late = placement is not None and placement.kind not in STANDING
+        resources = record.resources
+        if late:
+            # A card has no older versions: it unites what all documents say.
+            resources = tuple(one for one in resources if one["resourceType"] != "Patient")
+        return writing.draft(self.room, resources, owner, outcome.document, late=late)
 
     def _rewrap(self, row: Row[Any]) -> dict[str, Any]:
         """Wrap the submission's key under its one patient's instead of the intake's."""
@@ -211,8 +263,13 @@ class _Settled:
     def _lock_patients(self, connection: Connection) -> None:
         """Lock in one order everywhere, then look again at what may have moved."""
         table = tables.patient
-        for number in sorted({one.patient for one in self.written if one.patient}):
+        others = {one.patient for written in self.written for one in written.taken if one.patient}
+        for number in sorted({one.patient for one in self.written if one.patient} | others):
             mine = [one for one in self.written if one.patient == number]
+            if not mine:
+                # Something is taken back from this one; whoever it is now, that stays true.
+                _PATIENT.first(connection, number=number)
+                continue
             match = mine[0].outcome.match
             insert_new(
                 connection,
@@ -224,7 +281,18 @@ class _Settled:
                 merged_into=None,
                 created_at=self.now,
             )
-            self._check_unmoved(_PATIENT.first(connection, number=number), mine)
+            row = _PATIENT.first(connection, number=number)
+            self._check_unmoved(row, mine)
+            if row.provisional and match is not None and match.confirms:
+                self._confirm(connection, mine[0], number)
+
+    def _confirm(self, connection: Connection, one: _Written, number: str) -> None:
+        """Make a provisional card a full one: its person's own number has come."""
+        update_rows(connection, tables.patient, {"number": number}, {"provisional": False})
+        document = one.outcome.document
+        write_event(connection, self.now, self.order.subject, "confirmed", document=document)
+        detail = {"document": document}
+        write_audit(connection, audit_entry("line", "patient.confirm", number, detail, self.now))
 
     def _check_unmoved(self, row: Row[Any], mine: list[_Written]) -> None:
         if row.merged_into is not None:
@@ -265,14 +333,14 @@ class _Settled:
             "patient": one.patient,
             "receipt": outcome.receipt.number if outcome.has_receipt else None,
             "current": outcome.record is not None,
+            "duplicate_of": None,
             "mapping": outcome.record.mapping if outcome.record else None,
             "ledger": one.ledger,
             "settled_at": self.now,
         }
         if report is not None:
-            performer = [f"{one.system}|{one.value}" for one in report.performer]
             values |= {
-                "series": self.room.keys.token("series", *sorted(performer), report.number),
+                "series": one.report_series,
                 "version": report.version,
                 "report_status": report.status,
                 "issued": report.issued.isoformat() if report.issued else None,
@@ -281,55 +349,44 @@ class _Settled:
                 if report.order_number
                 else None,
             }
-        insert_rows(connection, table, [values])
+        placement = outcome.placement
+        if placement is not None:
+            values |= {
+                "current": placement.kind in series.CURRENT,
+                "clinical_digest": outcome.clinical,
+                "duplicate_of": placement.duplicate_of,
+            }
+            if placement.duplicate_of is None and report is not None:
+                values["identity"] = series.identity(
+                    self.room, one.report_series, report.version, outcome.clinical
+                )
+        try:
+            insert_rows(connection, table, [values])
+        except connection.dialect.loaded_dbapi.IntegrityError as error:
+            # Another document of this series came first: look again.
+            raise Moved(outcome.document) from error
         repairs.write(connection, outcome, one.asked, one.used)
         if outcome.has_receipt:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document
             )
-        for planned in outcome.deliveries if outcome.record else ():
-            self._plan_delivery(connection, one, planned)
+        self._plan_deliveries(connection, one)
 
-    def _plan_delivery(
-        self, connection: Connection, one: _Written, planned: PlannedDelivery
-    ) -> None:
-        """Give a delivery its place in the line of its destination and patient."""
-        table = tables.delivery
-        assert one.owner is not None
-        last = _LAST_DELIVERY.scalar(connection, destination=planned.destination, patient=one.owner)
-        id, sequence = new_id(self.now), (last or 0) + 1
-        added = insert_new(
-            connection,
-            table,
-            id=id,
-            document=one.outcome.document,
-            submission=self.order.subject,
-            destination=planned.destination,
-            patient=one.owner,
-            basis=planned.basis,
-            consent=planned.consent,
-            sequence=sequence,
-            state=DeliveryState.WAITING.value,
-            attempts=0,
-            next_try=self.now,
-            problem=None,
-            answer=None,
-            created_at=self.now,
-            updated_at=self.now,
-        )
-        if not added:
+    def _plan_deliveries(self, connection: Connection, one: _Written) -> None:
+        if one.owner is None:
             return
-        work.add(
-            connection,
-            work.NewOrder(
-                kind="delivery",
-                subject=id,
-                at=self.now,
-                order_key=f"{planned.destination}/{one.owner}",
-                sequence=sequence,
-            ),
+        outcome, subject = one.outcome, self.order.subject
+        plan = recalls.plan(
+            connection, one.report_series, outcome, one.owner, self.refusing, self.now
         )
-        self.planned += 1
+        for leg in plan.legs:
+            self.planned += planned.add(connection, leg, outcome.document, subject, self.now)
+        for destination in plan.unsupported:
+            where = recalls.Recipient(
+                id=None, submission=subject, document=outcome.document, destination=destination
+            )
+            problem = Problem(code="DLV-303", detail={"destination": destination})
+            recalls.open_item(connection, where, recalls.UNSUPPORTED, problem, self.now)
 
     def _events(self, one: _Written) -> list[dict[str, Any]]:
         outcome, subject = one.outcome, self.order.subject
@@ -344,16 +401,39 @@ class _Settled:
 
     def _write_submission(self, connection: Connection) -> None:
         subject = self.order.subject
-        found = _DOCUMENTS.all(connection, submission=subject)
-        status = min((Status(row.status) for row in found), key=_LEAST_FINISHED.index)
-        values: dict[str, Any] = {
-            "status": status.value,
-            "cause": next((row.cause for row in found if row.cause), None),
-            "problems": [],
-            "next_try": None,
-        }
+        values = _shown(connection, subject) | {"problems": [], "next_try": None}
         if self.report is not None:
             values["signatures"] = self.report
         update_rows(connection, tables.submission, {"id": subject}, values | self.rewrapped)
         submissions.write_evidence(connection, self.evidence)
         write_event(connection, self.now, subject, "settled", duration=self.now - self.kept_at)
+
+    def _show_status(self, connection: Connection, submission: str) -> None:
+        """Show what became of another submission by a document of this one."""
+        if submission != self.order.subject:
+            values = _shown(connection, submission)
+            update_rows(connection, tables.submission, {"id": submission}, values)
+
+    def _go_on(self, connection: Connection, fresh: list[_Written]) -> None:
+        """Wake the corrections that waited for the first document of their series."""
+        for one in fresh:
+            placement = one.outcome.placement
+            if placement is not None and placement.kind is PlacementKind.FIRST:
+                self.woken |= series.go_on(connection, one.report_series, self.now)
+
+    def _refusing(self) -> frozenset[str]:
+        """Return the destinations without withdrawals; asked only where one may be due."""
+        if not any(one.taken for one in self.written):
+            return frozenset()
+        return frozenset(
+            one.name
+            for one in directory.destinations(self.room)
+            if one.options.get(recalls.OPTION) == "no"
+        )
+
+
+def _shown(connection: Connection, submission: str) -> dict[str, Any]:
+    """Return the status and cause a submission shows: those of its least finished document."""
+    found = _DOCUMENTS.all(connection, submission=submission)
+    status = min((Status(row.status) for row in found), key=_LEAST_FINISHED.index)
+    return {"status": status.value, "cause": next((row.cause for row in found if row.cause), None)}

@@ -451,6 +451,16 @@ class Repair:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StandingDecision:
+    """A decision in force, with whom it speaks for and how many documents rest on it."""
+
+    decision: Decision
+    repair: str
+    organization: str
+    uses: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class NewDecision:
     repair: str
     organization: str

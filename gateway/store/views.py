@@ -40,7 +40,7 @@ def page(room: Room, wanted: Filter) -> Page:
     limit = max(1, min(wanted.limit, PAGE_MAX))
     query = (
         select(table)
-        .where(*_conditions(room, wanted))
+        .where(*conditions(room, wanted))
         .order_by(table.c.kept_at.desc(), table.c.id.desc())
         .limit(limit + 1)
     )
@@ -51,7 +51,8 @@ def page(room: Room, wanted: Filter) -> Page:
     return Page(items=tuple(items), next_cursor=None if last is None else _cursor(last))
 
 
-def _conditions(room: Room, wanted: Filter) -> list[ColumnElement[bool]]:
+def conditions(room: Room, wanted: Filter) -> list[ColumnElement[bool]]:
+    """Return the filter as conditions on submissions.  Raises BadCursor."""
     document = tables.document
     found: list[ColumnElement[bool]] = []
     if wanted.organizations is not None:

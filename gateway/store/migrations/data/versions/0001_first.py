@@ -100,6 +100,7 @@ def upgrade() -> None:
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("submission", sa.Text(), nullable=False),
         sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
         sa.Column("patient", sa.Text(), nullable=False),
         sa.Column("basis", sa.Text(), nullable=False),
         sa.Column("consent", sa.Text(), nullable=False),
@@ -114,7 +115,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("destination", "patient", "sequence", name="uq_delivery_sequence"),
-        sa.UniqueConstraint("document", "destination", name="uq_delivery_once"),
+        sa.UniqueConstraint("document", "destination", "action", name="uq_delivery_once"),
     )
     op.create_index("ix_delivery_patient", "delivery", ["patient", "destination"], unique=False)
     op.create_index("ix_delivery_state", "delivery", ["state"], unique=False)
@@ -148,6 +149,7 @@ def upgrade() -> None:
         sa.Column("clinical_digest", sa.Text(), nullable=True),
         sa.Column("duplicate_of", sa.Text(), nullable=True),
         sa.Column("current", sa.Boolean(), nullable=False),
+        sa.Column("succeeded_by", sa.Text(), nullable=True),
         sa.Column("mapping", sa.Text(), nullable=True),
         sa.Column("ledger", sa.LargeBinary(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=False),
@@ -204,6 +206,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization", "token", name="pk_idempotency_key"),
     )
     op.create_table(
+        "open_item",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=False),
+        sa.Column("submission", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("delivery", sa.Text(), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), nullable=True),
+        sa.Column("closed_by", sa.Text(), nullable=True),
+        sa.Column("note", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("document", "destination", name="uq_open_item_once"),
+    )
+    op.create_index("ix_open_item_organization", "open_item", ["organization", "id"], unique=False)
+    op.create_table(
         "organization",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -253,6 +273,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("latest", sa.Integer(), nullable=False),
         sa.Column("deleted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("type", "id", name="pk_resource"),
     )
@@ -350,4 +371,94 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state IN ('ready', 'leased')"),
         postgresql_where=sa.text("state IN ('ready', 'leased')"),
+    )
+    op.create_table(
+        "question",
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("submission", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=False),
+        sa.Column("repair", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("document", "ordinal", name="pk_question"),
+    )
+    op.create_index("ix_question_repair", "question", ["repair", "asked_at"], unique=False)
+    op.create_index("ix_question_organization", "question", ["organization", "cause"], unique=False)
+    op.create_table(
+        "decision",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("repair", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=True),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("valid_from", sa.Text(), nullable=True),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("undone_by", sa.Text(), nullable=True),
+        sa.Column("undone_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(
+        "ix_decision_organization", "decision", ["organization", "document"], unique=False
+    )
+    op.create_index("ix_decision_repair", "decision", ["repair"], unique=False)
+    op.create_index(
+        "uq_decision_standing",
+        "decision",
+        ["repair"],
+        unique=True,
+        sqlite_where=sa.text("undone_at IS NULL"),
+        postgresql_where=sa.text("undone_at IS NULL"),
+    )
+    op.create_table(
+        "decision_use",
+        sa.Column("decision", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("decision", "document", name="pk_decision_use"),
+    )
+    op.create_index("ix_decision_use_document", "decision_use", ["document"], unique=False)
+    op.create_table(
+        "code_use",
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("code_token", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("token"),
+    )
+    op.create_index("ix_code_use_code", "code_use", ["code_token"], unique=False)
+    op.create_table(
+        "replay_run",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("organization", sa.Text(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("started", sa.Integer(), nullable=False),
+        sa.Column("finished", sa.Integer(), nullable=False),
+        sa.Column("rate", sa.Float(), nullable=True),
+        sa.Column("dry_run", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("next_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_replay_run_state", "replay_run", ["state"], unique=False)
+    op.create_index("ix_replay_run_created", "replay_run", ["created_at"], unique=False)
+    op.create_table(
+        "replay_item",
+        sa.Column("run", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("submission", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=True),
+        sa.Column("after", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("run", "position", name="pk_replay_item"),
+    )
+    op.create_index(
+        "ix_replay_item_state", "replay_item", ["run", "state", "position"], unique=False
     )

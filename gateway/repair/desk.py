@@ -1,0 +1,183 @@
+"""The repair desk: questions with suggestions, decisions, and the replays that follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from gateway.errors import Rejected
+from gateway.model import CodeUse, Decision, Json, PatientClaim, Problem, Question
+from gateway.repair import answers, masking
+from gateway.repair.replays import Replays
+from gateway.store import Decided, Store
+from gateway.store.values import Card, NewDecision, Repair, ReplayRun
+
+Organizations = tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """One answer a person may give, the likeliest first."""
+
+    answer: str
+    title: str
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggester:
+    """Who knows what is likely: functions of the rooms that hold the tables."""
+
+    tests: Callable[[str, str], Sequence[tuple[str, str]]]
+    """(name, unit) → (key, name) of tests, best first."""
+
+    units: Callable[[str, str, str], Sequence[str]]
+    """(as written, system, code of the test) → UCUM codes, best first."""
+
+    claim: Callable[[Question], PatientClaim]
+    alike: Callable[[PatientClaim, Json], bool]
+    """Whether a card may be the claim's person, by name and sex."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """What a decision set going."""
+
+    decision: Decision
+    run: ReplayRun
+
+
+class Desk:
+    """Lists, explains and settles questions; one object per gateway."""
+
+    def __init__(
+        self, store: Store, tables: answers.Tables, suggester: Suggester, replays: Replays
+    ) -> None:
+        self.store = store
+        self.tables = tables
+        self.suggester = suggester
+        self.replays = replays
+
+    def waiting(self, organizations: Organizations, cause: str | None = None) -> tuple[Repair, ...]:
+        """Return the questions that documents wait on, the most asked first."""
+        return self.store.repairs(organizations, cause)
+
+    def find(self, id: str, organizations: Organizations) -> Repair | None:
+        return self.store.repair(id, organizations)
+
+    def suggestions(self, repair: Repair, *, operator: bool) -> tuple[Suggestion, ...]:
+        """Return likely answers; candidates for a card are an operator's to see, and masked."""
+        facts, subject = repair.facts, repair.subject
+        if repair.cause in answers.UNITS:
+            found = self.suggester.units(
+                subject["unit"], facts.get("system", ""), facts.get("code", "")
+            )
+            return tuple(Suggestion(answer=one, title=one) for one in found)
+        if repair.cause in answers.TESTS:
+            name = facts.get("name") or subject.get("name") or subject["code"]
+            unit = facts.get("unit") or subject.get("unit", "")
+            tests = self.suggester.tests(name, unit)
+            likely = tuple(Suggestion(answer=key, title=title) for key, title in tests)
+            if repair.cause == "MAP-109":
+                return (Suggestion(answer=answers.SAME, title=facts.get("old_name", "")), *likely)
+            return likely
+        if repair.cause in answers.PATIENTS and operator and facts:
+            return self._candidates(repair)
+        return ()
+
+    def decide(
+        self,
+        repair: Repair,
+        given: Mapping[str, str],
+        *,
+        by: str,
+        valid_from: date | None = None,
+        note: str = "",
+        rate: float | None = None,
+    ) -> Settled:
+        """Settle a question for every document that waits on it, and replay them.
+
+        Raises Rejected: FMT-109 for an answer that is none, DUP-002 when it is settled.
+        """
+        answer = answers.checked(repair, given, self.tables)
+        if valid_from is not None and "test" not in answer:
+            detail = {"name": "from", "expected": "—"}
+            raise Rejected(Problem(code="FMT-109", place="from", detail=detail))
+        asked = self.store.questions(repair.id)
+        if repair.cause == "MAP-109" and "test" in answer and valid_from is None:
+            valid_from = _first_day(asked)
+        try:
+            decision = self.store.decide(
+                NewDecision(
+                    repair=repair.id,
+                    organization=repair.organization,
+                    cause=repair.cause,
+                    subject=repair.subject,
+                    answer=answer,
+                    by=by,
+                    valid_from=valid_from,
+                    note=note,
+                )
+            )
+        except Decided as error:
+            raise Rejected(Problem(code="DUP-002", place="id")) from error
+        if repair.cause == "MAP-101":
+            self.store.learn_uses(repair.organization, _uses(asked, answer["test"]))
+        run = self.store.start_replay(
+            self.store.waiting_on(repair.id),
+            organization=repair.organization,
+            actor=by,
+            reason=f"decision {decision.id}",
+            rate=rate,
+        )
+        self.replays.step()
+        return Settled(decision=decision, run=run)
+
+    def _candidates(self, repair: Repair) -> tuple[Suggestion, ...]:
+        question = Question(
+            cause=repair.cause, place=repair.place, subject=repair.subject, facts=repair.facts
+        )
+        claim = self.suggester.claim(question)
+        found: dict[str, Card] = {}
+        for identifier in claim.identifiers:
+            for card in self.store.cards(identifier):
+                if card.resource is not None:
+                    found.setdefault(card.patient, card)
+        if claim.birth_date is not None:
+            for card in self.store.candidates(claim.birth_date):
+                if card.resource is not None and self.suggester.alike(claim, card.resource):
+                    found.setdefault(card.patient, card)
+        new = Suggestion(answer=answers.NEW, title="")
+        return (*(_masked(card) for card in found.values()), new)
+
+
+def _masked(card: Card) -> Suggestion:
+    assert card.resource is not None
+    return Suggestion(
+        answer=card.patient,
+        title=masking.person(card.resource),
+        why=", ".join(masking.numbers(card.resource)),
+    )
+
+
+def _uses(asked: Sequence[Question], test: str) -> list[CodeUse]:
+    """Return how the code is used in every document that asks: all of it is confirmed."""
+    return [
+        CodeUse(
+            system=one.subject["system"],
+            code=one.subject["code"],
+            test=test,
+            name=one.facts.get("name", ""),
+            unit=one.facts.get("unit", ""),
+            specimen=one.facts.get("specimen", ""),
+        )
+        for one in asked
+    ]
+
+
+def _first_day(asked: Sequence[Question]) -> date | None:
+    """Return the first day of collection among the documents that ask about a new meaning."""
+    days: list[Any] = [one.facts["collected"] for one in asked if one.facts.get("collected")]
+    return date.fromisoformat(min(days)) if days else None

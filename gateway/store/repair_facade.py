@@ -1,0 +1,162 @@
+"""The part of the store that repair and replay speak to: questions, decisions, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from gateway.model import CodeUse, Decision, Identifier, Json, Question
+from gateway.store import repairs, replays
+from gateway.store.room import Room
+from gateway.store.values import (
+    Card,
+    Filter,
+    NewDecision,
+    Repair,
+    ReplayItem,
+    ReplayRun,
+    StandingDecision,
+)
+
+
+class RepairStore:
+    """What is asked, decided and repeated."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.memory = repairs.Memory()
+
+    # --- questions and decisions -------------------------------------------------------
+
+    def decisions(self, organization: str, document: str) -> tuple[Decision, ...]:
+        """Return the decisions that stand for a document of an organisation, oldest first."""
+        return repairs.decisions(self.room, self.memory, organization, document)
+
+    def code_uses(self, organization: str, codes: Iterable[tuple[str, str]]) -> tuple[CodeUse, ...]:
+        """Return how an organisation has used its own codes (system, code) so far."""
+        return repairs.uses(self.room, self.memory, organization, codes)
+
+    def learn_uses(self, organization: str, found: Iterable[CodeUse]) -> None:
+        """Remember uses of codes that a person has confirmed."""
+        repairs.learn(self.room, organization, found)
+
+    def candidates(self, birth_date: date) -> tuple[Card, ...]:
+        """Return cards with a birth date, for a person to choose from; never for a machine."""
+        return repairs.candidates(self.room, birth_date)
+
+    def card(self, patient: str) -> Card | None:
+        """Return a card by its patient number."""
+        return repairs.card_of(self.room, patient)
+
+    def linked_elsewhere(
+        self, identifiers: Sequence[Identifier], patient: str
+    ) -> tuple[Identifier, ...]:
+        """Return those of `identifiers` that lead to another card than `patient`'s."""
+        return repairs.linked_elsewhere(self.room, identifiers, patient)
+
+    def repairs(
+        self, organizations: tuple[str, ...] | None, cause: str | None = None
+    ) -> tuple[Repair, ...]:
+        """Return the questions that documents wait on, the most asked first."""
+        return repairs.waiting(self.room, self.memory, organizations, cause)
+
+    def repair(self, id: str, organizations: tuple[str, ...] | None) -> Repair | None:
+        """Return one question, waiting or decided; None when it is not theirs to see."""
+        return repairs.repair(self.room, self.memory, id, organizations)
+
+    def questions(self, id: str) -> tuple[Question, ...]:
+        """Return a question as each waiting document asks it, facts and all."""
+        return repairs.asked(self.room, id)
+
+    def waiting_on(self, id: str) -> tuple[str, ...]:
+        """Return every submission with a document that asks a question, oldest first."""
+        return repairs.waiting_on(self.room, id)
+
+    def standing(self, organizations: tuple[str, ...] | None) -> tuple[StandingDecision, ...]:
+        """Return the decisions that stand, newest first."""
+        return repairs.decided(self.room, self.memory, organizations)
+
+    def decide(self, new: NewDecision) -> Decision:
+        """Store a decision.  Raises Decided when another stands."""
+        return repairs.decide(self.room, new)
+
+    def undo(self, id: str, actor: str) -> tuple[str, ...]:
+        """Take a decision back; return the documents that rest on it.  Raises KeyError."""
+        return repairs.undo(self.room, id, actor)
+
+    # --- replays -----------------------------------------------------------------------
+
+    def matching(self, wanted: Filter, most: int) -> tuple[str, ...]:
+        """Return ids of submissions that match, oldest first."""
+        return replays.matching(self.room, wanted, most)
+
+    def start_replay(
+        self,
+        submissions: Sequence[str],
+        *,
+        organization: str | None,
+        actor: str,
+        reason: str,
+        rate: float | None = None,
+        dry_run: bool = False,
+    ) -> ReplayRun:
+        """Write a run of replays down, to be worked step by step.
+
+        `organization` may see it besides operators; None: operators alone.
+        """
+        return replays.start(
+            self.room,
+            submissions,
+            organization=organization,
+            actor=actor,
+            reason=reason,
+            rate=rate,
+            dry_run=dry_run,
+        )
+
+    def replay_run(self, id: str, organizations: tuple[str, ...] | None) -> ReplayRun | None:
+        """Return a run; None when it is not theirs to see."""
+        return replays.one(self.room, id, organizations)
+
+    def replay_runs(
+        self, organizations: tuple[str, ...] | None, most: int = 50
+    ) -> tuple[ReplayRun, ...]:
+        """Return runs, newest first."""
+        return replays.newest(self.room, organizations, most)
+
+    def replay_items(self, id: str) -> tuple[ReplayItem, ...]:
+        """Return a run's submissions in order."""
+        return replays.items(self.room, id)
+
+    def stop_replay(self, id: str, actor: str) -> None:
+        """Stop a run; what is on the line already goes to its end.  Raises KeyError."""
+        replays.set_state(self.room, id, "stopped", actor)
+
+    def resume_replay(self, id: str, actor: str) -> None:
+        """Let a stopped run go on where it stood.  Raises KeyError."""
+        replays.set_state(self.room, id, "running", actor)
+
+    def running_replays(self) -> tuple[ReplayRun, ...]:
+        """Return the runs that go on, and stopped ones with submissions under way."""
+        return replays.running(self.room)
+
+    def advance_replay(self, id: str, *, requeue: bool) -> tuple[str, ...]:
+        """Take the next submissions of a run in hand; return which."""
+        return replays.advance(self.room, id, requeue=requeue)
+
+    def settled_replays(self, id: str) -> tuple[tuple[ReplayItem, Json | None], ...]:
+        """Return a run's submissions that came to an end since, with what they are now."""
+        return replays.settled(self.room, id)
+
+    def finish_replay(self, id: str, position: int, after: Json | None) -> None:
+        """Note how a submission of a run ended; the last one ends the run."""
+        replays.finish(self.room, id, position, after)
+
+    def versions(self, names: Sequence[Sequence[Any]]) -> dict[str, Json]:
+        """Return resources by `Type/id`, in named versions (type, id, version)."""
+        return replays.versions(self.room, names)
+
+    def current(self, names: Sequence[str]) -> dict[str, Json]:
+        """Return current resources by `Type/id`, as they were stored."""
+        return replays.current(self.room, names)

@@ -1,0 +1,496 @@
+"""What documents ask persons, what persons decided, and how laboratories use their codes.
+
+A question is sealed under its document's own key, so it dies with the document; a decision and
+the use of a code say nothing of a patient, but may hold a sender's own words, so they are
+sealed too.  Equal questions of one organisation share a token: one answer serves them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from gateway.model import CodeUse, Decision, Identifier, Question
+from gateway.store import records, repair_tables, submissions, tables, vault
+from gateway.store.keys import KeyDestroyed
+from gateway.store.log import audit_entry
+from gateway.store.room import Room, new_id, write_audit
+from gateway.store.statement import Statement, insert_new, insert_rows
+from gateway.store.values import Card, NewDecision, Outcome, Repair, StandingDecision
+
+CANDIDATES_MAX = 20
+"""Cards of one birth date that are looked at for a person to choose from."""
+
+DOCUMENTS_SHOWN_MAX = 1000
+"""Waiting documents that a repair names; the count beside them is of all."""
+
+OPENED_MAX = 50_000
+
+table = repair_tables.decision
+questions = repair_tables.question
+
+_STANDING = Statement(
+    select(table)
+    .where(
+        table.c.organization == bindparam("organization"),
+        table.c.undone_at.is_(None),
+        or_(table.c.document.is_(None), table.c.document == bindparam("document")),
+    )
+    .order_by(table.c.at, table.c.id)
+)
+_FORGET = Statement(delete(questions).where(questions.c.document == bindparam("document")))
+
+
+class Decided(Exception):
+    """The question has a decision that stands: undo it first."""
+
+
+class Memory:
+    """Decisions and uses that were opened once; both never change once written."""
+
+    def __init__(self) -> None:
+        self.decisions: dict[str, Decision] = {}
+        self.uses: dict[str, CodeUse] = {}
+
+
+# --- names -----------------------------------------------------------------------------
+
+
+def repair_id(room: Room, organization: str, cause: str, subject: Mapping[str, str]) -> str:
+    """Return the one name of a question, however many documents ask it."""
+    words = json.dumps([organization, cause, dict(subject)], sort_keys=True, ensure_ascii=False)
+    return room.keys.exact_token("repair", words.encode())[:32]
+
+
+# --- what the line asks ----------------------------------------------------------------
+
+
+def decisions(room: Room, memory: Memory, organization: str, document: str) -> tuple[Decision, ...]:
+    """Return the decisions that stand for a document of an organisation, oldest first."""
+    with room.database.read() as connection:
+        rows = _STANDING.all(connection, organization=organization, document=document)
+    return tuple(_decision(room, memory, row) for row in rows)
+
+
+def uses(
+    room: Room, memory: Memory, organization: str, codes: Iterable[tuple[str, str]]
+) -> tuple[CodeUse, ...]:
+    """Return how an organisation has used these of its codes (system, code)."""
+    tokens = sorted({_code_token(room, organization, system, code) for system, code in codes})
+    if not tokens:
+        return ()
+    use = repair_tables.code_use
+    with room.database.read() as connection:
+        rows = connection.execute(select(use).where(use.c.code_token.in_(tokens))).all()
+    key = room.keys.system_key("code-use")
+    found = []
+    for row in rows:
+        opened = memory.uses.get(row.token)
+        if opened is None:
+            plain = vault.open_sealed(key, row.sealed, f"code-use:{row.token}")
+            opened = msgspec.json.decode(plain, type=CodeUse)
+            _remember(memory.uses, row.token, opened)
+        found.append(opened)
+    return tuple(found)
+
+
+def candidates(room: Room, birth_date: date) -> tuple[Card, ...]:
+    """Return cards with a birth date, for a person to choose from; never for a machine."""
+    token = room.keys.token("search:birthdate", "", birth_date.isoformat())
+    value, head = tables.search_value, tables.resource
+    with room.database.read() as connection:
+        numbers = connection.execute(
+            select(value.c.owner)
+            .join(head, and_(head.c.type == value.c.type, head.c.id == value.c.id))
+            .where(
+                value.c.type == "Patient",
+                value.c.param == "birthdate",
+                value.c.value == token,
+                ~head.c.deleted,
+            )
+            .order_by(value.c.owner)
+            .limit(CANDIDATES_MAX)
+        ).scalars()
+        found = list(dict.fromkeys(numbers))
+    return tuple(card for number in found if (card := card_of(room, number)) is not None)
+
+
+def card_of(room: Room, patient: str) -> Card | None:
+    """Return a card by its patient number."""
+    found = records.resource(room, "Patient", patient)
+    return None if found is None else Card(patient=patient, resource=found[0])
+
+
+def linked_elsewhere(
+    room: Room, identifiers: Sequence[Identifier], patient: str
+) -> tuple[Identifier, ...]:
+    """Return those of `identifiers` that lead to another card than `patient`'s."""
+    return tuple(
+        one
+        for one in identifiers
+        if any(card.patient != patient for card in records.cards(room, one))
+    )
+
+
+# --- what settle writes ----------------------------------------------------------------
+
+
+def rows_of(
+    room: Room, organization: str, submission: str, data_key: bytes, outcome: Outcome
+) -> list[dict[str, Any]]:
+    """Return the question rows of an outcome, sealed."""
+    now = room.clock()
+    rows = []
+    for ordinal, one in enumerate(outcome.questions):
+        plain = msgspec.json.encode({"subject": dict(one.subject), "facts": dict(one.facts)})
+        place = f"question:{outcome.document}:{ordinal}"
+        rows.append(
+            {
+                "document": outcome.document,
+                "ordinal": ordinal,
+                "submission": submission,
+                "organization": organization,
+                "repair": repair_id(room, organization, one.cause, one.subject),
+                "cause": one.cause,
+                "place": one.place,
+                "sealed": vault.seal(data_key, plain, place),
+                "asked_at": now,
+            }
+        )
+    return rows
+
+
+def use_rows(room: Room, organization: str, found: Iterable[CodeUse]) -> list[dict[str, Any]]:
+    """Return the rows of newly known uses of codes, sealed."""
+    key, now = room.keys.system_key("code-use"), room.clock()
+    rows = []
+    for one in found:
+        plain = msgspec.json.encode(one)
+        token = room.keys.exact_token("code-use", organization.encode() + b"\x00" + plain)
+        rows.append(
+            {
+                "token": token,
+                "code_token": _code_token(room, organization, one.system, one.code),
+                "sealed": vault.seal(key, plain, f"code-use:{token}"),
+                "seen_at": now,
+            }
+        )
+    return rows
+
+
+def write(
+    connection: Connection,
+    outcome: Outcome,
+    asked: list[dict[str, Any]],
+    used: list[dict[str, Any]],
+) -> None:
+    """Replace a document's questions; note the decisions and uses its record rests on."""
+    _FORGET.run(connection, document=outcome.document)
+    insert_rows(connection, questions, asked)
+    for row in used:
+        insert_new(connection, repair_tables.code_use, **row)
+    for decision in outcome.decisions:
+        insert_new(
+            connection, repair_tables.decision_use, decision=decision, document=outcome.document
+        )
+
+
+# --- what operators see ----------------------------------------------------------------
+
+
+def waiting(
+    room: Room, memory: Memory, organizations: tuple[str, ...] | None, cause: str | None
+) -> tuple[Repair, ...]:
+    """Return the questions that documents wait on, the most asked first."""
+    wanted: list[ColumnElement[bool]] = []
+    if organizations is not None:
+        wanted.append(questions.c.organization.in_(organizations))
+    if cause is not None:
+        wanted.append(questions.c.cause == cause)
+    with room.database.read() as connection:
+        rows = connection.execute(
+            select(
+                questions.c.repair,
+                func.count(questions.c.document.distinct()).label("number"),
+                func.min(questions.c.asked_at).label("since"),
+            )
+            .where(*wanted)
+            .group_by(questions.c.repair)
+            .order_by(func.count(questions.c.document.distinct()).desc(), questions.c.repair)
+        ).all()
+        found = [_repair(room, memory, connection, row.repair) for row in rows]
+    return tuple(one for one in found if one is not None)
+
+
+def repair(
+    room: Room, memory: Memory, id: str, organizations: tuple[str, ...] | None
+) -> Repair | None:
+    """Return one question, waiting or decided; None when it is not theirs to see."""
+    with room.database.read() as connection:
+        found = _repair(room, memory, connection, id)
+    if found is None or (organizations is not None and found.organization not in organizations):
+        return None
+    return found
+
+
+def asked(room: Room, id: str) -> tuple[Question, ...]:
+    """Return a question as each waiting document asks it; erased ones left out."""
+    found = []
+    with room.database.read() as connection:
+        rows = connection.execute(
+            select(questions)
+            .where(questions.c.repair == id)
+            .order_by(questions.c.asked_at, questions.c.document)
+            .limit(DOCUMENTS_SHOWN_MAX)
+        ).all()
+        for row in rows:
+            if (plain := _plain(room, connection, row)) is not None:
+                found.append(
+                    Question(
+                        cause=row.cause,
+                        place=row.place,
+                        subject=plain["subject"],
+                        facts=plain["facts"],
+                    )
+                )
+    return tuple(found)
+
+
+def waiting_on(room: Room, id: str) -> tuple[str, ...]:
+    """Return every submission with a document that asks a question, oldest first."""
+    with room.database.read() as connection:
+        found = connection.execute(
+            select(questions.c.submission)
+            .where(questions.c.repair == id)
+            .order_by(questions.c.asked_at, questions.c.document)
+        ).scalars()
+        return tuple(dict.fromkeys(found))
+
+
+def learn(room: Room, organization: str, found: Iterable[CodeUse]) -> None:
+    """Remember uses of codes that a person has confirmed."""
+    rows = use_rows(room, organization, found)
+
+    def transaction(connection: Connection) -> None:
+        for row in rows:
+            insert_new(connection, repair_tables.code_use, **row)
+
+    if rows:
+        room.database.write(transaction)
+
+
+def decided(
+    room: Room, memory: Memory, organizations: tuple[str, ...] | None
+) -> tuple[StandingDecision, ...]:
+    """Return the decisions that stand, newest first."""
+    wanted: list[ColumnElement[bool]] = [table.c.undone_at.is_(None)]
+    if organizations is not None:
+        wanted.append(table.c.organization.in_(organizations))
+    use = repair_tables.decision_use
+    resting = (
+        select(func.count()).select_from(use).where(use.c.decision == table.c.id).scalar_subquery()
+    )
+    with room.database.read() as connection:
+        rows = connection.execute(
+            select(table, resting.label("uses"))
+            .where(*wanted)
+            .order_by(table.c.at.desc(), table.c.id)
+        ).all()
+    return tuple(
+        StandingDecision(
+            decision=_decision(room, memory, row),
+            repair=row.repair,
+            organization=row.organization,
+            uses=row.uses,
+        )
+        for row in rows
+    )
+
+
+# --- deciding --------------------------------------------------------------------------
+
+
+def decide(room: Room, new: NewDecision) -> Decision:
+    """Store a decision.  Raises Decided when another stands."""
+    now, id = room.clock(), new_id(room.clock())
+    made = Decision(
+        id=id,
+        cause=new.cause,
+        subject=dict(new.subject),
+        answer=dict(new.answer),
+        by=new.by,
+        at=now,
+        valid_from=new.valid_from,
+    )
+    key = room.keys.system_key("decision")
+    plain = msgspec.json.encode({"subject": dict(new.subject), "answer": dict(new.answer)})
+    detail = {"repair": new.repair, "cause": new.cause, "organization": new.organization}
+    audit = audit_entry(new.by, "repair.decide", id, detail, now)
+
+    def transaction(connection: Connection) -> bool:
+        added = insert_new(
+            connection,
+            table,
+            id=id,
+            repair=new.repair,
+            organization=new.organization,
+            cause=new.cause,
+            document=new.subject.get("document"),
+            by=new.by,
+            at=now,
+            valid_from=new.valid_from.isoformat() if new.valid_from else None,
+            sealed=vault.seal(key, plain, f"decision:{id}"),
+            undone_by=None,
+            undone_at=None,
+        )
+        if added:
+            write_audit(connection, audit)
+        return added
+
+    if not room.database.write(transaction):
+        raise Decided(new.repair)
+    return made
+
+
+def undo(room: Room, id: str, actor: str) -> tuple[str, ...]:
+    """Take a decision back; return the documents that rest on it.  Raises KeyError."""
+    now = room.clock()
+    use = repair_tables.decision_use
+
+    def transaction(connection: Connection) -> tuple[str, ...]:
+        undone = connection.execute(
+            update(table)
+            .where(table.c.id == id, table.c.undone_at.is_(None))
+            .values(undone_at=now, undone_by=actor)
+        )
+        if not undone.rowcount:
+            raise KeyError(id)
+        write_audit(connection, audit_entry(actor, "repair.undo", id, {}, now))
+        return tuple(
+            connection.execute(
+                select(use.c.document).where(use.c.decision == id).order_by(use.c.document)
+            ).scalars()
+        )
+
+    return room.database.write(transaction)
+
+
+# --- inside ----------------------------------------------------------------------------
+
+
+def _repair(room: Room, memory: Memory, connection: Connection, id: str) -> Repair | None:
+    rows = connection.execute(
+        select(questions.c.submission, questions.c.document, questions.c.asked_at)
+        .where(questions.c.repair == id)
+        .order_by(questions.c.asked_at, questions.c.document)
+        .limit(DOCUMENTS_SHOWN_MAX)
+    ).all()
+    standing = connection.execute(
+        select(table).where(table.c.repair == id, table.c.undone_at.is_(None))
+    ).first()
+    decision = None if standing is None else _decision(room, memory, standing)
+    opened = _opened(room, connection, id)
+    if opened is None:
+        if standing is None or decision is None:
+            return None
+        opened = _Opened(standing.organization, standing.cause, "", decision.subject, {})
+    use = repair_tables.decision_use
+    number = connection.execute(
+        select(func.count(questions.c.document.distinct())).where(questions.c.repair == id)
+    ).scalar_one()
+    resting = 0
+    if decision is not None:
+        resting = connection.execute(
+            select(func.count()).select_from(use).where(use.c.decision == decision.id)
+        ).scalar_one()
+    return Repair(
+        id=id,
+        organization=opened.organization,
+        cause=opened.cause,
+        place=opened.place,
+        subject=opened.subject,
+        facts=opened.facts,
+        documents=tuple(dict.fromkeys((row.submission, row.document) for row in rows)),
+        waiting=number,
+        since=rows[0].asked_at if rows else None,
+        decision=decision,
+        decision_uses=resting,
+    )
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    """The first question of a repair that can still be opened."""
+
+    organization: str
+    cause: str
+    place: str
+    subject: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+def _opened(room: Room, connection: Connection, id: str) -> _Opened | None:
+    rows = connection.execute(
+        select(questions).where(questions.c.repair == id).order_by(questions.c.asked_at).limit(20)
+    ).all()
+    for row in rows:
+        if (plain := _plain(room, connection, row)) is not None:
+            return _Opened(row.organization, row.cause, row.place, plain["subject"], plain["facts"])
+    return None
+
+
+def _plain(room: Room, connection: Connection, row: Row[Any]) -> dict[str, dict[str, str]] | None:
+    """Open a question; None when its document was erased."""
+    try:
+        data_key = submissions.data_key_of(room, submissions.row_of(connection, row.submission))
+    except KeyDestroyed:
+        return None
+    place = f"question:{row.document}:{row.ordinal}"
+    opened: dict[str, dict[str, str]] = msgspec.json.decode(
+        vault.open_sealed(data_key, row.sealed, place)
+    )
+    return opened
+
+
+def _decision(room: Room, memory: Memory, row: Row[Any]) -> Decision:
+    opened = memory.decisions.get(row.id)
+    if opened is None:
+        key = room.keys.system_key("decision")
+        plain = msgspec.json.decode(vault.open_sealed(key, row.sealed, f"decision:{row.id}"))
+        opened = Decision(
+            id=row.id,
+            cause=row.cause,
+            subject=plain["subject"],
+            answer=plain["answer"],
+            by=row.by,
+            at=row.at,
+            valid_from=date.fromisoformat(row.valid_from) if row.valid_from else None,
+        )
+        _remember(memory.decisions, row.id, opened)
+    return opened
+
+
+def _remember(known: dict[str, Any], name: str, value: Any) -> None:
+    if len(known) >= OPENED_MAX:
+        known.clear()
+    known[name] = value
+
+
+def _code_token(room: Room, organization: str, system: str, code: str) -> str:
+    words = json.dumps([organization, system, code], ensure_ascii=False)
+    return room.keys.exact_token("code", words.encode())

@@ -183,7 +183,8 @@ class KeyStore:
     def bind(self, tokens: Iterable[str], patient: str) -> None:
         """Link all of `tokens` to `patient`, or none.  Raises LinkedElsewhere.
 
-        Of two patients racing for one identifier exactly one gets all of theirs.
+        Of two patients racing for one identifier exactly one gets all of theirs.  A patient
+        without a key gets one in the same commit.
         """
         # Sorted, so that two processes on PostgreSQL cannot wait for each other.
         wanted = sorted(set(tokens))
@@ -193,13 +194,22 @@ class KeyStore:
         if len(known) == len(wanted):
             return
 
-        def work(connection: Connection) -> None:
+        generation = self._current.get(patient) or self._newest(patient)
+        fresh = vault.wrap(self._master, vault.new_key(), f"key:{patient}:{generation}")
+
+        def work(connection: Connection) -> bytes | None:
             for token in wanted:
                 insert_new(connection, link, token=token, patient=patient)
             if any(other != patient for other in _linked(connection, wanted).values()):
                 raise LinkedElsewhere(patient)
+            insert_new(connection, key, owner=patient, generation=generation, wrapped=fresh)
+            return _wrapped(connection, patient, generation)
 
-        self._database.write(work)
+        wrapped = self._database.write(work)
+        # Null: destroyed meanwhile; whoever asks for the key looks for the next generation.
+        if wrapped is not None:
+            self._current[patient] = generation
+            self._remember(patient, generation, wrapped)
 
     # --- facts -------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from gateway.model import Json
@@ -35,8 +36,23 @@ _REFERENCE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}")
 def search_rows(room: Room, resource: Json) -> list[dict[str, Any]]:
     """Return the rows for a resource; the caller adds owner, type and id."""
     kind = str(resource["resourceType"])
-    rows = (_row(room, kind, row) for row in room.index(resource))
+    rows = (_plain(kind, row) or _row(room, kind, row) for row in room.index(resource))
     return [row for row in rows if row is not None]
+
+
+@lru_cache(4096)
+def _plain(type: str, row: IndexRow) -> dict[str, Any] | None:
+    """The row of what may lie in clear; the resources of a document share most of them."""
+    if not _is_plain(type, row):
+        return None
+    return {
+        "param": row.param,
+        "kind": row.kind,
+        "system": row.system,
+        "value": row.value,
+        "date_low": _instant(row.date_low),
+        "date_high": _instant(row.date_high),
+    }
 
 
 def _row(room: Room, type: str, row: IndexRow) -> dict[str, Any] | None:
@@ -45,15 +61,6 @@ def _row(room: Room, type: str, row: IndexRow) -> dict[str, Any] | None:
     # Links from a patient's identifiers to the number live in the key store alone.
     if row.param == "identifier" and type == "Patient":
         return None
-    if _is_plain(type, row):
-        return {
-            "param": row.param,
-            "kind": row.kind,
-            "system": row.system,
-            "value": row.value,
-            "date_low": _instant(row.date_low),
-            "date_high": _instant(row.date_high),
-        }
     words = row.value or _date_text(row.date_low)
     return {
         "param": row.param,
@@ -66,6 +73,8 @@ def _row(room: Room, type: str, row: IndexRow) -> dict[str, Any] | None:
 
 
 def _is_plain(type: str, row: IndexRow) -> bool:
+    if row.kind in ("quantity", "number") or "value" in row.param:
+        return False
     if type in PEOPLE:
         return row.param in PLAIN_OF_PEOPLE
     if row.kind == "reference":

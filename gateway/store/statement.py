@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, update
+import msgspec
+from sqlalchemy import Connection, Dialect, LargeBinary, Table, TypeDecorator, bindparam, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 Change = Callable[[Any], Any] | None
@@ -91,19 +92,20 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     made = _insert(table, tuple(rows[0]), connection.dialect)
-    if connection.dialect.name == "postgresql":
-        # One statement with a list per column: a row costs an array item, not a message.
-        columns = [
-            [row[name] for row in rows] if change is None else [change(row[name]) for row in rows]
-            for name, change in made.columns
-        ]
-        _driver(connection).execute(made.text, columns)
+    cells = [
+        [row[name] if change is None else change(row[name]) for name, change in made.columns]
+        for row in rows
+    ]
+    driver = _driver(connection)
+    if connection.dialect.name == "sqlite":
+        driver.executemany(made.each, cells)
+    elif len(cells) == 1:
+        driver.execute(made.each, cells[0])
     else:
-        cells = [
-            [row[name] if change is None else change(row[name]) for name, change in made.columns]
-            for row in rows
-        ]
-        _driver(connection).executemany(made.text, cells)
+        # One value of JSON for all rows: the driver writes lists and parameters item by item.
+        names = [name for name, _ in made.columns]
+        records = [dict(zip(names, map(_hex, row), strict=True)) for row in cells]
+        driver.execute(made.together, [msgspec.json.encode(records).decode()])
 
 
 def insert_new(connection: Connection, table: Table, **values: Any) -> bool:
@@ -129,26 +131,29 @@ def update_rows(
 
 @dataclass(frozen=True)
 class _Insert:
-    text: str
+    each: str
+    """For one row, a place for each value."""
+
+    together: str
+    """For many rows in one value; PostgreSQL only."""
+
     columns: tuple[tuple[str, Change], ...]
 
 
 @lru_cache(256)
 def _insert(table: Table, names: tuple[str, ...], dialect: Dialect) -> _Insert:
     types = [table.c[name].type.dialect_impl(dialect) for name in names]
-    quote = dialect.identifier_preparer.quote
-    if dialect.name == "postgresql":
-        kinds = (type_.compile(dialect) for type_ in types)
-        # Bytes go as they are, not as hexadecimal text.
-        lists = (f"%{'b' if kind == 'BYTEA' else 's'}::{kind}[]" for kind in kinds)
-        given = f"SELECT * FROM unnest({', '.join(lists)})"  # noqa: S608 - as below
-    else:
-        given = f"VALUES ({', '.join('?' * len(names))})"
+    quoted = [dialect.identifier_preparer.quote(name) for name in names]
+    # S608: names of our own tables and columns.
+    into = f"INSERT INTO {table.name} ({', '.join(quoted)})"
+    mark = "?" if dialect.name == "sqlite" else "%s"
+    kinds = (type_.compile(dialect) for type_ in types)
+    fields = ", ".join(f"{name} {kind}" for name, kind in zip(quoted, kinds, strict=True))
     return _Insert(
-        # S608: names of our own tables and columns.
-        text=f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, names))}) {given}",
+        each=f"{into} VALUES ({', '.join([mark] * len(names))})",
+        together=f"{into} SELECT * FROM json_to_recordset(%s::json) AS t({fields})",  # noqa: S608
         columns=tuple(
-            (name, type_.bind_processor(dialect)) for name, type_ in zip(names, types, strict=True)
+            (name, _change(type_, dialect)) for name, type_ in zip(names, types, strict=True)
         ),
     )
 
@@ -180,7 +185,7 @@ def _compiled(clause: Any, dialect: Dialect) -> _Ready:
     return _Ready(
         text=str(compiled),
         binds=tuple(
-            (name, bind.type.dialect_impl(dialect).bind_processor(dialect), bind.value)
+            (name, _change(bind.type.dialect_impl(dialect), dialect), bind.value)
             for name in order
             for bind in (compiled.binds[name],)
         ),
@@ -188,6 +193,20 @@ def _compiled(clause: Any, dialect: Dialect) -> _Ready:
         columns=namedtuple("Row", [column.keyname for column in found]) if found else None,
         changes=tuple((place, change) for place, change in changes if change is not None),
     )
+
+
+def _change(type_: Any, dialect: Dialect) -> Change:
+    """What a value of a type becomes; our own types spared SQLAlchemy's wrapping."""
+    if isinstance(type_, TypeDecorator) and type_.impl_instance.bind_processor(dialect) is None:
+        return partial(type_.process_bind_param, dialect=dialect)
+    if isinstance(type_, LargeBinary):
+        return None
+    change: Change = type_.bind_processor(dialect)
+    return change
+
+
+def _hex(value: Any) -> Any:
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else value
 
 
 def _driver(connection: Connection) -> Any:

@@ -264,7 +264,9 @@ def _sealed_rows(room: Room, arrival: Arrival) -> _Rows:
 
 def _write_new(connection: Connection, arrival: Arrival, parts: list[dict[str, Any]]) -> None:
     at = arrival.kept_at
-    insert_rows(connection, tables.part, parts)
+    for part in parts:
+        # One by one: many rows at once go as text, and a part may be long.
+        insert_rows(connection, tables.part, [part])
     work.add(connection, work.NewOrder(kind="submission", subject=arrival.id, at=at, kept_at=at))
     write_event(connection, at, arrival.id, "received")
     write_receipt(connection, arrival.receipt, arrival.audit.id, arrival.id)

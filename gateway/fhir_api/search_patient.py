@@ -18,7 +18,7 @@ from gateway.access import Principal
 from gateway.door import body, context
 from gateway.errors import Rejected
 from gateway.fhir_api.bundles import base, searchset
-from gateway.fhir_api.ground import reader, trace
+from gateway.fhir_api.ground import NOBODY, reader, trace
 from gateway.fhir_api.outcome import answer
 from gateway.model import Identifier, Json, Problem
 from gateway.patients import identifiers
@@ -73,7 +73,9 @@ def _search(who: Principal, pairs: list[tuple[str, str]]) -> Response:
     for value in asked:
         either = {n for token in _tokens(value) for n in store.patients_by_identifier(token)}
         numbers = either if numbers is None else numbers & either
-    visible = [n for n in sorted(numbers or ()) if store.has_ground(n, who.organization)]
+    # Nobody is asked about when nobody was found: the time of an answer tells nothing either.
+    asked_about = sorted(numbers or (NOBODY,))
+    visible = [n for n in asked_about if store.has_ground(n, who.organization)]
     found = [one for one in map(_patient, visible) if one is not None]
     for number in visible:
         trace(who, "fhir.search", f"Patient/{number}", True)

@@ -21,7 +21,6 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import QueuePool
 
 from gateway.store.migrations import migrate
-from gateway.store.statement import insert_new as insert_new
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ SUFFIXES = {
     ".xml": XML,
     ".p7m": "application/pkcs7-mime",
 }
-SIGNATURE_SUFFIXES = (".p7s", ".sig", ".sgn")
+SIGNATURE_SUFFIXES = (".p7s", ".sig", ".sgn", ".jws")
 SIGNATURE_TYPE = "application/pkcs7-signature"
 FILE_BYTES_MAX = 512 * 1024 * 1024
 SIGNER_DEFAULT = "gost256-doctor"

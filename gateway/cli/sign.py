@@ -13,20 +13,24 @@ from asn1crypto import keys, pem, x509
 from gateway.algorithms import standard
 from gateway.algorithms.interface import Unsupported
 from gateway.cli.output import Output, Wrong, options, translated
-from gateway.signatures.sign import Form, sign
+from gateway.errors import GatewayError
+from gateway.signatures.sign import Form, sign, sign_bundle
 from gateway.xml.parser import is_xml
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FORMATS = ("cades", "xades", "xmldsig")
+FORMATS = ("cades", "jws", "xades", "xmldsig")
+ENVELOPED = ("xades", "xmldsig")
 
 
 @click.command(
     "sign",
     help=translated(
         "Подписать файл ключом ГОСТ, RSA или ECDSA. XML по умолчанию получает подпись XAdES"
-        " внутри, остальное: CAdES отдельным файлом.",
+        " внутри, остальное: CAdES (или JWS) отдельным файлом; пакет FHIR можно подписать"
+        " внутри, в Bundle.signature (--inside).",
         "Sign a file with a GOST, RSA or ECDSA key. XML gets a XAdES signature inside by"
-        " default, anything else a CAdES signature in a file of its own.",
+        " default, anything else a CAdES (or JWS) signature in a file of its own; a FHIR bundle"
+        " can be signed inside, in Bundle.signature (--inside).",
     ),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
@@ -41,7 +45,12 @@ FORMATS = ("cades", "xades", "xmldsig")
 @click.option(
     "--attached",
     is_flag=True,
-    help=translated("CAdES с содержимым внутри", "CAdES with the content inside"),
+    help=translated("CAdES, JWS с содержимым внутри", "CAdES, JWS with the content inside"),
+)
+@click.option(
+    "--inside",
+    is_flag=True,
+    help=translated("подпись в Bundle.signature", "the signature in Bundle.signature"),
 )
 @click.option("--out", "target", type=click.Path(allow_dash=True))
 @options
@@ -52,31 +61,45 @@ def command(
     cert: Path,
     form: str | None,
     attached: bool,
+    inside: bool,
     target: str | None,
 ) -> None:
     octets = read(file)
-    form = form or ("xades" if is_xml(octets[:64]) and not attached else "cades")
-    if attached and form != "cades":
-        raise Wrong(out.say("--attached только для cades", "--attached is for cades alone"))
-    try:
-        signed = sign(
-            octets,
-            key=_private_key(key),
-            chain=_chain(cert),
-            algorithms=standard(),
-            form=cast("Form", form),
-            detached=not attached,
-            at=datetime.now(UTC),
-        )
-    except (ValueError, Unsupported) as error:
-        raise Wrong(str(error)) from error
-    place = target or _beside(file, form, attached)
+    xml = is_xml(octets[:64]) and not attached and not inside
+    form = form or ("xades" if xml else "cades")
+    if (attached or inside) and (form in ENVELOPED or attached is inside):
+        said = "--attached или --inside, для cades и jws", "--attached or --inside, for cades, jws"
+        raise Wrong(out.say(*said))
+    signed = _signed(octets, _private_key(key), _chain(cert), cast("Form", form), attached, inside)
+    place = target or _beside(file, form, attached, inside)
     if place == "-":
         sys.stdout.buffer.write(signed)
         return
     Path(place).write_bytes(signed)
     out.data({"out": place, "format": form, "bytes": len(signed)})
     out.text(f"{out.mark(True)} {place}")
+
+
+def _signed(
+    octets: bytes, key: bytes, chain: list[bytes], form: Form, attached: bool, inside: bool
+) -> bytes:
+    at, algorithms = datetime.now(UTC), standard()
+    try:
+        if inside:
+            return sign_bundle(
+                octets, key=key, chain=chain, algorithms=algorithms, form=form, at=at
+            )
+        return sign(
+            octets,
+            key=key,
+            chain=chain,
+            algorithms=algorithms,
+            form=form,
+            detached=not attached,
+            at=at,
+        )
+    except (ValueError, Unsupported, GatewayError) as error:
+        raise Wrong(str(error)) from error
 
 
 def read(file: str) -> bytes:
@@ -86,13 +109,14 @@ def read(file: str) -> bytes:
     return Path(file).read_bytes()
 
 
-def _beside(file: str, form: str, attached: bool) -> str:
+def _beside(file: str, form: str, attached: bool, inside: bool) -> str:
     """Return where the result goes when nobody said: beside the file, never over it."""
     if file == "-":
         return "-"
     path = Path(file)
-    if form == "cades":
-        return f"{path}.p7m" if attached else f"{path}.sig"
+    if form not in ENVELOPED and not inside:
+        ends = {"cades": ("sig", "p7m"), "jws": ("jws", "jose")}[form]
+        return f"{path}.{ends[attached]}"
     return str(path.with_name(f"{path.stem}.signed{path.suffix}"))
 
 

@@ -18,10 +18,10 @@ from gateway.settings import BadSettings, Settings
 from gateway.trust import Trust
 from gateway.verification import HEAD_BYTES, Policy, Verifier, to_json
 
-FORMS = ("CAdES", "XMLDSig", "XAdES")
+FORMS = ("CAdES", "JWS", "XMLDSig", "XAdES")
 """Forms a policy may name."""
 
-BESIDE = (".sig", ".p7s", ".sgn")
+BESIDE = (".sig", ".p7s", ".sgn", ".jws")
 """What signing programs append to the name of what they sign."""
 
 EXITS = {
@@ -34,10 +34,10 @@ EXITS = {
 @click.command(
     "verify",
     help=translated(
-        "Проверить все подписи в файле и рядом с ним (CAdES, XMLDSig, XAdES). Код 0: все"
-        " верны, 1: есть неверная, 3: решить нельзя.",
-        "Verify every signature in a file and beside it (CAdES, XMLDSig, XAdES). Exit code 0:"
-        " all passed, 1: any failed, 3: undecided.",
+        "Проверить все подписи в файле и рядом с ним (CAdES, JWS, XMLDSig, XAdES,"
+        " Bundle.signature). Код 0: все верны, 1: есть неверная, 3: решить нельзя.",
+        "Verify every signature in a file and beside it (CAdES, JWS, XMLDSig, XAdES,"
+        " Bundle.signature). Exit code 0: all passed, 1: any failed, 3: undecided.",
     ),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))

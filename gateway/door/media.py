@@ -1,7 +1,7 @@
 """Which media types are taken, and whether the bytes bear a type out.
 
-The formats say for themselves what they read; only CMS envelopes, which hold a document
-of any format, are known here.
+The formats say for themselves what they read; only CMS and JWS envelopes, which hold a
+document of any format, are known here.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gateway.model import Problem
 
 MULTIPART = "multipart/form-data"
 CMS_TYPES = ("application/pkcs7-mime", "application/cms", "application/pkcs7-signature")
+JOSE_TYPE = "application/jose"
 HEAD_BYTES = 4096
 
 
@@ -36,7 +37,7 @@ def media_type(header: str | None) -> tuple[str, dict[str, str]]:
 def taken() -> tuple[str, ...]:
     """Return every media type a document may have."""
     own = (one for plugin in formats().values() for one in plugin.MEDIA_TYPES)
-    return tuple(dict.fromkeys((*own, *CMS_TYPES)))
+    return tuple(dict.fromkeys((*own, *CMS_TYPES, JOSE_TYPE)))
 
 
 def check(found: str, octets: bytes, place: str) -> None:
@@ -47,6 +48,8 @@ def check(found: str, octets: bytes, place: str) -> None:
     head = octets[:HEAD_BYTES]
     if found in CMS_TYPES:
         fits = looks_like_cms(head)
+    elif found == JOSE_TYPE:
+        fits = head[:2] == b"ey"  # base64url of the brace and quote every header begins with
     else:
         readers = [one for one in formats().values() if found in one.MEDIA_TYPES]
         fits = any(reader.recognises(head) for reader in readers)

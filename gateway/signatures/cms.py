@@ -28,6 +28,9 @@ SIGNERS_MAX = 16
 VERSIONS = ("v1", "v3", "v4", "v5")
 SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 
+_CONTENT = (core.OctetString, core.ParsableOctetString)
+"""What asn1crypto makes of eContent: the first in version 1, the second in version 3 and up."""
+
 _ARMOUR = re.compile(
     rb"\s*-----BEGIN (CMS|PKCS7|PKCS #7 SIGNED DATA)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
 )
@@ -116,7 +119,7 @@ def _open(octets: bytes) -> SignedData:
         inner = signed["encap_content_info"]
         content = inner["content"]
         opened = SignedData(
-            content=bytes(content) if isinstance(content, core.OctetString) else None,
+            content=bytes(content) if isinstance(content, _CONTENT) else None,
             content_type=inner["content_type"].dotted,
             digests=frozenset(one["algorithm"].dotted for one in signed["digest_algorithms"]),
             certificates=certificates.read_all(_certificates(signed)),

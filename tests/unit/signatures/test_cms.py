@@ -230,3 +230,11 @@ def test_a_part_that_says_it_is_cms_is_judged_as_such() -> None:
     part = Part(name="signature", media_type="application/pkcs7-signature", body=b"hello")
     (bad,) = cms.check(document(BUNDLE), (part,), ALGORITHMS)
     assert (bad.indication, bad.sub_indication) == (Indication.TOTAL_FAILED, "FORMAT_FAILURE")
+
+
+def test_content_of_a_version_3_file_is_its_content(pki: Pki) -> None:
+    """Pharmacies sign in version 3, where the content is read as another kind of octets."""
+    file = signed(pki, detached=False).replace(b"\x02\x01\x01", b"\x02\x01\x03", 1)
+    (good,) = cms.check(document(file), (), ALGORITHMS)
+    assert good.indication is Indication.TOTAL_PASSED
+    assert [c.octets for c in good.covered] == [BUNDLE]

@@ -111,6 +111,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     replays = Replays(store, line.rehearse)
     workers.every("replays", REPLAY_EVERY, replays.step)
     workers.every("seal", work.seal_every, store.seal)
+    workers.every("consents", work.consents_every, store.recheck_consents)
     return Gateway(
         settings=settings,
         clock=clock,

@@ -17,7 +17,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from gateway.bindings import MISMATCHES, REFUSE, ROLES, BindingPolicies, BindingPolicy
 from gateway.model import Identifier
-from gateway.routing import Route
+from gateway.routing import ASK, BASES, BASES_USUAL, STORE, Route
 
 ROOT = Path(__file__).resolve().parents[1]
 """Where `mappings/`, `schemas/` and `certs/` lie: the top of the checkout."""
@@ -49,6 +49,9 @@ class Work:
     retry_longest: timedelta
     attempts_max: int
     seal_every: timedelta
+    consents_every: timedelta
+    """How often ended consents are looked for; a claim asks for itself, whatever this is."""
+
     revocation_patience: timedelta
     """How long a missing CRL is waited for before a person is asked (semantics, rule 4)."""
 
@@ -103,9 +106,12 @@ class Settings:
                 retry_longest=timedelta(seconds=work["retry_longest_seconds"]),
                 attempts_max=work["attempts_max"],
                 seal_every=timedelta(seconds=work["seal_every_seconds"]),
+                consents_every=timedelta(minutes=work["consents_every_minutes"]),
                 revocation_patience=timedelta(hours=work["revocation_patience_hours"]),
             ),
-            routes=tuple(Route(**route) for route in given["routes"]),
+            routes=tuple(
+                Route(**{**route, "bases": tuple(route["bases"])}) for route in given["routes"]
+            ),
             trust_folders=tuple(where / folder for folder in given["trust"]["folders"]),
             gost=given["trust"]["gost"],
             signatures=_binding_policies(given["signatures"]),
@@ -151,6 +157,9 @@ class _Work(Schema):
     retry_longest_seconds = fields.Float(load_default=21600.0, validate=validate.Range(min=0.01))
     attempts_max = fields.Integer(load_default=14, validate=validate.Range(min=1, max=1000))
     seal_every_seconds = fields.Float(load_default=1.0, validate=validate.Range(min=0.05, max=60))
+    consents_every_minutes = fields.Float(
+        load_default=60.0, validate=validate.Range(min=0.001, max=1440)
+    )
     revocation_patience_hours = fields.Float(load_default=24.0, validate=validate.Range(min=0))
 
 
@@ -180,6 +189,12 @@ class _Route(Schema):
     to = fields.String(required=True)
     performer = fields.String(load_default="")
     ordering = fields.String(load_default="")
+    bases = fields.List(
+        fields.String(validate=validate.OneOf(BASES)),
+        load_default=lambda: list(BASES_USUAL),
+        validate=validate.Length(1),
+    )
+    without_basis = fields.String(load_default=STORE, validate=validate.OneOf([STORE, ASK]))
 
 
 class _File(Schema):

@@ -23,6 +23,9 @@ log = structlog.get_logger("gateway.worker")
 IDLE_WAIT = 0.5
 """Seconds a worker sleeps when there is nothing to do and nobody wakes it."""
 
+BEAT = 10.0
+"""Seconds between signs of life of a thread whose steps are far apart."""
+
 FAULTS_MAX = 5
 """After so many faults of ours in a row the work is handed to a person."""
 
@@ -50,8 +53,13 @@ class Workers:
         """Prepare a thread that does `step` every `pause`."""
 
         def run() -> None:
-            while not self.stopping.wait(pause.total_seconds()):
+            due = time.monotonic() + pause.total_seconds()
+            # A step of an hour shows that it lives more often than that.
+            while not self.stopping.wait(max(0.0, min(BEAT, due - time.monotonic()))):
                 self.beats[name] = time.monotonic()
+                if time.monotonic() < due:
+                    continue
+                due = time.monotonic() + pause.total_seconds()
                 try:
                     step()
                 except Exception as error:  # the outermost loop

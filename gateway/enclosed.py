@@ -1,0 +1,203 @@
+"""Consents that come with a document: beside it as a part, or inside it as signed content.
+
+A consent opens a card, so it is believed like a result: when a signature covers it, or when
+the sender's policy lets unsigned content in.  It is bound to the patient of its document
+(CON-302) and stored with the document, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.consent import reader
+from gateway.consent.reader import Directory, Reading
+from gateway.errors import GatewayError, NeedsOperator, Rejected
+from gateway.fhir import text
+from gateway.model import (
+    Document,
+    Grant,
+    Identifier,
+    Json,
+    Part,
+    PatientClaim,
+    Problem,
+    Submission,
+)
+from gateway.patients import identifiers
+from gateway.store import Store
+from gateway.store.values import NewConsent, Organization
+from gateway.verdict import require_passed
+from gateway.verification import Verifier
+
+PART = "consent"
+CONSENTS_MAX = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enclosed:
+    """What came with one document."""
+
+    consents: tuple[NewConsent, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    """What they will say once stored, for planning."""
+
+    problems: tuple[Problem, ...] = ()
+    """Warnings about consents that were not taken."""
+
+
+NONE_ENCLOSED = Enclosed()
+
+
+def directory(organizations: Sequence[Organization]) -> Directory:
+    """Return whom a consent may name."""
+    return Directory(
+        ids=frozenset(one.id for one in organizations),
+        by_identifier={
+            (identifier.system, identifier.value): one.id
+            for one in organizations
+            for identifier in one.identifiers
+        },
+        normalise=identifiers.normalise,
+    )
+
+
+class Enclosures:
+    """Reads the consents of documents; safe to use from several threads."""
+
+    def __init__(self, store: Store, verifier: Verifier) -> None:
+        self.store = store
+        self.verifier = verifier
+
+    def read(
+        self,
+        submission: Submission,
+        sender: Organization,
+        document: Document,
+        claim: PatientClaim,
+        patient: str,
+    ) -> Enclosed:
+        """Return the consents that came with `document`, about `patient`.
+
+        Raises NeedsOperator: CON-302 when a consent is another patient's, CON-306 when its
+        signature cannot be judged yet.
+        """
+        part = next((one for one in submission.parts if one.name == PART), None)
+        inside: tuple[tuple[Part | Json, str], ...] = tuple(_inside(document))
+        if part is None and not inside:
+            return Enclosed()
+        known = directory(self.store.organizations())
+        readings: list[Reading] = []
+        problems: list[Problem] = []
+        if part is not None:
+            inside = ((part, PART), *inside)
+        for source, place in inside[:CONSENTS_MAX]:
+            try:
+                resource = self._believed(source, submission, sender)
+                reading = reader.read(resource, known, submission.kept_at)
+            except Rejected as error:
+                # The result is sound: it is kept, and the sender hears why the rest was not.
+                problems += [
+                    replace(one, warning=True, place=place + one.place.removeprefix(PART))
+                    for one in error.problems
+                ]
+                continue
+            if not self._same_patient(reading, claim, patient, inside=source is not part):
+                raise NeedsOperator(Problem(code="CON-302", place=place))
+            readings.append(reading)
+        consents = tuple(
+            NewConsent(
+                id=f"{submission.id}-{PART}-{number + 1}",
+                identifiers=reading.patient or claim.identifiers,
+                provisions=reading.provisions,
+                resource=reading.resource,
+                organization=submission.organization,
+                actor=submission.client,
+                rejected=reading.rejected,
+            )
+            for number, reading in enumerate(readings)
+        )
+        version = self.store.consent_version(patient) + 1
+        return Enclosed(
+            consents=consents,
+            grants=tuple(_grants(consents, patient, version)),
+            problems=tuple(problems),
+        )
+
+    def _believed(self, source: Part | Json, submission: Submission, sender: Organization) -> Json:
+        """Return a consent that is signed, or need not be.
+
+        Raises Rejected (CON-306, FMT-3xx) or NeedsOperator (CON-306).
+        """
+        if not isinstance(source, Part):
+            return source
+        return text.loads(self._octets(source, submission, sender))
+
+    def _octets(self, part: Part, submission: Submission, sender: Organization) -> bytes:
+        report = self.verifier.verify(part, (), submission.kept_at)
+        if not report.signatures:
+            if sender.allow_unsigned:
+                return part.body
+            raise Rejected(_unbelieved("SIG-201"))
+        try:
+            require_passed(report, submission.kept_at)
+            return self.verifier.signed_octets(report, part)[0]
+        except Rejected as error:
+            raise Rejected(_unbelieved(error.problems[0].code)) from error
+        except GatewayError as error:
+            raise NeedsOperator(_unbelieved(error.problems[0].code)) from error
+
+    def _same_patient(
+        self, reading: Reading, claim: PatientClaim, patient: str, *, inside: bool
+    ) -> bool:
+        """Return whether the consent and the document speak of one patient.
+
+        A reference inside the same signed bundle needs no identifier: the bundle has one
+        patient.
+        """
+        if not reading.patient:
+            return inside
+        sent = {one.system: one.value for one in claim.identifiers}
+        if any(sent.get(one.system, one.value) != one.value for one in reading.patient):
+            return False
+        return any(
+            sent.get(one.system) == one.value or self._is_of(one, patient)
+            for one in reading.patient
+        )
+
+    def _is_of(self, identifier: Identifier, patient: str) -> bool:
+        return any(card.patient == patient for card in self.store.cards(identifier))
+
+
+def _inside(document: Document) -> Iterator[tuple[Json, str]]:
+    """Yield the Consents of a FHIR bundle and their places."""
+    if document.format != "fhir_json":
+        return
+    for node in document.root.each("Consent"):
+        value: Any = getattr(node, "value", None)
+        if isinstance(value, dict):
+            yield value, node.place
+
+
+def _grants(consents: Sequence[NewConsent], patient: str, version: int) -> Iterator[Grant]:
+    for number, consent in enumerate(consents):
+        for ordinal, one in enumerate(consent.provisions):
+            assert consent.id is not None
+            yield Grant(
+                recipient=one.recipient,
+                purpose=one.purpose,
+                valid_from=one.valid_from,
+                valid_to=one.valid_to,
+                deny=one.deny,
+                tests=one.tests,
+                id=consent.id,
+                patient=patient,
+                state="rejected" if consent.rejected else "active",
+                version=version + number,
+                ordinal=ordinal,
+            )
+
+
+def _unbelieved(check: str) -> Problem:
+    return Problem(code="CON-306", place=PART, detail={"check": check})

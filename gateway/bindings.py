@@ -108,17 +108,24 @@ def require_bound(bindings: Bindings, policy: BindingPolicy) -> None:
         raise kind(*bindings.problems)
 
 
-def reported(report: SignatureReport | None, outcomes: Sequence[Outcome]) -> SignatureReport | None:
-    """Return the report with the bindings of every document in it."""
+def reported(
+    report: SignatureReport | None, outcomes: Sequence[Outcome], before: Sequence[Check] = ()
+) -> SignatureReport | None:
+    """Return the report with the bindings of every document in it.
+
+    `before` are those of an earlier run, in which these documents were some of several.
+    """
     if report is None:
         return None
-    several = len(outcomes) > 1
+    several = len(outcomes) > 1 or bool(before)
+    again = tuple(f"{outcome.place}: " for outcome in outcomes)
+    kept = tuple(check for check in before if not check.detail.startswith(again))
     checks = tuple(
         replace(check, detail=f"{outcome.place}: {check.detail}") if several else check
         for outcome in outcomes
         for check in outcome.bindings
     )
-    return replace(report, bindings=checks)
+    return replace(report, bindings=(*kept, *checks))
 
 
 # --- the checks ------------------------------------------------------------------------
@@ -300,7 +307,8 @@ def _organisation_of(signer: Signer) -> tuple[Identifier, ...]:
 
 
 def _identity(signer: Signer) -> str:
-    return signer.snils or signer.ogrn or signer.inn_organization or signer.certificate_sha256
+    number = signer.snils or signer.ogrn or signer.inn_organization
+    return _digits(number) if number else signer.certificate_sha256
 
 
 def _certified(signer: Signer) -> str:

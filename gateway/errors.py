@@ -1,7 +1,7 @@
 """Errors, named by who must act, and the catalogue of their codes.
 
-The texts (title, reason, fix; Russian and English) are data in `errors.toml`; a `Problem`
-carries a code, a place and the words that fill the text, never a patient's data.
+The texts (title, reason, cause, fix, example; Russian and English) are data in `errors.toml`;
+a `Problem` carries a code, a place and the words that fill the text, never a patient's data.
 
 Source: RFC 9457 (problem details); FHIR R4 OperationOutcome for the `issue` types.
 """
@@ -9,7 +9,7 @@ Source: RFC 9457 (problem details); FHIR R4 OperationOutcome for the `issue` typ
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -65,6 +65,11 @@ class Explanation:
 
     fix: str
 
+    cause: str = ""
+    """What usually leads to it: the same for every problem of this code."""
+
+    example: str = ""
+
 
 def codes() -> tuple[str, ...]:
     """Return every code in the catalogue, in its order."""
@@ -82,6 +87,8 @@ def explain(code: str, language: str = "ru") -> Explanation:
         title=text["title"],
         reason=text["reason"],
         fix=text["fix"],
+        cause=text.get("cause", ""),
+        example=text.get("example", ""),
     )
 
 
@@ -89,14 +96,7 @@ def say(problem: Problem, language: str = "ru") -> Explanation:
     """Return the explanation of `problem` with its reason and fix filled in."""
     page = explain(problem.code, language)
     words = _Blank(problem.detail)
-    return Explanation(
-        code=page.code,
-        http=page.http,
-        issue=page.issue,
-        title=page.title,
-        reason=page.reason.format_map(words),
-        fix=page.fix.format_map(words),
-    )
+    return replace(page, reason=page.reason.format_map(words), fix=page.fix.format_map(words))
 
 
 class _Blank(dict[str, str]):

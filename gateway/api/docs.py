@@ -66,7 +66,9 @@ def error(code: str) -> Response:
             "status": page.http,
             "title": page.title,
             "reason": page.reason,
+            "cause": page.cause,
             "fix": page.fix,
+            "example": page.example,
         }
     )
 

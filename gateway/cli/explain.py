@@ -33,13 +33,17 @@ def command(out: Output, code: str | None) -> None:
             "code": page.code,
             "title": page.title,
             "reason": page.reason,
+            "cause": page.cause,
             "fix": page.fix,
+            "example": page.example,
             "http": page.http,
             "issue": page.issue,
         }
     )
     out.text(f"{click.style(page.code, bold=True)}  {page.title}")
     out.text(f"  {page.reason}")
+    out.text(f"  {out.say('Обычная причина', 'Usual cause')}: {page.cause}")
+    out.text(f"  {out.say('Пример', 'Example')}: {page.example}")
     out.text(f"  {out.say('Что делать', 'What to do')}: {page.fix}")
     out.text(out.dim(f"  HTTP {page.http} · OperationOutcome {page.issue}"))
 

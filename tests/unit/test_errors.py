@@ -63,11 +63,13 @@ def test_a_page_is_whole_in_both_languages(code: str) -> None:
     assert ISSUE_TYPES.fullmatch(entry["issue"])
     for language in errors.LANGUAGES:
         page = entry[language]
-        assert set(page) == {"title", "reason", "fix"}
+        assert set(page) == {"title", "reason", "fix", "cause", "example"}
         assert all(page.values())
         assert not page["title"].endswith("."), "a title is not a sentence"
         assert page["reason"].endswith((".", "…")), page["reason"]
         assert page["fix"].endswith((".", "…", ":")), page["fix"]
+        assert page["cause"].endswith("."), page["cause"]
+        assert page["example"].endswith("."), page["example"]
         assert not placeholders(page["title"])
 
 

@@ -58,7 +58,9 @@ def test_the_language_is_the_readers(door: Doorway) -> None:
 def test_every_code_has_a_page_and_an_unknown_code_has_none(door: Doorway) -> None:
     for code in errors.codes():
         page = door.http.get(f"/docs/errors/{code}", headers={"Accept": "application/json"})
-        assert page.get_json()["code"] == code
+        said = page.get_json()
+        assert said["code"] == code
+        assert said["cause"] and said["example"]
     assert door.http.get("/docs/errors/XXX-999").status_code == 404
 
 

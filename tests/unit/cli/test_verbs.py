@@ -43,7 +43,7 @@ def test_wrong_usage_ends_with_two(call: Call, arguments: tuple[str, ...]) -> No
 def test_explains_a_code_in_both_languages(call: Call) -> None:
     assert "Ключ идемпотентности" in call("explain", "DUP-001").stdout
     page = call("explain", "dup-001", "--json", "--lang", "en").json
-    assert {"code", "title", "fix"} <= page.keys()
+    assert {"code", "title", "reason", "cause", "fix", "example"} <= page.keys()
     assert page["title"] == "Idempotency key already used"
 
 

@@ -305,7 +305,9 @@ def _usage(leaf: x509.Certificate) -> Check:
     allowed = leaf.key_usage_value.native if leaf.key_usage_value is not None else None
     extended = leaf.extended_key_usage_value
     purposes = set(extended.native) if extended is not None else set()
-    if allowed is not None and not allowed & SIGNING_USAGES:
+    if leaf.ca:
+        status, detail = CheckStatus.FAILED, "of an authority, which signs no documents"
+    elif allowed is not None and not allowed & SIGNING_USAGES:
         status, detail = CheckStatus.FAILED, "neither digitalSignature nor nonRepudiation"
     elif purposes and purposes <= NOT_FOR_DOCUMENTS:
         status, detail = CheckStatus.FAILED, "only for " + ", ".join(sorted(purposes))

@@ -100,6 +100,23 @@ def test_the_fallback_comes_to_the_same_verdicts(pki: Pki) -> None:
         assert pure.judge(pki.signer(name).chain()[0], (), NOW).sub_indication == word
 
 
+@pytest.mark.parametrize(
+    "authority", [CA, ROOT], ids=["an issuing authority", "the trusted root itself"]
+)
+def test_an_authority_does_not_sign_documents(authority: Authority) -> None:
+    """Its key makes signers; whoever has it would otherwise sign as nobody in particular."""
+    finding = trust().judge(authority.certificate.dump(), (), NOW)
+    assert_verdict(finding, Indication.INDETERMINATE, "CHAIN_CONSTRAINTS_FAILURE", "key_usage")
+
+
+def test_a_signer_that_says_it_is_no_authority_passes() -> None:
+    """The nearest neighbour: basic constraints are there and say CA:FALSE."""
+    said = made.extension("basic_constraints", {"ca": False}, critical=True)
+    usage = made.extension("key_usage", {"digital_signature"}, critical=True)
+    finding = judge(trust(), issue(CA, extensions=[said, usage]))
+    assert_verdict(finding, Indication.TOTAL_PASSED, None)
+
+
 def test_a_stranger_is_unknown_even_with_his_own_authority_along(pki: Pki) -> None:
     judging = Trust.load([pki.trust], ALGORITHMS)
     chain = pki.signer("stranger").chain()

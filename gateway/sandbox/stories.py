@@ -19,11 +19,13 @@ from marshmallow import Schema, ValidationError, fields, validate
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Part
 from gateway.sandbox.fresh import fresh, report_number
-from gateway.signatures.sign import Form, sign
+from gateway.signatures.sign import Form, sign, sign_bundle
 
 FILE = "story.yaml"
 ATTACHED_TYPE = "application/pkcs7-mime"
 DETACHED_TYPE = "application/pkcs7-signature"
+JOSE_TYPE = "application/jose"
+IN_BUNDLES = ("cades", "jws")
 
 
 class BadStory(Exception):
@@ -56,7 +58,7 @@ class Signing:
     form: Form
 
     place: str
-    """`detached`, `attached` or `enveloped`."""
+    """`detached`, `attached` or `enveloped`; a bundle holds CAdES and JWS in its signature."""
 
     signers: tuple[str, ...]
     """Names of key pairs in the home's `signers/`."""
@@ -183,6 +185,18 @@ def signed(
     """Return `octets` signed by every pair, as it would be sent."""
     number = report_number(octets)
     detached = signing.place == "detached"
+    if signing.place == "enveloped" and signing.form in IN_BUNDLES:
+        (pair,) = pairs
+        body = sign_bundle(
+            octets,
+            key=pair.key,
+            chain=pair.chain,
+            algorithms=algorithms,
+            form=signing.form,
+            at=now,
+        )
+        whole = Part(name="document", media_type=media_type, body=body)
+        return Outgoing(document=whole, signatures=(), number=number)
     made = [
         sign(
             octets,
@@ -196,12 +210,14 @@ def signed(
         for pair in pairs
     ]
     if detached:
-        parts = tuple(Part(name="signature", media_type=DETACHED_TYPE, body=one) for one in made)
+        beside = JOSE_TYPE if signing.form == "jws" else DETACHED_TYPE
+        parts = tuple(Part(name="signature", media_type=beside, body=one) for one in made)
         document = Part(name="document", media_type=media_type, body=octets)
         return Outgoing(document=document, signatures=parts, number=number)
-    (whole,) = made
-    kind = ATTACHED_TYPE if signing.place == "attached" else media_type
-    document = Part(name="document", media_type=kind, body=whole)
+    (body,) = made
+    attached = JOSE_TYPE if signing.form == "jws" else ATTACHED_TYPE
+    kind = attached if signing.place == "attached" else media_type
+    document = Part(name="document", media_type=kind, body=body)
     return Outgoing(document=document, signatures=(), number=number)
 
 
@@ -230,7 +246,9 @@ _TamperSchema = Schema.from_dict(
 
 
 class _Sign(Schema):
-    form = fields.String(required=True, validate=validate.OneOf(["cades", "xmldsig", "xades"]))
+    form = fields.String(
+        required=True, validate=validate.OneOf(["cades", "jws", "xmldsig", "xades"])
+    )
     place = fields.String(
         required=True, validate=validate.OneOf(["detached", "attached", "enveloped"])
     )

@@ -12,9 +12,9 @@ from gateway.sandbox.stories import BadStory, load_stories, load_story
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 
 
-def test_ten_stories_ship() -> None:
+def test_at_least_ten_stories_ship() -> None:
     stories = load_stories(SAMPLES)
-    assert len(stories) == 10
+    assert len(stories) >= 10
     assert all({"ru", "en"} <= story.titles.keys() for story in stories)
 
 

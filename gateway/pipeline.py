@@ -20,6 +20,7 @@ from typing import Protocol
 
 from gateway import bindings, identity, placing, routing
 from gateway.bindings import UNBOUND, BindingPolicies, Bindings
+from gateway.enclosed import NONE_ENCLOSED, Enclosed, Enclosures
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.formats.interface import formats
 from gateway.identity import Identified
@@ -30,6 +31,7 @@ from gateway.mapping.definition import Mapping
 from gateway.mapping.rulings import Rulings
 from gateway.model import (
     Assurance,
+    Check,
     Decision,
     Document,
     Facts,
@@ -46,6 +48,7 @@ from gateway.model import (
     SignedContent,
     Status,
     Submission,
+    Unreadable,
 )
 from gateway.placing import Placed
 from gateway.receipts.issue import Receipts
@@ -107,6 +110,7 @@ class Line:
         self.revocation_patience = revocation_patience
         self.retry_first = retry_first
         self.policies = policies or BindingPolicies()
+        self.enclosures = Enclosures(store, verifier)
 
     # --- keep --------------------------------------------------------------------------
 
@@ -173,12 +177,11 @@ class Line:
                 submission.document, submission.signatures, submission.kept_at
             )
             documents = parse(self._signed(submission, sender, report))
+            self._settle(order, submission, sender, documents, report)
         except TryLater as later:
             self._later(order, submission, later, report)
         except (Rejected, NeedsOperator) as error:
             self._refuse_whole(order, submission, error, report)
-        else:
-            self._settle(order, submission, sender, documents, report)
 
     def rehearse(self, submission: str) -> tuple[Outcome, ...]:
         """Judge a kept submission again, at its moment of keep, and store nothing.
@@ -244,25 +247,48 @@ class Line:
         order: WorkOrder,
         submission: Submission,
         sender: Organization,
-        documents: tuple[Document, ...],
+        documents: tuple[Document | Unreadable, ...],
         report: SignatureReport,
     ) -> None:
+        # A replay may be of one document of many: what stands otherwise is not judged again.
+        alone = self.store.left_alone(submission.id)
+        said = self._said_before(submission) if alone else ()
+        documents = tuple(
+            one for one in documents if document_id(submission.id, one.ordinal) not in alone
+        )
         for _ in range(MOVED_REPEATS_MAX):
             outcomes = self._documents(submission, sender, documents)
             try:
-                return self.store.settle(order, outcomes, bindings.reported(report, outcomes))
+                judged = bindings.reported(report, outcomes, said)
+                return self.store.settle(order, outcomes, judged)
             except Moved:
                 continue
         raise TryLater(Problem(code="SYS-502"))
 
+    def _said_before(self, submission: Submission) -> tuple[Check, ...]:
+        """Return whose signatures they are by an earlier run, for what is left alone now."""
+        stored = self.store.signatures(submission.id)
+        return stored.report.bindings if stored else ()
+
     def _documents(
-        self, submission: Submission, sender: Organization, documents: tuple[Document, ...]
+        self,
+        submission: Submission,
+        sender: Organization,
+        documents: tuple[Document | Unreadable, ...],
     ) -> tuple[Outcome, ...]:
         """Work documents in their order: two of them may be versions of one report."""
         outcomes: list[Outcome] = []
         for one in documents:
-            outcomes.append(self._document(submission, sender, one, outcomes))
+            if isinstance(one, Unreadable):
+                outcomes.append(self._unreadable(submission, one))
+            else:
+                outcomes.append(self._document(submission, sender, one, outcomes))
         return tuple(outcomes)
+
+    def _unreadable(self, submission: Submission, piece: Unreadable) -> Outcome:
+        """Refuse a piece of a batch that is no document; the others go on without it."""
+        found, clock = _Found(asked_at=self.clock()), _Stopwatch()
+        return self._outcome(submission, piece, found, clock, Status.REJECTED, piece.problems, None)
 
     def _document(
         self,
@@ -273,19 +299,20 @@ class Line:
     ) -> Outcome:
         """Identify, decide, map and plan one document; pure but for reading the store."""
         clock = _Stopwatch()
-        found = _Found()
+        found = _Found(asked_at=self.clock())
         try:
             with clock("identify"):
                 found.mapping = self.catalogue.choose(document, None)
                 found.facts = engine.facts(found.mapping, document)
-                found.report = placing.claimed(found.facts.report, sender)
+                found.report = placing.claimed(self.store, found.facts.report, sender)
                 self._bind(sender, document, found)
                 subject = document_id(submission.id, document.ordinal)
                 found.match = self._identify(found, sender, subject)
             with clock("consent"):
-                self._plan(found, submission.kept_at)
+                plan = self._plan(found, submission, sender, document)
             with clock("map"):
                 record = self._map(submission, sender, document, found)
+                found.plan = routing.narrowed(plan, found.grants, record.resources, found.asked_at)
             with clock("place"):
                 found.placed = self._place(submission, sender, document, found, record, before)
         except (Rejected, NeedsOperator) as error:
@@ -293,9 +320,9 @@ class Line:
             return self._outcome(
                 submission, document, found, clock, _status(error), error.problems, None
             )
-        assert found.plan
         placed = found.placed
         problems = found.match.problems + record.problems + found.bindings.warnings
+        problems += found.enclosed.problems
         if placed.stands:
             problems += found.plan.problems
         problems += placed.problems
@@ -319,20 +346,30 @@ class Line:
         found.bindings = bindings.judge(found.facts, document.content.report, sender, policy)
         bindings.require_bound(found.bindings, policy)
 
-    def _plan(self, found: _Found, at: datetime) -> None:
+    def _plan(
+        self, found: _Found, submission: Submission, sender: Organization, document: Document
+    ) -> Plan:
         """Decide where the document goes; the consents' version is read before the consents."""
         assert found.facts and found.match and found.match.patient
-        patient = found.match.patient
+        patient, claim = found.match.patient, found.facts.patient
+        found.asked_at = self.clock()
         found.consent_version = self.store.consent_version(patient)
-        found.grants = self.store.grants(patient)
-        found.plan = routing.plan(found.facts, self.routes, self._receivers(), found.grants, at)
+        found.enclosed = self.enclosures.read(submission, sender, document, claim, patient)
+        found.grants = self.store.grants(patient) + found.enclosed.grants
+        plan = routing.plan(
+            found.facts, self.routes, self._receivers(), found.grants, found.asked_at
+        )
+        if plan.open:
+            raise NeedsOperator(*plan.open)
+        return plan
 
     def _receivers(self) -> tuple[Receiver, ...]:
         receivers = []
         for destination in self.store.destinations():
             organization = self.store.organization(destination.organization)
             identifiers = organization.identifiers if organization else ()
-            receivers.append(Receiver(destination=destination, identifiers=identifiers))
+            kind = organization.kind if organization else ""
+            receivers.append(Receiver(destination=destination, identifiers=identifiers, kind=kind))
         return tuple(receivers)
 
     def _map(
@@ -377,10 +414,13 @@ class Line:
         """Say what the document does to those of its series that came before it."""
         assert found.facts and found.report and found.match
         patient, subject = found.match.patient, document_id(submission.id, document.ordinal)
-        placed = placing.place(self.store, sender, found.report, patient, record, subject, before)
+        sends_for = self.policies.of(sender.id).sends_for
+        placed = placing.place(
+            self.store, sender, found.report, patient, record, subject, before, sends_for
+        )
         if placed.kind is not PlacementKind.NEWER:
             return placed
-        corrects = routing.bases(found.facts, self._receivers(), found.grants, submission.kept_at)
+        corrects = routing.bases(found.facts, self._receivers(), found.grants, found.asked_at)
         return replace(placed, corrects=corrects)
 
     # --- ends --------------------------------------------------------------------------
@@ -388,7 +428,7 @@ class Line:
     def _outcome(
         self,
         submission: Submission,
-        document: Document,
+        document: Document | Unreadable,
         found: _Found,
         clock: _Stopwatch,
         status: Status,
@@ -404,7 +444,7 @@ class Line:
         return Outcome(
             document=subject,
             ordinal=document.ordinal,
-            place=document.root.place,
+            place=_place(document),
             status=status,
             problems=problems,
             report=found.report,
@@ -418,6 +458,8 @@ class Line:
             timings=clock.timings,
             bindings=found.bindings.checks,
             consent_version=found.consent_version if stands else None,
+            consents=found.enclosed.consents if _judged(status) is Status.ACCEPTED else (),
+            asked=self._asked(found.plan, subject) if found.plan and stands else (),
             placement=placement,
             clinical=placed.clinical if placed else "",
             corrects=placed.corrects if placed else (),
@@ -482,13 +524,21 @@ class Line:
         detail = {"codes": ",".join(p.code for p in problems)} if problems else {}
         return audit_entry("line", action, subject, detail, self.clock())
 
+    def _asked(self, plan: Plan, document: str) -> tuple[AuditEntry, ...]:
+        """Return the trace of every question about consent, with its answer."""
+        now = self.clock()
+        return tuple(
+            audit_entry("line", "consent.ask", document, routing.spoken(one), now)
+            for one in plan.asked
+        )
+
     def _sender(self, submission: Submission) -> Organization:
         organization = self.store.organization(submission.organization)
         assert organization is not None, submission.organization
         return organization
 
 
-def parse(content: SignedContent) -> tuple[Document, ...]:
+def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
     """Return the documents in signed content, read by the one format that knows it.
 
     Raises Rejected (FMT-101) when none does, and whatever the format finds.
@@ -523,6 +573,12 @@ def document_id(submission: str, ordinal: int) -> str:
     return f"{submission}-{ordinal + 1}"
 
 
+def _place(document: Document | Unreadable) -> str:
+    if isinstance(document, Unreadable):
+        return document.place
+    return document.place or document.root.place
+
+
 _SEVERITY = (Status.ACCEPTED, Status.NEEDS_INFO, Status.REJECTED)
 
 
@@ -539,6 +595,9 @@ def _status(error: GatewayError) -> Status:
 class _Found:
     """What the line knows of a document so far; filled step by step."""
 
+    asked_at: datetime
+    """When consent is asked: a patient's word holds from then, whenever the document came."""
+
     mapping: Mapping | None = None
     facts: Facts | None = None
     match: PatientMatch | None = None
@@ -548,6 +607,7 @@ class _Found:
     placed: Placed | None = None
     bindings: Bindings = UNBOUND
     consent_version: int | None = None
+    enclosed: Enclosed = NONE_ENCLOSED
     questions: tuple[Question, ...] = ()
     decisions: tuple[Decision, ...] = ()
     identified: Identified | None = None

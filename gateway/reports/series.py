@@ -26,19 +26,6 @@ ORGANIZATION = "urn:gateway:organization"
 """System of our own ids of organisations, for one that documents do not name."""
 
 
-def performer_of(
-    claim: ReportClaim, sender: str, own: Sequence[Identifier]
-) -> tuple[Identifier, ...]:
-    """Return the performing organisation in the form its series is kept under.
-
-    A laboratory writes its ОГРН in one export and its OID in the next; where it is the
-    sender itself (or is not named at all) it goes by our own id of the organisation.
-    """
-    if not claim.performer or _shares(claim.performer, own):
-        return (Identifier(system=ORGANIZATION, value=sender),)
-    return claim.performer
-
-
 def place(
     claim: ReportClaim,
     patient: str | None,
@@ -55,7 +42,7 @@ def place(
     """
     seen = tuple((one.document, one.state) for one in known)
     touches = claim.status in CORRECTIONS | WITHDRAWALS
-    if (known or touches) and not _shares(claim.performer, sender):
+    if (known or touches) and not shares(claim.performer, sender):
         raise Rejected(Problem(code="DUP-104"))
     if not known:
         if touches:
@@ -84,6 +71,12 @@ def place(
         withdraws=_ids(one for one in known if _holds_content(one) and one.patient != patient),
         seen=seen,
     )
+
+
+def shares(left: Sequence[Identifier], right: Sequence[Identifier]) -> bool:
+    """Say whether two lists name one organisation."""
+    keys = {(one.system, one.value) for one in left}
+    return any((one.system, one.value) in keys for one in right)
 
 
 def _is_newer(claim: ReportClaim, known: Sequence[KnownVersion]) -> bool:
@@ -143,11 +136,6 @@ def _rank(status: str) -> int:
 
 def _holds_content(one: KnownVersion) -> bool:
     return one.status not in WITHDRAWALS and one.state in ("accepted", "replaced")
-
-
-def _shares(left: Sequence[Identifier], right: Sequence[Identifier]) -> bool:
-    keys = {(one.system, one.value) for one in left}
-    return any((one.system, one.value) in keys for one in right)
 
 
 def _ids(found: Iterable[KnownVersion]) -> tuple[str, ...]:

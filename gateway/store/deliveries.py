@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select
 
 from gateway.consent import leaving
 from gateway.model import Answer, Delivery, DeliveryState, Problem, Receipt
-from gateway.store import consents, holds, records, tables, vault, work
+from gateway.store import consents, holds, planned, recalls, series, tables, vault, work
 from gateway.store.keys import KeyDestroyed
 from gateway.store.room import (
     Room,
@@ -20,11 +20,13 @@ from gateway.store.room import (
     write_event,
     write_receipt,
 )
-from gateway.store.statement import Statement
-from gateway.store.values import AuditEntry, Held, WorkOrder
+from gateway.store.statement import Statement, update_rows
+from gateway.store.values import AuditEntry, Held, LostLease, WorkOrder
 
 table = tables.delivery
 
+_ROW = Statement(select(table).where(table.c.id == bindparam("id")))
+_LOCKED = Statement(select(table).where(table.c.id == bindparam("id")).with_for_update())
 _ORGANIZATION = Statement(
     select(tables.destination.c.organization).where(tables.destination.c.name == bindparam("name"))
 )
@@ -40,14 +42,17 @@ def start(room: Room, order: WorkOrder) -> Delivery:
     with room.database.read() as connection:
         before = _row(connection, order)
         recipient = _organization(connection, before.destination)
-        resources = records.of_document(room, connection, before.document)
+        resources = recalls.content(room, connection, before)
     asked = before.basis in leaving.ASKED
 
     def transaction(connection: Connection) -> tuple[Row[Any], leaving.Permission]:
         # The patient before the order, as whoever changes a consent does: no two wait in a ring.
         grants = consents.locked(connection, before.patient) if asked else ()
         work.check(connection, order)
-        row, now = _row(connection, order), room.clock()
+        row, now = _locked(connection, order), room.clock()
+        if recalls.is_over(connection, row):
+            _end(connection, order, row, now)
+            return row, leaving.NONE
         # To nobody we know, nothing leaves that somebody would have to be asked about.
         known = resources if recipient or not asked else ()
         allowed = leaving.permission(row.basis, recipient or "", grants, now, known)
@@ -69,7 +74,7 @@ def start(room: Room, order: WorkOrder) -> Delivery:
         return row, allowed
 
     row, allowed = room.database.write(transaction)
-    if asked and recipient and not allowed.resources:
+    if allowed is leaving.NONE or (asked and recipient and not allowed.resources):
         # The next delivery of the same line is free now.
         room.waker.ring("delivery")
         raise Held(row.id)
@@ -125,6 +130,9 @@ def failed(room: Room, order: WorkOrder, problem: Problem, next_try: datetime | 
         detail = {"code": problem.code, "attempt": str(row.attempts)}
         if next_try is not None:
             detail["next_try"] = next_try.isoformat()
+        else:
+            _hand_over(connection, row, recalls.UNDELIVERED, problem, now)
+            recalls.released_by(connection, row, now)
         _tell(connection, row, now, state.value, detail)
 
     room.database.write(transaction)
@@ -197,6 +205,9 @@ def _close(
             answer_generation=generation,
         )
         _tell(connection, row, now, answer.state.value, {"attempt": str(row.attempts)}, ended=True)
+        if problem is not None:
+            _hand_over(connection, row, recalls.REFUSED, problem, now)
+        recalls.released_by(connection, row, now)
         if receipt is not None:
             write_receipt(connection, receipt, audit.id, row.submission, row.document, row.id)
         write_audit(connection, audit)
@@ -204,6 +215,14 @@ def _close(
     room.database.write(transaction)
     # The next delivery of the same line is free now.
     room.waker.ring("delivery")
+
+
+def _hand_over(
+    connection: Connection, row: Row[Any], kind: str, problem: Problem, now: datetime
+) -> None:
+    """Make a withdrawal that did not arrive a person's matter."""
+    if row.action == planned.WITHDRAWAL:
+        recalls.open_item(connection, row, kind, problem, now)
 
 
 def _destination(room: Room, order: WorkOrder) -> str:
@@ -217,13 +236,32 @@ def _organization(connection: Connection, name: str) -> str | None:
 
 
 def _row(connection: Connection, order: WorkOrder) -> Row[Any]:
-    return connection.execute(select(table).where(table.c.id == order.subject)).one()
+    row: Row[Any] | None = _ROW.first(connection, id=order.subject)
+    if row is None:
+        # Cancelled before anything left, while this claim was on its way.
+        raise LostLease(order.subject)
+    return row
+
+
+def _locked(connection: Connection, order: WorkOrder) -> Row[Any]:
+    """Return the row, locked: a withdrawal looks at what was sent under the same lock."""
+    row: Row[Any] | None = _LOCKED.first(connection, id=order.subject)
+    if row is None:
+        raise LostLease(order.subject)
+    return row
+
+
+def _end(connection: Connection, order: WorkOrder, row: Row[Any], now: datetime) -> None:
+    """End a delivery whose document was withdrawn meanwhile."""
+    work.finish(connection, order)
+    problem = series.cancelled(row.destination)
+    state = DeliveryState.DEAD.value
+    _set(connection, order, now, state=state, next_try=None, problem=_plain(problem))
+    _tell(connection, row, now, "cancelled", {"code": problem.code})
 
 
 def _set(connection: Connection, order: WorkOrder, now: datetime, **values: object) -> None:
-    connection.execute(
-        update(table).where(table.c.id == order.subject).values(updated_at=now, **values)
-    )
+    update_rows(connection, table, {"id": order.subject}, {"updated_at": now} | values)
 
 
 def _tell(

@@ -183,12 +183,17 @@ class Store(RepairStore):
         else:
             endings.give_up(self.room, order, problem)
 
-    def replay(self, submission: str, actor: str) -> None:
+    def replay(self, submission: str, actor: str, document: str | None = None) -> None:
         """Put a submission on the line again, and its dead or held deliveries.
 
-        Raises KeyError for an unknown id.  Work that is under way is left alone.
+        With `document` only that one of its documents.  Raises KeyError for an unknown id.
+        Work that is under way is left alone.
         """
-        work.replay(self.room, submission, actor)
+        work.replay(self.room, submission, actor, document)
+
+    def left_alone(self, submission: str) -> frozenset[str]:
+        """Return the documents of a submission that no run of the line need work again."""
+        return work.left_alone(self.room, submission)
 
     def begin(self, order: WorkOrder) -> None:
         """Mark a submission as `processing`.  Raises LostLease."""

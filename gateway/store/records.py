@@ -70,6 +70,16 @@ def everything(room: Room, patient: str) -> tuple[Json, ...]:
         return ()
 
 
+def history(room: Room, type: str, id: str) -> tuple[Json, ...]:
+    """Return every version of a resource in the order they were written."""
+    with room.database.read() as connection:
+        rows = _HISTORY.all(connection, type=type, id=id)
+    try:
+        return tuple(_with_meta(_opened(room, row), row) for row in rows)
+    except KeyDestroyed:
+        return ()
+
+
 def of_document(room: Room, connection: Connection, document: str) -> tuple[Json, ...]:
     """Return the resources of a document in the versions and order it gave them."""
     return tuple(_opened(room, row) for row in _OF_DOCUMENT.all(connection, document=document))
@@ -127,6 +137,14 @@ _EVERYTHING = Statement(
     _current()
     .where(_head.owner == bindparam("owner"))
     .order_by(_head.type != "Patient", _head.type, _head.id)
+)
+_HISTORY = Statement(
+    select(tables.resource_version)
+    .where(
+        tables.resource_version.c.type == bindparam("type"),
+        tables.resource_version.c.id == bindparam("id"),
+    )
+    .order_by(tables.resource_version.c.version)
 )
 _OF_DOCUMENT = Statement(_of_document())
 _MERGED_INTO = Statement(

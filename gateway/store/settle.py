@@ -23,6 +23,7 @@ from gateway.model import (
     Status,
 )
 from gateway.store import (
+    consents,
     directory,
     planned,
     recalls,
@@ -70,6 +71,11 @@ _DOCUMENTS = Statement(
     select(tables.document.c.id, tables.document.c.status, tables.document.c.cause).where(
         tables.document.c.submission == bindparam("submission")
     )
+)
+_SUBMISSION = Statement(
+    select(tables.submission.c.id)
+    .where(tables.submission.c.id == bindparam("id"))
+    .with_for_update()
 )
 _FORGET = Statement(delete(tables.document).where(tables.document.c.id == bindparam("id")))
 
@@ -139,7 +145,6 @@ class _Settled:
         self.now = room.clock()
         self.planned = 0
         self.woken = False
-        assert outcomes, "what has no documents ends by `fail`"
         with room.database.read() as connection:
             # A worker that is late already must not link identifiers to a number of its own.
             work.look(connection, order)
@@ -165,6 +170,8 @@ class _Settled:
         self.planned = 0
         self.woken = False
         work.finish(connection, self.order)
+        # Before its documents, as a replay does: a replay that comes now waits, and is seen.
+        _SUBMISSION.first(connection, id=self.order.subject)
         self._lock_patients(connection)
         series.lock(connection, {one.report_series for one in self.written if one.report_series})
         settled = self._settled_before(connection)
@@ -183,8 +190,10 @@ class _Settled:
         if events:
             insert_rows(connection, tables.event, events)
         if fresh:
-            write_audit(connection, *(one.outcome.audit for one in fresh))
+            asked = [entry for one in fresh for entry in one.outcome.asked]
+            write_audit(connection, *(one.outcome.audit for one in fresh), *asked)
         self._write_submission(connection)
+        self.woken |= work.go_on(connection, self.order.subject, self.now)
 
     # --- before the transaction --------------------------------------------------------
 
@@ -370,6 +379,9 @@ class _Settled:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document
             )
+        for new in outcome.consents if one.patient else ():
+            row = consents.prepared(self.room, new, one.patient)
+            consents.write(self.room, connection, new, row)
         self._plan_deliveries(connection, one)
 
     def _plan_deliveries(self, connection: Connection, one: _Written) -> None:

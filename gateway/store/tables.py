@@ -181,6 +181,8 @@ document = Table(
     Column("clinical_digest", Text),
     Column("duplicate_of", Text),
     Column("current", Boolean, nullable=False),
+    # The document of the series that replaced it or took it back.
+    Column("succeeded_by", Text),
     Column("mapping", Text),
     Column("ledger", LargeBinary),
     Column("settled_at", Instant, nullable=False),
@@ -219,6 +221,8 @@ resource = Table(
     Column("owner", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("digest", Text, nullable=False),
+    # The highest version given out: a version that came late is above the head it never was.
+    Column("latest", Integer, nullable=False),
     Column("deleted", Boolean, nullable=False),
     PrimaryKeyConstraint("type", "id", name="pk_resource"),
     Index("ix_resource_owner", "owner", "type"),
@@ -308,6 +312,8 @@ delivery = Table(
     Column("document", Text, nullable=False),
     Column("submission", Text, nullable=False),
     Column("destination", Text, nullable=False),
+    # record, correction (of an older version it was sent) or withdrawal of what it was sent.
+    Column("action", Text, nullable=False),
     Column("patient", Text, nullable=False),
     Column("basis", Text, nullable=False),
     Column("consent", Text, nullable=False),
@@ -320,11 +326,31 @@ delivery = Table(
     Column("answer_generation", Text),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    UniqueConstraint("document", "destination", name="uq_delivery_once"),
+    UniqueConstraint("document", "destination", "action", name="uq_delivery_once"),
     UniqueConstraint("destination", "patient", "sequence", name="uq_delivery_sequence"),
     Index("ix_delivery_patient", "patient", "destination"),
     Index("ix_delivery_submission", "submission"),
     Index("ix_delivery_state", "state"),
+)
+
+open_item = Table(
+    "open_item",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("organization", Text, nullable=False),
+    Column("submission", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("delivery", Text),
+    Column("problem", Packed, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_by", Text),
+    # A person's own words, which may name a patient.
+    Column("note", LargeBinary),
+    UniqueConstraint("document", "destination", name="uq_open_item_once"),
+    Index("ix_open_item_organization", "organization", "id"),
 )
 
 work_order = Table(

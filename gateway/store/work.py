@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, select, text, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
 
 from gateway.model import DeliveryState, Problem, Status
 from gateway.store import tables
@@ -59,6 +59,11 @@ _CLAIM_EMBEDDED = _claiming("")
 _CLAIM_SHARED = _claiming("FOR UPDATE OF w SKIP LOCKED")
 _ANY = Statement(
     text(f"SELECT w.id {_CLAIMABLE} LIMIT 1").bindparams(_TIMES[0]).columns(work_order.c.id)
+)
+_DOCUMENTS = Statement(
+    select(tables.document.c.id, tables.document.c.status).where(
+        tables.document.c.submission == bindparam("submission")
+    )
 )
 _HELD = Statement(
     select(work_order.c.token, work_order.c.state).where(work_order.c.id == bindparam("id"))
@@ -218,21 +223,33 @@ def postpone(room: Room, order: WorkOrder, at: datetime, problem: Problem) -> No
     room.database.write(transaction)
 
 
-def replay(room: Room, submission: str, actor: str) -> None:
-    """Put a submission and its stranded deliveries to work again."""
-    room.database.write(lambda connection: requeue(connection, submission, actor, room.clock()))
+def replay(room: Room, submission: str, actor: str, document: str | None = None) -> None:
+    """Put a submission, or one document of it, and stranded deliveries to work again."""
+    room.database.write(
+        lambda connection: requeue(connection, submission, actor, room.clock(), document)
+    )
     room.waker.ring("submission")
     room.waker.ring("delivery")
 
 
-def requeue(connection: Connection, submission: str, actor: str, now: datetime) -> None:
-    """The body of `replay`, inside a transaction.  Raises KeyError."""
+def requeue(
+    connection: Connection,
+    submission: str,
+    actor: str,
+    now: datetime,
+    document: str | None = None,
+) -> None:
+    """The body of `replay`, inside a transaction.  Raises KeyError.
+
+    Documents that wait or were refused become `received`; the line works those and no other.
+    """
     table = tables.submission
     status = connection.execute(
         select(table.c.status).where(table.c.id == submission).with_for_update()
     ).scalar()
     if status is None:
         raise KeyError(submission)
+    _receive_again(connection, submission, document)
     if status in (Status.NEEDS_INFO, Status.REJECTED):
         _ready(connection, "submission", [submission], now)
         connection.execute(
@@ -251,18 +268,54 @@ def requeue(connection: Connection, submission: str, actor: str, now: datetime) 
             )
             .values(due_at=now)
         )
-    _requeue_deliveries(connection, submission, now)
-    write_event(connection, now, submission, "replayed", detail={"actor": actor})
-    write_audit(connection, audit_entry(actor, "submission.replay", submission, {}, now))
+    _requeue_deliveries(connection, submission, now, document)
+    write_event(connection, now, submission, "replayed", document=document, detail={"actor": actor})
+    named = {} if document is None else {"document": document}
+    write_audit(connection, audit_entry(actor, "submission.replay", submission, named, now))
 
 
-def _requeue_deliveries(connection: Connection, submission: str, now: datetime) -> None:
+def left_alone(room: Room, submission: str) -> frozenset[str]:
+    """Return the documents of a submission that nobody asked to be worked again."""
+    with room.database.read() as connection:
+        rows = _DOCUMENTS.all(connection, submission=submission)
+    return frozenset(row.id for row in rows if row.status != Status.RECEIVED)
+
+
+def go_on(connection: Connection, submission: str, now: datetime) -> bool:
+    """Make a finished order claimable again when a replay came while it was worked."""
+    rows = _DOCUMENTS.all(connection, submission=submission)
+    if all(row.status != Status.RECEIVED for row in rows):
+        return False
+    _ready(connection, "submission", [submission], now)
+    return True
+
+
+def _receive_again(connection: Connection, submission: str, document: str | None) -> None:
+    table = tables.document
+    mine = table.c.submission == submission
+    if document is not None:
+        mine &= table.c.id == document
+        if connection.execute(select(table.c.id).where(mine)).first() is None:
+            raise KeyError(document)
+    waiting = table.c.status.in_((Status.NEEDS_INFO.value, Status.REJECTED.value))
+    connection.execute(update(table).where(mine, waiting).values(status=Status.RECEIVED.value))
+
+
+def _requeue_deliveries(
+    connection: Connection, submission: str, now: datetime, only: str | None
+) -> None:
     table = tables.delivery
+    document = tables.document
     stranded = and_(
         table.c.submission == submission,
         table.c.state.in_((DeliveryState.DEAD.value, DeliveryState.HELD.value)),
+        # What was replaced or withdrawn is not sent any more; a withdrawal always is.
+        or_(table.c.action == "withdrawal", document.c.current),
     )
-    ids = list(connection.execute(select(table.c.id).where(stranded)).scalars())
+    wanted = select(table.c.id).join(document, document.c.id == table.c.document).where(stranded)
+    if only is not None:
+        wanted = wanted.where(table.c.document == only)
+    ids = list(connection.execute(wanted).scalars())
     if not ids:
         return
     _ready(connection, "delivery", ids, now)

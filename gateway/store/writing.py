@@ -8,7 +8,7 @@ lock, the versions are read again; only where one moved is the work done again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -41,6 +41,11 @@ class Head:
     owner: str
     version: int
     digest: str
+    latest: int
+    """The highest version given out; above `version` where one came late."""
+
+    deleted: bool
+    """Not in default reads and searches; its versions stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +61,11 @@ class Drafted:
     body: bytes
     digest: str
     search: list[dict[str, Any]]
+    late: bool = False
+    """A version for history: what is current stays current."""
+
+    withdrawn: bool = False
+    """Becomes the current version and leaves default reads; no content of its document."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +75,23 @@ class Batch:
     heads: dict[Name, Head]
     created: list[dict[str, Any]] = field(default_factory=list)
     changed: list[dict[str, Any]] = field(default_factory=list)
+    raised: list[dict[str, Any]] = field(default_factory=list)
+    """Resources that only got a version for history."""
+
     versions: list[dict[str, Any]] = field(default_factory=list)
     search: list[dict[str, Any]] = field(default_factory=list)
     contents: list[dict[str, Any]] = field(default_factory=list)
 
 
-def draft(room: Room, resources: Iterable[Json], owner: str, document: str) -> list[Drafted]:
+def draft(
+    room: Room,
+    resources: Iterable[Json],
+    owner: str,
+    document: str,
+    *,
+    late: bool = False,
+    withdrawn: bool = False,
+) -> list[Drafted]:
     """Print, digest and index the resources of one document of `owner`."""
     generation, key = room.keys.owner_key(owner)
     drafts = []
@@ -89,7 +110,9 @@ def draft(room: Room, resources: Iterable[Json], owner: str, document: str) -> l
                 body=body,
                 # Keyed: the plain digest of a short resource could be guessed back to it.
                 digest=room.keys.exact_token("resource", body),
-                search=search_rows(room, bare),
+                search=[] if late or withdrawn else search_rows(room, bare),
+                late=late,
+                withdrawn=withdrawn,
             )
         )
     return drafts
@@ -105,7 +128,13 @@ def read_heads(connection: Connection, drafts: Iterable[Drafted]) -> dict[Name, 
     values = {f"type{place}": type for place, (type, _) in enumerate(names)}
     values |= {f"id{place}": id for place, (_, id) in enumerate(names)}
     return {
-        (row.type, row.id): Head(owner=row.owner, version=row.version, digest=row.digest)
+        (row.type, row.id): Head(
+            owner=row.owner,
+            version=row.version,
+            digest=row.digest,
+            latest=row.latest,
+            deleted=row.deleted,
+        )
         for row in _heads(len(names)).all(connection, **values)
     }
 
@@ -114,27 +143,47 @@ def prepare(drafts: list[Drafted], heads: dict[Name, Head], at: datetime) -> Bat
     """Return the rows to write.  Same content makes no new version."""
     batch = Batch(heads=heads)
     now = dict(heads)
+    makers: dict[Name, Drafted] = {}
     for one in drafts:
         head = now.get(one.name)
         if head is not None and head.owner != one.owner:
             raise OwnerMismatch(one.name)
-        if head is None or head.digest != one.digest:
-            head = Head(owner=one.owner, version=head.version + 1 if head else 1, digest=one.digest)
-            now[one.name] = head
-            _version(batch, one, head, at)
-        batch.contents.append(_named(one) | _content(one, head))
-    # A document may hold a resource twice, or two documents the same one: the last stands.
-    last = {one.name: one for one in drafts}
+        if head is not None and _says_it(head, one):
+            version = head.version
+        else:
+            version = head.latest + 1 if head else 1
+            _version(batch, one, version, at)
+            if one.late and head is not None:
+                now[one.name] = replace(head, latest=version)
+            else:
+                # A document may hold a resource twice, or two documents one: the last stands.
+                makers[one.name] = one
+                now[one.name] = Head(
+                    owner=one.owner,
+                    version=version,
+                    digest=one.digest,
+                    latest=version,
+                    deleted=one.late or one.withdrawn,
+                )
+        if not one.withdrawn:
+            batch.contents.append(_named(one) | _content(one, version))
     for name, head in now.items():
-        before = heads.get(name)
-        if head is before:
+        if head is heads.get(name):
             continue
-        row = {"owner": head.owner, "version": head.version, "digest": head.digest}
-        batch_rows = batch.created if before is None else batch.changed
-        batch_rows.append({"type": name[0], "id": name[1], "deleted": False} | row)
-        batch.search.extend(
-            {"owner": head.owner} | _named(last[name]) | one for one in last[name].search
-        )
+        named = {"type": name[0], "id": name[1]}
+        if name not in makers:
+            batch.raised.append(named | {"latest": head.latest})
+            continue
+        row = named | {
+            "owner": head.owner,
+            "version": head.version,
+            "digest": head.digest,
+            "latest": head.latest,
+            "deleted": head.deleted,
+        }
+        batch_rows = batch.created if name not in heads else batch.changed
+        batch_rows.append(row)
+        batch.search.extend({"owner": head.owner} | named | one for one in makers[name].search)
     return batch
 
 
@@ -147,6 +196,9 @@ def write(connection: Connection, batch: Batch) -> None:
         mine = {"type": row["type"], "id": row["id"]}
         update_rows(connection, table, mine, row)
         _FORGET.run(connection, **mine)
+    for row in batch.raised:
+        mine = {"type": row["type"], "id": row["id"]}
+        update_rows(connection, table, mine, {"latest": row["latest"]})
     if batch.versions:
         insert_rows(connection, tables.resource_version, batch.versions)
     if batch.search:
@@ -173,14 +225,27 @@ def place_of(name: Name, version: int, owner: str) -> str:
     return f"resource:{name[0]}/{name[1]}/{version}:{owner}"
 
 
-def _version(batch: Batch, one: Drafted, head: Head, at: datetime) -> None:
+def hide(connection: Connection, names: Iterable[Name]) -> None:
+    """Take resources out of default reads and searches; every version stays."""
+    for name in names:
+        mine = {"type": name[0], "id": name[1]}
+        update_rows(connection, tables.resource, mine, {"deleted": True})
+        _FORGET.run(connection, **mine)
+
+
+def _says_it(head: Head, one: Drafted) -> bool:
+    """Say whether the current version is this one already."""
+    return head.digest == one.digest and (one.late or head.deleted == one.withdrawn)
+
+
+def _version(batch: Batch, one: Drafted, version: int, at: datetime) -> None:
     row = {
-        "version": head.version,
+        "version": version,
         "owner": one.owner,
         "document": one.document,
         "written_at": at,
         "key_generation": one.generation,
-        "sealed": vault.seal(one.key, one.body, place_of(one.name, head.version, one.owner)),
+        "sealed": vault.seal(one.key, one.body, place_of(one.name, version, one.owner)),
     }
     batch.versions.append(_named(one) | row)
 
@@ -189,8 +254,8 @@ def _named(one: Drafted) -> dict[str, Any]:
     return {"type": one.name[0], "id": one.name[1]}
 
 
-def _content(one: Drafted, head: Head) -> dict[str, Any]:
-    return {"document": one.document, "ordinal": one.ordinal, "version": head.version}
+def _content(one: Drafted, version: int) -> dict[str, Any]:
+    return {"document": one.document, "ordinal": one.ordinal, "version": version}
 
 
 def _without_server_meta(resource: Json) -> Json:

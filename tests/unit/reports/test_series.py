@@ -184,21 +184,3 @@ def test_a_version_that_names_another_patient_takes_back_the_first_ones() -> Non
     found = placed(claim("corrected", 3), *before, patient=B)
     assert (found.kind, found.replaces) == (PlacementKind.NEWER, ())
     assert found.withdraws == ("v1", "v2")
-
-
-def test_a_laboratory_is_one_however_it_writes_itself() -> None:
-    own = (*LAB, Identifier(system="urn:oid:1.2.643.5.1.13.13.11.1461", value="1.2.3"))
-    names = {
-        series.performer_of(ReportClaim(**{**_fields(), "performer": performer}), "polaris", own)
-        for performer in (LAB, own[1:], own, ())
-    }
-    assert len(names) == 1
-
-
-def test_a_performer_who_is_not_the_sender_keeps_its_name() -> None:
-    assert series.performer_of(claim(), "sirius", STRANGER) == LAB
-
-
-def _fields() -> dict[str, object]:
-    what = claim()
-    return {name: getattr(what, name) for name in what.__dataclass_fields__}

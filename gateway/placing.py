@@ -1,0 +1,147 @@
+"""Where a mapped document stands in the series of its report: the line's step before *store*.
+
+The rules are `reports.series`; here they are asked with what the store knows and with what
+the documents before it in the same submission are about to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.model import (
+    Identifier,
+    PatientRecord,
+    Placement,
+    PlacementKind,
+    PlannedDelivery,
+    Problem,
+    ReportClaim,
+    Status,
+)
+from gateway.reports import identity, series
+from gateway.store import Store
+from gateway.store.values import KnownVersion, Organization, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """What became of a document in its series."""
+
+    placement: Placement | None
+    """None for a document that was settled before: nothing changes it any more."""
+
+    clinical: str
+    status: Status
+    problems: tuple[Problem, ...] = ()
+    corrects: tuple[PlannedDelivery, ...] = ()
+
+    @property
+    def kind(self) -> PlacementKind | None:
+        return self.placement.kind if self.placement else None
+
+    @property
+    def stands(self) -> bool:
+        """Whether its content is the record's from now on."""
+        return self.kind in (None, PlacementKind.FIRST, PlacementKind.NEWER)
+
+
+def claimed(store: Store, report: ReportClaim, sender: Organization) -> ReportClaim:
+    """Return what a document says of itself, its performer in the form series are kept under.
+
+    A laboratory writes its ОГРН in one export and its OID in the next; where it is in our
+    directory, it goes by our own id first.  One that is not named at all is the sender.
+    """
+    known = (sender,) if _is(report, sender) else store.organizations()
+    found = next((one for one in known if _is(report, one)), None)
+    if found is None:
+        return report
+    return replace(report, performer=(_own(found), *report.performer))
+
+
+def place(
+    store: Store,
+    sender: Organization,
+    report: ReportClaim,
+    patient: str | None,
+    record: PatientRecord,
+    document: str,
+    before: Iterable[Outcome] = (),
+    sends_for: Sequence[Identifier] = (),
+) -> Placed:
+    """Place a document.  Raises Rejected (DUP-104), NeedsOperator (DUP-102, DUP-103).
+
+    `report` is as `claimed` gives it; `before` are the outcomes of the documents that precede
+    this one in its submission and are settled with it; `sends_for` names the organisations
+    whose reports the sender may send.
+    """
+    clinical = store.clinical_token(identity.canonical(record, patient))
+    known = store.series(report.performer, report.number)
+    if any(one.document == document for one in known):
+        return Placed(placement=None, clinical=clinical, status=Status.ACCEPTED)
+    known = _after(known, before, report)
+    speaks_as = (_own(sender), *sender.identifiers, *sends_for)
+    placement = series.place(report, patient, clinical, speaks_as, known)
+    return Placed(
+        placement=placement,
+        clinical=clinical,
+        status=_status(placement, known),
+        problems=_warnings(placement),
+    )
+
+
+def _is(report: ReportClaim, organization: Organization) -> bool:
+    return not report.performer or series.shares(report.performer, organization.identifiers)
+
+
+def _own(organization: Organization) -> Identifier:
+    return Identifier(system=series.ORGANIZATION, value=organization.id)
+
+
+def _status(placement: Placement, known: Sequence[KnownVersion]) -> Status:
+    if placement.kind is not PlacementKind.LATE:
+        return Status.ACCEPTED
+    back = any(one.current and one.status in series.WITHDRAWALS for one in known)
+    return Status.WITHDRAWN if back else Status.REPLACED
+
+
+def _warnings(placement: Placement) -> tuple[Problem, ...]:
+    if placement.duplicate_of is None:
+        return ()
+    detail = {"document": placement.duplicate_of}
+    return (Problem(code="DUP-101", detail=detail, warning=True),)
+
+
+def _after(
+    known: Sequence[KnownVersion], before: Iterable[Outcome], report: ReportClaim
+) -> tuple[KnownVersion, ...]:
+    """Return the series as it will be once the documents before this one are settled."""
+    found = list(known)
+    for one in before:
+        placement, claim = one.placement, one.report
+        if placement is None or claim is None or placement.kind is PlacementKind.DUPLICATE:
+            continue
+        if claim.number != report.number or not series.shares(claim.performer, report.performer):
+            continue
+        ends = dict.fromkeys(placement.replaces, Status.REPLACED)
+        ends |= dict.fromkeys(placement.withdraws, Status.WITHDRAWN)
+        found = [
+            replace(old, current=False, state=str(ends[old.document]))
+            if old.document in ends
+            else old
+            for old in found
+        ]
+        found.append(
+            KnownVersion(
+                document=one.document,
+                submission="",
+                patient=one.match.patient if one.match else None,
+                version=claim.version,
+                status=claim.status,
+                issued=claim.issued,
+                digest=one.clinical,
+                current=placement.kind is not PlacementKind.LATE,
+                state=str(one.status),
+            )
+        )
+    return tuple(found)

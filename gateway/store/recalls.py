@@ -1,0 +1,383 @@
+"""Telling destinations: corrections and withdrawals to everybody who holds a version.
+
+A destination holds a version when it may have been sent one and has not been sent its
+withdrawal.  What never left is cancelled.  Everything here happens in `settle`'s transaction,
+with the deliveries of the series locked, so no version slips out beside its withdrawal: a
+delivery that starts looks at its document under the same lock.
+
+Source: semantics, rule 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from gateway.fhir.withdrawal import withdrawn
+from gateway.model import DeliveryState, Json, PlacementKind, PlannedDelivery, Problem, Status
+from gateway.store import records, tables, vault
+from gateway.store.log import audit_entry
+from gateway.store.planned import CORRECTION, RECORD, WITHDRAWAL, Leg
+from gateway.store.room import (
+    Room,
+    new_id,
+    problem_from_row,
+    problems_to_rows,
+    write_audit,
+    write_event,
+)
+from gateway.store.series import cancelled
+from gateway.store.statement import Statement, insert_new, update_rows
+from gateway.store.values import OpenItem, Outcome
+
+BASIS = "correction"
+"""What a withdrawal leaves on: duty, whatever consent says."""
+
+UNSUPPORTED = "withdrawal-unsupported"
+REFUSED = "withdrawal-refused"
+UNDELIVERED = "withdrawal-undelivered"
+
+OPTION = "withdrawals"
+"""Option of a destination: `no` when it does not understand them."""
+
+table, document, work_order = tables.delivery, tables.document, tables.work_order
+item = tables.open_item
+
+_SENT = Statement(
+    select(table)
+    .join(document, document.c.id == table.c.document)
+    .where(document.c.series == bindparam("series"))
+    .order_by(table.c.sequence)
+    .with_for_update(of=table)
+)
+_EARLIER = Statement(
+    select(table)
+    .join(document, document.c.id == table.c.document)
+    .where(
+        document.c.series
+        == select(document.c.series)
+        .where(document.c.id == bindparam("document"))
+        .scalar_subquery(),
+        table.c.destination == bindparam("destination"),
+        table.c.patient == bindparam("patient"),
+        table.c.sequence < bindparam("sequence"),
+        table.c.attempts > 0,
+        table.c.action != WITHDRAWAL,
+    )
+    .order_by(table.c.sequence.desc())
+)
+_STATUS = Statement(select(document.c.status).where(document.c.id == bindparam("id")))
+_FORGET = Statement(delete(table).where(table.c.id == bindparam("id")))
+_AFTER = Statement(
+    select(table.c.id).where(
+        table.c.document == bindparam("document"),
+        table.c.destination == bindparam("destination"),
+        table.c.action == RECORD,
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What goes where for one document, and who must be told by a person."""
+
+    legs: tuple[Leg, ...] = ()
+    unsupported: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """Where something went or should have gone, for an open item."""
+
+    id: str | None
+    """Of the delivery, where there was one."""
+
+    submission: str
+    document: str
+    destination: str
+
+
+@dataclass(frozen=True)
+class _Holder:
+    destination: str
+    patient: str
+    basis: str
+    consent: str
+
+
+def plan(
+    connection: Connection,
+    series: str,
+    outcome: Outcome,
+    owner: str,
+    refusing: frozenset[str],
+    now: datetime,
+) -> Plan:
+    """Return the deliveries of a placed document, having ended those of older versions.
+
+    `refusing` are the destinations that do not understand withdrawals.
+    """
+    placement = outcome.placement
+    kind = PlacementKind.FIRST if placement is None else placement.kind
+    if kind in (PlacementKind.LATE, PlacementKind.DUPLICATE):
+        return Plan()
+    if placement is None or kind is PlacementKind.FIRST:
+        return Plan(legs=tuple(_record(one, owner) for one in outcome.deliveries))
+    rows = _SENT.all(connection, series=series)
+    dropped = set(placement.withdraws)
+    holders, moved = _settle_older(connection, rows, dropped, owner, kind, now)
+    legs: list[Leg] = []
+    unsupported: list[str] = []
+    allowed = _allowed(outcome) if kind is PlacementKind.NEWER else {}
+    for one in holders:
+        goes = allowed.get(one.destination)
+        if goes is None and kind is PlacementKind.NEWER and _still_ordered(outcome, one):
+            goes = PlannedDelivery(destination=one.destination, basis=one.basis)
+        if one.patient == owner and goes is not None:
+            # Who does not understand withdrawals gets the new version plain.
+            action = RECORD if one.destination in refusing else CORRECTION
+            legs.append(Leg(planned=goes, action=action, patient=owner))
+        elif one.destination in refusing:
+            unsupported.append(one.destination)
+        else:
+            back = PlannedDelivery(destination=one.destination, basis=BASIS)
+            legs.append(Leg(planned=back, action=WITHDRAWAL, patient=one.patient))
+    if kind is PlacementKind.NEWER:
+        legs += _first_time(outcome, owner, legs, moved)
+    return Plan(legs=tuple(legs), unsupported=tuple(unsupported))
+
+
+def content(room: Room, connection: Connection, row: Any) -> tuple[Json, ...]:
+    """Return what a delivery carries, according to what its destination was sent before."""
+    own: tuple[Json, ...] = ()
+    if row.action != WITHDRAWAL:
+        own = records.of_document(room, connection, row.document)
+    if row.action == RECORD:
+        return own
+    seen = {(one["resourceType"], one["id"]) for one in own}
+    back: list[Json] = []
+    earlier = _EARLIER.all(
+        connection,
+        document=row.document,
+        destination=row.destination,
+        patient=row.patient,
+        sequence=row.sequence,
+    )
+    for sent in earlier:
+        for resource in records.of_document(room, connection, sent.document):
+            name = (resource["resourceType"], resource["id"])
+            form = withdrawn(resource)
+            # A signed original that a newer one follows was no error.
+            paper = row.action == CORRECTION and name[0] == "DocumentReference"
+            if form is not None and name not in seen and not paper:
+                seen.add(name)
+                back.append(form)
+    return (*own, *back)
+
+
+def is_over(connection: Connection, row: Any) -> bool:
+    """Say whether what a delivery carries was withdrawn before it left."""
+    if row.action == WITHDRAWAL:
+        return False
+    return bool(_STATUS.scalar(connection, id=row.document) == Status.WITHDRAWN.value)
+
+
+def released_by(connection: Connection, row: Any, now: datetime) -> bool:
+    """Let go what waited for a withdrawal to end; return whether anything did."""
+    if row.action != WITHDRAWAL:
+        return False
+    values = {"document": row.document, "destination": row.destination}
+    waiting = _AFTER.scalar(connection, **values)
+    if waiting is None:
+        return False
+    parked = {"kind": "delivery", "subject": waiting, "state": "parked"}
+    changed = update_rows(connection, work_order, parked, {"state": "ready", "due_at": now})
+    return bool(changed)
+
+
+def open_item(connection: Connection, row: Any, kind: str, problem: Problem, now: datetime) -> None:
+    """Hand to a person what a destination does not take; once for each document and place.
+
+    `row` is a delivery or a Recipient.
+    """
+    organization = connection.execute(
+        select(tables.submission.c.organization).where(tables.submission.c.id == row.submission)
+    ).scalar_one()
+    insert_new(
+        connection,
+        item,
+        id=new_id(now),
+        kind=kind,
+        organization=organization,
+        submission=row.submission,
+        document=row.document,
+        destination=row.destination,
+        delivery=row.id,
+        problem=problems_to_rows([problem])[0],
+        created_at=now,
+        closed_at=None,
+        closed_by=None,
+        note=None,
+    )
+    detail = {"destination": row.destination, "code": problem.code}
+    write_event(connection, now, row.submission, "item.open", document=row.document, detail=detail)
+
+
+def items(
+    room: Room, organizations: tuple[str, ...] | None, closed: bool = False
+) -> tuple[OpenItem, ...]:
+    """Return open items, oldest first; closed ones as well when asked."""
+    query = select(item).order_by(item.c.id)
+    if organizations is not None:
+        query = query.where(item.c.organization.in_(organizations))
+    if not closed:
+        query = query.where(item.c.closed_at.is_(None))
+    with room.database.read() as connection:
+        rows = connection.execute(query).all()
+    return tuple(_item(room, row) for row in rows)
+
+
+def close_item(
+    room: Room, id: str, actor: str, note: str, organizations: tuple[str, ...] | None = None
+) -> OpenItem:
+    """Close an item, with what was done in a person's words.  Raises KeyError; once is for good."""
+    now = room.clock()
+    sealed = vault.seal(room.keys.system_key("item"), note.encode(), f"item:{id}")
+
+    def transaction(connection: Connection) -> Any:
+        mine = select(item).where(item.c.id == id)
+        if organizations is not None:
+            mine = mine.where(item.c.organization.in_(organizations))
+        row = connection.execute(mine.with_for_update()).first()
+        if row is None:
+            raise KeyError(id)
+        if row.closed_at is None:
+            values = {"closed_at": now, "closed_by": actor, "note": sealed}
+            update_rows(connection, item, {"id": id}, values)
+            write_audit(connection, audit_entry(actor, "item.close", id, {"kind": row.kind}, now))
+        return connection.execute(mine).one()
+
+    return _item(room, room.database.write(transaction))
+
+
+# --- inside ----------------------------------------------------------------------------
+
+
+def _settle_older(
+    connection: Connection,
+    rows: Sequence[Any],
+    dropped: set[str],
+    owner: str,
+    kind: PlacementKind,
+    now: datetime,
+) -> tuple[list[_Holder], list[Any]]:
+    """End older deliveries; return who holds a version, and what was held and moves over."""
+    holds: dict[tuple[str, str], _Holder] = {}
+    moved = []
+    for row in rows:
+        where = (row.destination, row.patient)
+        if row.action == WITHDRAWAL:
+            holds.pop(where, None)
+            continue
+        unsent = row.attempts == 0
+        gone = row.document in dropped or kind is PlacementKind.WITHDRAWAL
+        waits = row.state in (DeliveryState.WAITING.value, DeliveryState.HELD.value)
+        if waits and (gone or row.state == DeliveryState.HELD.value):
+            ended = _end(connection, row, now)
+            if unsent and ended and not gone and row.patient == owner:
+                moved.append(row)
+            if unsent and ended:
+                continue
+        if row.state != DeliveryState.REFUSED.value:
+            holds[where] = _Holder(row.destination, row.patient, row.basis, row.consent)
+    return list(holds.values()), moved
+
+
+def _end(connection: Connection, row: Any, now: datetime) -> bool:
+    """Cancel a delivery that no worker has in hand; return whether none has."""
+    for state in ("ready", "parked"):
+        mine = {"kind": "delivery", "subject": row.id, "state": state}
+        if update_rows(connection, work_order, mine, {"state": "done", "cause": None}):
+            break
+    else:
+        return False
+    problem = cancelled(row.destination)
+    if row.attempts == 0:
+        # Nothing ever left: the timeline and the log remember that it was planned.
+        _FORGET.run(connection, id=row.id)
+    else:
+        values = {
+            "state": DeliveryState.DEAD.value,
+            "next_try": None,
+            "problem": problems_to_rows([problem])[0],
+            "updated_at": now,
+        }
+        update_rows(connection, table, {"id": row.id}, values)
+    detail = {"delivery": row.id, "destination": row.destination, "code": problem.code}
+    name = "delivery.cancelled"
+    write_event(connection, now, row.submission, name, document=row.document, detail=detail)
+    write_audit(connection, audit_entry("line", name, row.id, {"document": row.document}, now))
+    return True
+
+
+def _allowed(outcome: Outcome) -> dict[str, PlannedDelivery]:
+    return {one.destination: one for one in (*outcome.corrects, *outcome.deliveries)}
+
+
+def _still_ordered(outcome: Outcome, holder: _Holder) -> bool:
+    """A correction that names no order answers the order its original answered."""
+    report = outcome.report
+    unnamed = report is not None and not report.ordering and report.order_number is None
+    return unnamed and holder.basis in ("order", "care")
+
+
+def _first_time(
+    outcome: Outcome, owner: str, legs: Iterable[Leg], moved: Sequence[Any]
+) -> list[Leg]:
+    """Return the deliveries to those who hold nothing of this patient's report yet."""
+    goes = {one.planned.destination for one in legs if one.action != WITHDRAWAL}
+    back = {one.planned.destination for one in legs if one.action == WITHDRAWAL}
+    found = [
+        _record(one, owner, after=one.destination in back)
+        for one in outcome.deliveries
+        if one.destination not in goes
+    ]
+    goes |= {one.planned.destination for one in found}
+    for row in moved:
+        if row.destination not in goes | back and row.problem is not None:
+            planned = PlannedDelivery(
+                destination=row.destination, basis=row.basis, consent=row.consent
+            )
+            held = problem_from_row(row.problem)
+            found.append(Leg(planned=planned, action=RECORD, patient=owner, held=held))
+            goes.add(row.destination)
+    return found
+
+
+def _record(planned: PlannedDelivery, owner: str, *, after: bool = False) -> Leg:
+    return Leg(planned=planned, action=RECORD, patient=owner, after=after)
+
+
+def _item(room: Room, row: Any) -> OpenItem:
+    note = ""
+    if row.note is not None:
+        key = room.keys.system_key("item")
+        note = vault.open_sealed(key, row.note, f"item:{row.id}").decode()
+    return OpenItem(
+        id=row.id,
+        kind=row.kind,
+        organization=row.organization,
+        submission=row.submission,
+        document=row.document,
+        destination=row.destination,
+        delivery=row.delivery,
+        problem=problem_from_row(row.problem),
+        created_at=row.created_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        note=note,
+    )

@@ -173,7 +173,7 @@ CASES = [
 def test_the_rule_holds(rule: str, breaks: str, keeps: str) -> None:
     """The rule is named where it is broken, and its neighbour passes."""
     problems = structure.problems(text.loads(breaks.encode()))
-    assert rule in [problem.detail.get("rule") for problem in problems]
+    assert ("FMT-320", rule) in [(found.code, found.detail.get("rule")) for found in problems]
     assert structure.problems(text.loads(keeps.encode())) == ()
 
 

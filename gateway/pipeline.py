@@ -216,7 +216,7 @@ class Line:
             )
         worst = DryRun(outcome=Status.ACCEPTED, problems=(), record=None, report=report)
         for outcome in self._documents(submission, organization, documents):
-            report = bindings.reported(report, (outcome,))
+            report = bindings.reported(report, (outcome,), report.bindings if report else ())
             worst = DryRun(
                 outcome=max(worst.outcome, _judged(outcome.status), key=_SEVERITY.index),
                 problems=worst.problems + outcome.problems,

@@ -9,6 +9,7 @@ Source: FHIR R4 DocumentReference, Provenance, Signature; ASTM E1762 for signatu
 from __future__ import annotations
 
 import base64
+import re
 from datetime import UTC, datetime
 
 from gateway.mapping.work import Work
@@ -24,6 +25,9 @@ _AUTHORSHIP: Json = {
     "code": "1.2.840.10065.1.12.1.1",
     "display": "Author's Signature",
 }
+_BESIDE = re.compile(r"signature\[(\d{1,4})\]")
+"""Place of a signature that came beside the document; forms report them in an order of theirs."""
+
 _FORMATS = {
     "CMS": "application/pkcs7-signature",
     "CAdES": "application/pkcs7-signature",
@@ -69,9 +73,7 @@ def provenance(work: Work, original: Json) -> Json:
         "agent": _agents(work),
         "entity": [{"role": "source", "what": _reference_to(original)}],
     }
-    signatures = [
-        _signature(work, finding, position) for position, finding in enumerate(context.signatures)
-    ]
+    signatures = [_signature(work, finding) for finding in context.signatures]
     if signatures:
         made["signature"] = list(signatures)
     return made
@@ -127,7 +129,7 @@ def _with_identifier(work: Work, resource_type: str, system: str, value: str) ->
     return None
 
 
-def _signature(work: Work, finding: SignatureFinding, position: int) -> Json:
+def _signature(work: Work, finding: SignatureFinding) -> Json:
     when = finding.times.claimed or finding.times.best or finding.times.validation
     signature: Json = {
         "type": [_AUTHORSHIP],
@@ -137,9 +139,10 @@ def _signature(work: Work, finding: SignatureFinding, position: int) -> Json:
         "sigFormat": _FORMATS.get(finding.format, "application/octet-stream"),
     }
     # An embedded signature has no bytes of its own: it is in the original, which is the entity.
+    beside = _BESIDE.match(finding.place)
     parts = work.context.signature_parts
-    if len(parts) == len(work.context.signatures):
-        signature["data"] = base64.b64encode(parts[position].body).decode("ascii")
+    if beside and int(beside[1]) < len(parts):
+        signature["data"] = base64.b64encode(parts[int(beside[1])].body).decode("ascii")
     return signature
 
 

@@ -46,6 +46,49 @@ def test_signs_beside_and_verifies_what_stands_beside(pki: Pki, bundle: Path) ->
     assert "HASH_FAILURE" in bad.stdout
 
 
+def test_signs_json_by_jws_beside_it_and_around_it(pki: Pki, bundle: Path) -> None:
+    made = run(sign, bundle, *keys(pki), "--format", "jws", "--json")
+    assert json.loads(made.stdout)["out"] == f"{bundle}.jws"
+    good = run(verify, bundle, "--trust", pki.trust, *AT, "--json")
+    assert good.exit_code == 0, good.output
+    assert json.loads(good.stdout)["signatures"][0]["format"] == "JWS"
+    around = run(sign, bundle, *keys(pki), "--format", "jws", "--attached", "--json")
+    out = json.loads(around.stdout)["out"]
+    assert out == f"{bundle}.jose"
+    assert run(verify, out, "--trust", pki.trust, *AT).exit_code == 0
+    bundle.write_bytes(BUNDLE + b" ")
+    assert run(verify, bundle, "--trust", pki.trust, *AT).exit_code == 1
+
+
+@pytest.mark.parametrize("form", ["jws", "cades"])
+def test_signs_a_bundle_inside(pki: Pki, bundle: Path, form: str) -> None:
+    out = bundle.with_name("signed.json")
+    made = run(sign, bundle, *keys(pki), "--format", form, "--inside", "--out", out)
+    assert made.exit_code == 0, made.output
+    good = run(verify, out, "--trust", pki.trust, *AT, "--json")
+    assert good.exit_code == 0, good.output
+    (signature,) = json.loads(good.stdout)["signatures"]
+    assert signature["signed_content"][0]["covers_enclosing"] is True
+    assert signature["signer"]["role"] == "doctor"
+    assert signature["hints"] == ["precision_not_signed: 1"]
+    out.write_bytes(out.read_bytes().replace(b"5.00", b"6.00"))
+    assert run(verify, out, "--trust", pki.trust, *AT).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--format", "xades", "--inside"],
+        ["--format", "xades", "--attached"],
+        ["--inside", "--attached"],
+    ],
+)
+def test_a_form_that_does_not_fit_its_place_is_wrong_usage(
+    pki: Pki, bundle: Path, wrong: list[str]
+) -> None:
+    assert run(sign, bundle, *keys(pki), *wrong).exit_code == 2
+
+
 @pytest.mark.parametrize("form", ["xades", "xmldsig"])
 def test_signs_xml_inside(pki: Pki, tmp_path: Path, form: str) -> None:
     path = tmp_path / "result.xml"

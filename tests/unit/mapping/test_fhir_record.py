@@ -281,7 +281,7 @@ def test_a_broken_snils_is_refused_at_its_place(
     ]
 
 
-def finding(snils: str | None) -> SignatureFinding:
+def finding(snils: str | None, place: str = "signature[0]") -> SignatureFinding:
     return SignatureFinding(
         indication=Indication.TOTAL_PASSED,
         sub_indication=None,
@@ -292,6 +292,7 @@ def finding(snils: str | None) -> SignatureFinding:
         qualification="UNKNOWN",
         times=Times(claimed=None, best=None, validation=CONTEXT.kept_at),
         checks=(),
+        place=place,
     )
 
 
@@ -322,6 +323,32 @@ def test_provenance_holds_the_signature_and_names_the_doctor(
     who = signature["who"]
     assert isinstance(who, dict)
     assert str(who["reference"]).startswith("Practitioner/")
+
+
+def test_each_signature_in_provenance_has_its_own_bytes(
+    catalogue: Catalogue, read: ReadDocument, bundle: str
+) -> None:
+    """A JWS sent first and a CMS sent second are reported the other way round."""
+    context = replace(
+        CONTEXT,
+        signatures=(
+            finding(None, "signature[1]"),
+            finding(None, "signature[0]"),
+            finding(None, "/signature"),
+        ),
+        signature_parts=tuple(
+            Part(name="signature", media_type="application/x", body=body) for body in (b"a", b"b")
+        ),
+    )
+    document = read(bundle)
+    record = engine.record(catalogue.choose(document), document, context)
+    signatures = of_type(record, "Provenance")[0]["signature"]
+    assert isinstance(signatures, list)
+    assert [one.get("data") for one in signatures if isinstance(one, dict)] == [
+        base64.b64encode(b"b").decode(),
+        base64.b64encode(b"a").decode(),
+        None,
+    ]
 
 
 def test_a_signer_who_is_not_in_the_document_is_named_by_number(

@@ -42,6 +42,7 @@ from gateway.signatures.findings import (
     Checks,
     Flaw,
     failed,
+    shown,
     undecided,
 )
 
@@ -59,6 +60,19 @@ def _spelt(name: str) -> str:
     """Return a pattern of a JSON name that may be written with escapes."""
     return "".join(rf"(?:{letter}|\\u00{ord(letter):02x})" for letter in name)
 
+
+_KNOWN_METHODS = (
+    canonical.JSON + "#narrative",
+    *(
+        f"http://hl7.org/fhir/canonicalization/xml{form}"
+        for form in ("", "#data", "#static", "#narrative", "#document")
+    ),
+)
+_KNOWN_FORMS = tuple(
+    f"application/{form}"
+    for form in ("jose", "jose+json", "signature+xml", "pkcs7-signature", "pkcs7-mime", "cms")
+)
+"""Names a report may repeat: FHIR's own."""
 
 _HAS_SIGNATURE = re.compile(rf'"{_spelt("signature")}"'.encode(), re.IGNORECASE)
 _HAS_BUNDLE = re.compile(rf'"{_spelt("Bundle")}"'.encode())
@@ -128,7 +142,7 @@ def _check(signed: _Signed, algorithms: Algorithms) -> list[CheckedSignature]:
     part = Part(name="signature", media_type="application/octet-stream", body=data)
     made = [one for form in _others() for one in form.check(bundle, (part,), algorithms)]
     if not made:
-        kind = text.plain_name(str(signature.get("sigFormat", "")).replace("/", "_"))
+        kind = shown(str(signature.get("sigFormat", "")), _KNOWN_FORMS, "sigFormat")
         unknown = undecided("format", SIG_CONSTRAINTS_FAILURE, f"{kind} unsupported in a bundle")
         return [_refused(signed.signature_place, unknown)]
     claimed = _claimed(signed.bundle, signature)
@@ -198,8 +212,8 @@ def _method(signature: Json, data: bytes) -> str:
         raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
     method = declared.pop() if declared else canonical.JSON
     if method not in canonical.LEFT_OUT:
-        shown = method if re.fullmatch(r"[\w:/.#-]{1,128}", method) else "…"
-        raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, f"{shown} unsupported")
+        detail = f"{shown(method, _KNOWN_METHODS)} unsupported"
+        raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
     return method
 
 

@@ -8,7 +8,8 @@ Source: ETSI EN 319 102-1, clauses 5.1.3 (indications) and 5.3 (order of the blo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 
 from asn1crypto import keys
@@ -141,6 +142,18 @@ def strong_enough(scheme: Scheme, key: keys.PublicKeyInfo) -> None:
         if bits < bits_min[scheme.family]:
             detail = f"{scheme.family} key of {bits} bits"
             raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, detail)
+
+
+def shown(name: str, known: Container[str], what: str = "algorithm") -> str:
+    """Return a sender's name for something only if it is one of `known`; else its digest.
+
+    Details go into problems and logs, and a name nobody knows may be a patient's.
+    """
+    if name in known:
+        return name
+    return (
+        f"unknown {what} sha256:{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    )
 
 
 def _engine_failure(check: str, error: Exception) -> Flaw:

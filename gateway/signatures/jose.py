@@ -22,6 +22,7 @@ from gateway.signatures.findings import (
     SIG_CONSTRAINTS_FAILURE,
     failed,
     not_done,
+    shown,
     undecided,
 )
 
@@ -49,6 +50,13 @@ REGISTERED = frozenset(
     ("alg", "jku", "jwk", "kid", "x5u", "x5c", "x5t", "x5t#S256", "typ", "cty", "crit")
 )
 """Names that RFC 7515 defines, which `crit` must not list."""
+
+KNOWN = (
+    *("ES256K", "EdDSA", "Ed25519", "Ed448", "RS1", "SM2"),
+    *("exp", "nbf", "iat", "http"),
+    *("sigD", "sigPId", "sigPl", "sigX5ts", "srAts", "srCms", "adoTst", "x5t#o"),
+)
+"""Names a report may repeat: those of registries and of ETSI TS 119 182-1."""
 
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\s*")
 
@@ -128,7 +136,7 @@ def scheme_of(header: Json) -> tuple[Scheme, str]:
     if PROVE_NOTHING.fullmatch(name):
         raise failed("algorithm_binding", FORMAT_FAILURE, f"alg {name} proves nothing")
     if name not in ALGORITHMS:
-        detail = f"alg {text.plain_name(name)} unsupported"
+        detail = f"alg {shown(name, KNOWN)} unsupported"
         raise not_done("signature_value", CRYPTO_CONSTRAINTS_FAILURE, detail)
     return ALGORITHMS[name]
 
@@ -157,7 +165,7 @@ def check_critical(header: Json) -> None:
     )
     if wrong:
         raise failed("signed_attributes", FORMAT_FAILURE, "crit malformed")
-    unknown = [text.plain_name(name) for name in listed if name not in UNDERSTOOD]
+    unknown = [shown(name, KNOWN, "member") for name in listed if name not in UNDERSTOOD]
     if unknown:
         detail = f"crit {', '.join(unknown)} not understood"
         raise undecided("signed_attributes", SIG_CONSTRAINTS_FAILURE, detail)

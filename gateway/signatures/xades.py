@@ -23,6 +23,7 @@ from gateway.signatures.findings import (
     SIG_CONSTRAINTS_FAILURE,
     SIGNED_DATA_NOT_FOUND,
     failed,
+    shown,
     undecided,
 )
 from gateway.xml.parser import parse
@@ -133,7 +134,7 @@ def _read_named(cert: etree._Element) -> Named:
         raise failed("signed_attributes", FORMAT_FAILURE, "CertDigest")
     uri = method.get("Algorithm") or ""
     if uri not in names.DIGESTS:
-        detail = f"unknown digest {references.shown(uri)}"
+        detail = f"digest {shown(uri, names.KNOWN)} unsupported"
         raise undecided("signing_certificate_bound", SIG_CONSTRAINTS_FAILURE, detail)
     serial, issuer = _issuer_serial(cert)
     return Named(

@@ -190,7 +190,7 @@ class _Signature:
     def _canonical_info(self, info: etree._Element) -> bytes:
         method = references.method_of(references.children(info, *_SIGNED_INFO)[0])
         if method.algorithm not in c14n.METHODS:
-            detail = f"canonicalisation {references.shown(method.algorithm)} unsupported"
+            detail = f"{findings.shown(method.algorithm, names.KNOWN)} unsupported"
             raise undecided("format", SIG_CONSTRAINTS_FAILURE, detail)
         return c14n.canonical(info, method.algorithm, method.prefixes)
 
@@ -205,7 +205,7 @@ class _Signature:
         # No parameters: HMACOutputLength and PSS parameters change what is verified.
         references.one(parts[1])
         if uri not in names.SIGNATURES:
-            detail = f"unknown method {references.shown(uri)}"
+            detail = f"method {findings.shown(uri, names.KNOWN)} unsupported"
             raise not_done("signature_value", CRYPTO_CONSTRAINTS_FAILURE, detail)
         self.method = names.SIGNATURES[uri]
         self.reference_elements = parts[2:]

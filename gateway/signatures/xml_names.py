@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gateway.xml import c14n
+
 DS = "http://www.w3.org/2000/09/xmldsig#"
 XADES = "http://uri.etsi.org/01903/v1.3.2#"
 SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
@@ -46,3 +48,26 @@ SIGNATURES: Mapping[str, tuple[str, str]] = {
     **{f"{_MORE_2007}sha{n}-rsa-MGF1": ("rsa-pss", f"sha{n}") for n in (224, 256, 384, 512)},
 }
 """Signature method → (key family, digest).  No HMAC: a public key must never become a secret."""
+
+KNOWN = frozenset(
+    (
+        *DIGESTS,
+        *SIGNATURES,
+        *c14n.METHODS,
+        ENVELOPED,
+        XPATH,
+        "http://www.w3.org/2002/06/xmldsig-filter2",
+        "http://www.w3.org/TR/1999/REC-xslt-19991116",
+        DS + "base64",
+        DS + "dsa-sha1",
+        DS + "hmac-sha1",
+        *(f"{_MORE}hmac-sha{n}" for n in (224, 256, 384, 512)),
+        *(f"{_MORE_2007}sha3-{n}" for n in (224, 256, 384, 512)),
+        _MORE + "md5",
+        _MORE + "rsa-md5",
+        _ENC + "ripemd160",
+        _MORE_2007 + "rsa-pss",
+        _MORE_2007 + "eddsa-ed25519",
+    )
+)
+"""Names a report may repeat: the standards chose them, understood here or not."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from gateway.signatures import findings
 from gateway.signatures import xml_names as names
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
@@ -137,7 +138,7 @@ def read(element: etree._Element) -> Reference:
     one(parts[-2])
     uri = parts[-2].get("Algorithm") or ""
     if uri not in names.DIGESTS:
-        detail = f"unknown digest {shown(uri)}"
+        detail = f"digest {findings.shown(uri, names.KNOWN)} unsupported"
         raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
     return Reference(
         uri=element.get("URI"),
@@ -162,7 +163,7 @@ def resolve(reference: Reference, signature: etree._Element) -> Target:
         elif transform.drops_signatures:
             omitted.extend(top_signatures(element))
         else:
-            detail = f"transform {shown(transform.algorithm)} unsupported"
+            detail = f"transform {findings.shown(transform.algorithm, names.KNOWN)} unsupported"
             raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
     if any(left_out in (element, *element.iterancestors()) for left_out in omitted):
         raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "nothing left to digest")
@@ -181,7 +182,7 @@ def top_signatures(below: etree._Element) -> list[etree._Element]:
 
 
 def shown(uri: str) -> str:
-    """Return a URI from outside, cut to what a report may show."""
+    """Return a reference from outside, cut to what a report may show its sender."""
     return "".join(c for c in uri[:120] if c.isprintable()) or "without a name"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,21 @@ def test_an_algorithm_that_is_not_the_keys_fails(pki: Pki, signer: str, name: st
 
 def test_pss_by_an_ordinary_rsa_key_passes(pki: Pki) -> None:
     assert one(made(pki.signer("rsa-doctor"), lambda h: h.update(alg="PS256"))).indication is PASSED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alg": "Ivanov"},
+        {"crit": ["Ivanov"], "Ivanov": 1},
+    ],
+)
+def test_free_text_in_the_header_is_not_repeated(pki: Pki, change: dict[str, object]) -> None:
+    """A check's detail goes into problems; a sender could put a patient's name there."""
+    found = one(made(pki.signer("ecdsa-doctor"), lambda h: h.update(change)))
+    assert found.indication is not PASSED
+    assert "Ivanov" not in repr(found.checks)
+    assert hashlib.sha256(b"Ivanov").hexdigest()[:16] in repr(found.checks)
 
 
 def test_what_is_critical_must_be_understood(pki: Pki) -> None:

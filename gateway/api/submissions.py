@@ -178,10 +178,13 @@ def ledger(submission: str) -> Response:
 
 @blueprint.post("/<key:submission>/replay")
 def replay(submission: str) -> Response:
-    """Put a submission on the line again; what is under way is left alone."""
+    """Put a submission on the line again, or only `?document=`; work under way is left alone."""
     who = context.principal(FOLLOW)
     view = _own_of(submission, who)
-    context.gateway().store.replay(view.id, who.client)
+    document = request.args.get("document")
+    if document is not None and document not in {one.id for one in view.documents}:
+        not_found()
+    context.gateway().store.replay(view.id, who.client, document)
     view = _own_of(submission, who)
     headers = {"Location": present.location(view.id)}
     return answer(present.submission(view, context.language()), 202, headers)

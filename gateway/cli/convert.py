@@ -14,7 +14,16 @@ import click
 
 from gateway.cli import documents
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
-from gateway.model import Assurance, Document, Json, Part, PatientRecord, SignedContent
+from gateway.errors import Rejected
+from gateway.model import (
+    Assurance,
+    Document,
+    Json,
+    Part,
+    PatientRecord,
+    SignedContent,
+    Unreadable,
+)
 
 PATIENT = "00000000-0000-4000-8000-000000000000"
 """A throwaway patient number: nothing is looked up or kept."""
@@ -41,7 +50,18 @@ def command(
     from gateway.fhir import text
 
     given = documents.read(out, file, None, media_type)
-    records = [_record(out, one, given.document, profile) for one in _parsed(given.document)]
+    pieces = _parsed(given.document)
+    broken = [one for one in pieces if isinstance(one, Unreadable)]
+    if len(broken) == len(pieces):
+        raise Rejected(*(problem for one in broken for problem in one.problems))
+    for one in broken:
+        codes = ", ".join(problem.code for problem in one.problems)
+        out.complain(
+            out.say(f"{one.place}: не читается ({codes})", f"{one.place}: unreadable ({codes})")
+        )
+    records = [
+        _record(out, one, given.document, profile) for one in pieces if isinstance(one, Document)
+    ]
     if ledger:
         merged: dict[str, list[Any]] = {name: [] for name in present.LEDGER}
         for record in records:
@@ -56,10 +76,10 @@ def command(
         ]
         bundle: Json = {"resourceType": "Bundle", "type": "collection", "entry": entries}
         out.raw(text.dumps(bundle).decode("utf-8"))
-    leave(Exit.GOOD)
+    leave(Exit.REFUSED if broken else Exit.GOOD)
 
 
-def _parsed(document: Part) -> tuple[Document, ...]:
+def _parsed(document: Part) -> tuple[Document | Unreadable, ...]:
     """Return the documents in a file, unwrapped from an attached signature if there is one."""
     from gateway.algorithms import standard
     from gateway.pipeline import parse

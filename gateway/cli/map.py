@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
+from gateway.errors import Rejected
 from gateway.formats.interface import formats
 from gateway.mapping import examples
 from gateway.mapping.catalogue import BadMapping, Catalogue
-from gateway.model import Assurance, Document, SignedContent
+from gateway.model import Assurance, Document, SignedContent, Unreadable
 from gateway.patients import identifiers
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
@@ -79,4 +80,7 @@ def _parse(name: str, octets: bytes) -> Document:
         assurance=Assurance.SIGNED,
         report=None,
     )
-    return form.parse(content)[0]
+    document = form.parse(content)[0]
+    if isinstance(document, Unreadable):
+        raise Rejected(*document.problems)
+    return document

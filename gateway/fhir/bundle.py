@@ -21,6 +21,7 @@ from gateway.fhir.text import kind, plain_name
 from gateway.model import Json, JsonValue, Problem
 
 CLOSED = frozenset(("transaction", "document", "message", "collection"))
+BATCH = "batch"
 WHOLE = frozenset(("transaction", "document"))
 
 _ASKING = frozenset(("batch", "transaction", "history"))
@@ -33,7 +34,7 @@ def problems(
 ) -> tuple[Problem, ...]:
     """Return what is wrong with `bundle` and with every resource in it.
 
-    `bundled` is the bundle's index, from a caller who has one.
+    `bundled` is the bundle's index, made for the same `place`, from a caller who has one.
     """
     if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
         return structure.problems(bundle, place) or (_not_bundle(bundle, place),)
@@ -41,16 +42,16 @@ def problems(
     if not has_shape(_without_resources(bundle), "Bundle", place, found):
         return tuple(found)
     found += (_at(place, problem) for problem in _rules(bundle))
-    bundled = bundled or Bundled(bundle)
+    bundled = bundled or Bundled(bundle, place)
     plain = structure.is_plain(bundle)
     for entry in bundled.entries:
-        examined = structure.examine(entry.resource, place + entry.place, plain=plain)
+        examined = structure.examine(entry.resource, entry.place, plain=plain)
         found += examined.problems
-        found += _unfollowed(examined.pointed, entry, bundled, bundle.get("type"))
+        found += unfollowed(examined.pointed, entry, bundled, bundle.get("type"))
     return tuple(found[:PROBLEMS_MAX])
 
 
-def _unfollowed(
+def unfollowed(
     pointed: list[Pointed], entry: Entry, bundled: Bundled, bundle_type: JsonValue
 ) -> Iterator[Problem]:
     """Yield the problem of each reference that leads nowhere or to the wrong type."""
@@ -88,7 +89,7 @@ def _without_resources(bundle: Json) -> Json:
 
 def _must_resolve(reference: str, bundle_type: JsonValue) -> bool:
     if reference.startswith("urn:"):
-        return bundle_type in CLOSED
+        return bundle_type in CLOSED or bundle_type == BATCH
     is_relative = ":" not in reference.split("/")[0] and "?" not in reference
     return bundle_type in WHOLE and is_relative
 
@@ -115,9 +116,9 @@ def _rules(bundle: Json) -> Iterator[Problem]:
         if not isinstance(resource, dict) or resource.get("resourceType") != expected:
             yield _rule(key, "/entry/0" if entries else "")
     for index, entry in enumerate(entries):
-        yield from _entry_rules(entry, name, f"/entry/{index}")
+        yield from entry_rules(entry, name, f"/entry/{index}")
     if name != "history":
-        yield from _doubled_urls(entries)
+        yield from doubled_urls(entries)
 
 
 def _document_rules(bundle: Json) -> Iterator[Problem]:
@@ -128,7 +129,7 @@ def _document_rules(bundle: Json) -> Iterator[Problem]:
         yield _rule("bdl-10")
 
 
-def _entry_rules(entry: Json, name: str, place: str) -> Iterator[Problem]:
+def entry_rules(entry: Json, name: str, place: str) -> Iterator[Problem]:
     if "search" in entry and name != "searchset":
         yield _rule("bdl-2", f"{place}/search")
     if ("request" in entry) != (name in _ASKING):
@@ -173,7 +174,7 @@ def _request_rules(entry: Json, place: str) -> Iterator[Problem]:
         yield Problem(code="FMT-333", place=f"{place}/request", detail={"method": method})
 
 
-def _doubled_urls(entries: list[Json]) -> Iterator[Problem]:
+def doubled_urls(entries: list[Json]) -> Iterator[Problem]:
     """bdl-7: a fullUrl stands once, or once per version of its resource."""
     first: dict[tuple[str, str], str] = {}
     for index, entry in enumerate(entries):

@@ -78,14 +78,19 @@ class JsonNode:
 
     def resources(self) -> tuple[JsonNode, ...]:
         """Return the resource of each entry, where this is the root of a bundle."""
-        if self._bundled is None or self.place:
+        if self._bundled is None or self.place != self._bundled.place:
             return ()
         return tuple(self._of_entry(entry) for entry in self._bundled.entries)
 
     def leaves(self) -> Iterator[tuple[str, str]]:
         """Yield (absolute place, text) for every scalar below, numbers as they were written."""
         found: list[tuple[str, str]] = []
-        _gather(self.value, self.place, found)
+        value = self.value
+        if isinstance(value, dict) and self._picked(f"{self.place}/entry"):
+            value = {name: item for name, item in value.items() if name != "entry"}
+            for entry in self.each("entry"):
+                _gather(entry.value, entry.place, found)
+        _gather(value, self.place, found)
         return iter(found)
 
     def _contained(self, name: str) -> JsonNode | None:
@@ -111,7 +116,9 @@ class JsonNode:
             if step == "*":
                 return self._children()
             index = int(step) if step.isascii() and step.isdigit() else len(self.value)
-            return [self._child(self.value[index], index)] if index < len(self.value) else []
+            if positions := self._picked(self.place):
+                index = positions.index(index) if index in positions else len(self.value)
+            return [self._child(self.value[index], int(step))] if index < len(self.value) else []
         return []
 
     def _of_type(self, name: str) -> list[JsonNode]:
@@ -127,7 +134,16 @@ class JsonNode:
 
     def _children(self) -> list[JsonNode]:
         assert isinstance(self.value, list)
+        if positions := self._picked(self.place):
+            return [self._child(*pair) for pair in zip(self.value, positions, strict=True)]
         return [self._child(item, index) for index, item in enumerate(self.value)]
+
+    def _picked(self, place: str) -> tuple[int, ...]:
+        """Return the positions of a batch's entries, if `place` is where some were picked."""
+        bundled = self._bundled
+        if bundled is None or bundled.positions is None or place != f"{bundled.place}/entry":
+            return ()
+        return bundled.positions
 
     def _child(self, value: JsonValue, step: str | int) -> JsonNode:
         return JsonNode(
@@ -141,7 +157,8 @@ class JsonNode:
 
 def root(document: Json, bundled: Bundled | None = None) -> JsonNode:
     """Return the node of a whole document, a bundle with its references ready to follow."""
-    return JsonNode(document, bundled=bundled or Bundled(document))
+    bundled = bundled or Bundled(document)
+    return JsonNode(document, bundled.place, bundled=bundled)
 
 
 @lru_cache(maxsize=PATHS_KEPT_MAX)

@@ -61,14 +61,27 @@ def literal(reference: str) -> Literal | None:
 class Bundled:
     """The resources of one bundle, to be found by what references say."""
 
-    def __init__(self, bundle: Json) -> None:
-        self.entries = tuple(_entries(bundle))
+    def __init__(
+        self, bundle: Json, place: str = "", positions: tuple[int, ...] | None = None
+    ) -> None:
+        """`place` is where `bundle` stands itself, when it is an entry of a batch.
+
+        `positions` are those its entries have in the batch they were picked from.
+        """
+        self.bundle = bundle
+        self.place = place
+        self.positions = positions
+        self.entries = tuple(self._entries())
         self._by_url: dict[str, Entry] = {}
         self._by_identity: dict[str, Entry] = {}
         for entry in self.entries:
             self._by_url.setdefault(entry.full_url, entry)
             identity = f"{entry.resource.get('resourceType')}/{entry.resource.get('id')}"
             self._by_identity.setdefault(identity, entry)
+
+    def position(self, index: int) -> int:
+        """Return the position, in what was sent, of the entry that is `index`-th here."""
+        return index if self.positions is None else self.positions[index]
 
     def resolve(self, reference: str, source: str = "") -> Entry | None:
         """Return the entry `reference` points to, or None.
@@ -87,6 +100,17 @@ class Bundled:
         if entry := self._by_url.get(base + identity):
             return entry
         return None if parts.base else self._by_identity.get(identity)
+
+    def _entries(self) -> Iterator[Entry]:
+        entries = self.bundle.get("entry")
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if not isinstance(entry, dict):
+                continue
+            resource, full_url = entry.get("resource"), entry.get("fullUrl")
+            if isinstance(resource, dict):
+                url = full_url if isinstance(full_url, str) else ""
+                place = f"{self.place}/entry/{self.position(index)}/resource"
+                yield Entry(place, url, resource)
 
 
 def walk(node: JsonValue, place: str = "") -> Iterator[Found]:
@@ -124,14 +148,3 @@ def _rewritten(node: JsonValue, replace: Callable[[str], str | None]) -> JsonVal
         new = replace(reference)
         copy["reference"] = reference if new is None else new
     return copy
-
-
-def _entries(bundle: Json) -> Iterator[Entry]:
-    entries = bundle.get("entry")
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if not isinstance(entry, dict):
-            continue
-        resource, full_url = entry.get("resource"), entry.get("fullUrl")
-        if isinstance(resource, dict):
-            url = full_url if isinstance(full_url, str) else ""
-            yield Entry(f"/entry/{index}/resource", url, resource)

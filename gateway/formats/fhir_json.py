@@ -1,7 +1,8 @@
-"""FHIR R4 bundles in JSON: transaction, document, message and collection.
+"""FHIR R4 bundles in JSON: transaction, document, message, collection, and batch.
 
 A bundle of one patient is one document; several patients in one bundle are refused, since a
-mistake there would put one person's results on another's card.
+mistake there would put one person's results on another's card.  Only a batch holds several
+documents: every Bundle in it is one, and so is every report with what belongs to it.
 
 Source: https://hl7.org/fhir/R4/json.html and bundle.html.
 """
@@ -12,10 +13,11 @@ import re
 from collections.abc import Iterator
 
 from gateway.errors import Rejected
-from gateway.fhir import bundle, nodes, text
+from gateway.fhir import batch, bundle, nodes, text
 from gateway.fhir.references import Bundled
 from gateway.fhir.tables import elements
-from gateway.model import Document, Json, Problem, SignedContent
+from gateway.formats.interface import DOCUMENTS_MAX
+from gateway.model import Document, Json, JsonValue, Problem, SignedContent, Unreadable
 
 NAME = "fhir_json"
 MEDIA_TYPES: tuple[str, ...] = ("application/fhir+json", "application/json")
@@ -33,40 +35,81 @@ def recognises(head: bytes) -> bool:
     return start.startswith(b"{") and _RESOURCE.search(start) is not None
 
 
-def parse(content: SignedContent) -> tuple[Document, ...]:
-    """Read a bundle into its document.
+def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
+    """Read a bundle into its document, a batch into its documents.
 
     Raises Rejected with every problem found: FMT-301 to FMT-307 for the JSON, FMT-310 to
-    FMT-336 for the FHIR.
+    FMT-338 for the FHIR.
     """
     resource = text.loads(content.octets)
+    if resource.get("resourceType") == "Bundle" and resource.get("type") == bundle.BATCH:
+        return _batch(resource, content)
     bundled = Bundled(resource)
-    problems = (
-        _not_taken(resource)
-        or bundle.problems(resource, bundled=bundled)
-        or _not_one_report(resource, bundled)
-    )
-    if problems:
+    if problems := _problems(resource, bundled, bundle.CLOSED | {bundle.BATCH}):
         raise Rejected(*problems)
     return (Document(format=NAME, root=nodes.root(resource, bundled), content=content),)
 
 
-def _not_taken(resource: Json) -> tuple[Problem, ...]:
+def _batch(resource: Json, content: SignedContent) -> tuple[Document | Unreadable, ...]:
+    if problems := batch.head_problems(resource):
+        raise Rejected(*problems)
+    pieces = batch.pieces(resource, Bundled(resource))
+    if len(pieces) > DOCUMENTS_MAX:
+        detail = {"count": str(len(pieces)), "limit": str(DOCUMENTS_MAX)}
+        raise Rejected(Problem(code="FMT-338", place="/entry", detail=detail))
+    return tuple(_piece(resource, piece, ordinal, content) for ordinal, piece in enumerate(pieces))
+
+
+def _piece(
+    resource: Json, piece: batch.Piece, ordinal: int, content: SignedContent
+) -> Document | Unreadable:
+    if piece.kind == "bundle":
+        bundled, problems = _nested(resource, piece)
+    else:
+        bundled = batch.picked(resource, piece.entries)
+        problems = piece.problems or tuple(_interactions(bundled)) or _not_one_report(bundled)
+    if problems:
+        return Unreadable(ordinal=ordinal, place=piece.place, problems=problems)
+    root = nodes.root(bundled.bundle, bundled)
+    return Document(format=NAME, root=root, content=content, ordinal=ordinal, place=piece.place)
+
+
+def _nested(resource: Json, piece: batch.Piece) -> tuple[Bundled, tuple[Problem, ...]]:
+    """Read a Bundle that stands in a batch; a batch in a batch is none that is taken."""
+    entries = resource["entry"]
+    assert isinstance(entries, list)
+    entry = entries[piece.entries[0]]
+    assert isinstance(entry, dict)
+    inner = entry["resource"]
+    assert isinstance(inner, dict)
+    bundled = Bundled(inner, piece.place)
+    around = (*piece.problems, *_interaction(entry, piece.place.removesuffix("/resource")))
+    return bundled, around or _problems(inner, bundled, bundle.CLOSED)
+
+
+def _problems(resource: Json, bundled: Bundled, taken: frozenset[str]) -> tuple[Problem, ...]:
+    return (
+        _not_taken(resource, bundled.place, taken)
+        or bundle.problems(resource, bundled.place, bundled=bundled)
+        or _not_one_report(bundled)
+    )
+
+
+def _not_taken(resource: Json, place: str, taken: frozenset[str]) -> tuple[Problem, ...]:
     """Refuse whole kinds of input first: their inner faults would only distract."""
     if resource.get("resourceType") != "Bundle":
-        return bundle.problems(resource)
+        return bundle.problems(resource, place)
     found = resource.get("type")
-    others = set(elements("Bundle")["type"].codes) - bundle.CLOSED
+    others = set(elements("Bundle")["type"].codes) - taken
     if not isinstance(found, str) or found not in others:
         return ()
-    expected = ", ".join(sorted(bundle.CLOSED))
-    detail = {"found": f"Bundle {found}", "expected": expected}
-    return (Problem(code="FMT-330", place="/type", detail=detail),)
+    detail = {"found": f"Bundle {found}", "expected": ", ".join(sorted(taken))}
+    return (Problem(code="FMT-330", place=f"{place}/type", detail=detail),)
 
 
-def _not_one_report(resource: Json, bundled: Bundled) -> tuple[Problem, ...]:
+def _not_one_report(bundled: Bundled) -> tuple[Problem, ...]:
     """Refuse what is no report of one patient, contained patients counted as well."""
-    problems = list(_interactions(resource))
+    problems = list(_interactions(bundled))
     patients: list[str] = []
     reports = 0
     for entry in bundled.entries:
@@ -82,15 +125,19 @@ def _not_one_report(resource: Json, bundled: Bundled) -> tuple[Problem, ...]:
         detail = {"count": str(len(patients))}
         problems.append(Problem(code="FMT-335", place=patients[1], detail=detail))
     if not reports:
-        problems.append(Problem(code="FMT-336", place="/entry"))
+        problems.append(Problem(code="FMT-336", place=f"{bundled.place}/entry"))
     return tuple(problems)
 
 
-def _interactions(resource: Json) -> Iterator[Problem]:
-    entries = resource.get("entry")
+def _interactions(bundled: Bundled) -> Iterator[Problem]:
+    entries = bundled.bundle.get("entry")
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        request = entry.get("request") if isinstance(entry, dict) else None
-        method = request.get("method", "POST") if isinstance(request, dict) else "POST"
-        if method not in ("POST", "PUT"):
-            place = f"/entry/{index}/request/method"
-            yield Problem(code="FMT-334", place=place, detail={"method": str(method)})
+        yield from _interaction(entry, f"{bundled.place}/entry/{bundled.position(index)}")
+
+
+def _interaction(entry: JsonValue, place: str) -> Iterator[Problem]:
+    request = entry.get("request") if isinstance(entry, dict) else None
+    method = request.get("method", "POST") if isinstance(request, dict) else "POST"
+    if method not in ("POST", "PUT"):
+        place = f"{place}/request/method"
+        yield Problem(code="FMT-334", place=place, detail={"method": str(method)})

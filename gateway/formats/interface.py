@@ -6,7 +6,10 @@ from functools import cache
 from typing import Protocol, cast
 
 from gateway import registry
-from gateway.model import Document, SignedContent
+from gateway.model import Document, SignedContent, Unreadable
+
+DOCUMENTS_MAX = 2000
+"""Documents in one submission: a laboratory's whole day, and a bound on one order of work."""
 
 
 class Format(Protocol):
@@ -18,10 +21,12 @@ class Format(Protocol):
     def recognises(self, head: bytes) -> bool:
         """Say whether a document that starts with `head` (up to 4 KiB) is of this format."""
 
-    def parse(self, content: SignedContent) -> tuple[Document, ...]:
+    def parse(self, content: SignedContent) -> tuple[Document | Unreadable, ...]:
         """Read signed octets into documents, one per report of one patient.
 
-        Raises Rejected with every structural problem found (FMT-…), each with its place.
+        Of a batch each piece is judged alone: one that cannot be read is `Unreadable`, counted
+        with the documents.  Raises Rejected with every structural problem found (FMT-…), each
+        with its place, when nothing at all can be read.
         """
 
 

@@ -1,4 +1,6 @@
-"""Our own laboratory XML, one report of one patient (`schemas/lab_xml/lab-result-1.0.xsd`).
+"""Our own laboratory XML (`schemas/lab_xml/lab-result-1.0.xsd`).
+
+A `labResult` is one report of one patient, a `labResults` a batch of them, each judged alone.
 
 Paths are XPath 1.0 with the prefix `l` bound to our namespace; places are absolute XPath of
 the same kind.  What is checked by the schema is not checked again further on the line.
@@ -15,7 +17,8 @@ from pathlib import Path
 from lxml import etree
 
 from gateway.errors import Rejected
-from gateway.model import Document, JsonValue, Problem, SignedContent
+from gateway.formats.interface import DOCUMENTS_MAX
+from gateway.model import Document, JsonValue, Problem, SignedContent, Unreadable
 from gateway.xml import parser
 
 NAME = "lab_xml"
@@ -25,6 +28,10 @@ SCHEMA = Path(__file__).parents[2] / "schemas" / "lab_xml" / "lab-result-1.0.xsd
 PROBLEMS_MAX = 50
 """Schema findings reported at once; a broken export repeats one mistake thousands of times."""
 
+RESULT, BATCH = f"{{{NAMESPACE}}}labResult", f"{{{NAMESPACE}}}labResults"
+
+_SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+_HINTS = "{http://www.w3.org/2001/XMLSchema-instance}"
 _PREFIXES = {"l": NAMESPACE}
 _thread = threading.local()
 
@@ -34,18 +41,66 @@ def recognises(head: bytes) -> bool:
     return parser.is_xml(head) and NAMESPACE.encode() in head.replace(b"\0", b"")
 
 
-def parse(content: SignedContent) -> tuple[Document, ...]:
-    """Read one laboratory result.  Raises Rejected (FMT-2xx), one problem per finding."""
+def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
+    """Read a laboratory result, or a batch.  Raises Rejected (FMT-2xx), a problem per finding."""
     root = parser.parse(content.octets)
-    if root.tag != f"{{{NAMESPACE}}}labResult":
+    if root.tag == BATCH:
+        return _batch(root, content)
+    if root.tag != RESULT:
         raise Rejected(Problem(code="FMT-212", place="/"))
-    schema = _schema()
-    if not schema.validate(root):
-        raise Rejected(*_findings(root, schema))
-    problems = tuple(_crossed(root))
-    if problems:
+    places = Places(root)
+    if problems := _problems(root, places):
         raise Rejected(*problems)
-    return (Document(format=NAME, root=XmlNode(root), content=content),)
+    return (Document(format=NAME, root=XmlNode(root, places), content=content),)
+
+
+def _batch(root: etree._Element, content: SignedContent) -> tuple[Document | Unreadable, ...]:
+    """Read each result of a batch; its frame must be right, or nothing tells what it means."""
+    places = Places(root)
+    pieces = [child for child in root.iterchildren(etree.Element) if child.tag != _SIGNATURE]
+    if problems := _frame_problems(root, pieces, places):
+        raise Rejected(*problems)
+    return tuple(
+        _piece(element, places, ordinal, content) for ordinal, element in enumerate(pieces)
+    )
+
+
+def _frame_problems(
+    root: etree._Element, pieces: list[etree._Element], places: Places
+) -> tuple[Problem, ...]:
+    place = places.of(root)
+    if len(pieces) > DOCUMENTS_MAX:
+        detail = {"count": str(len(pieces)), "limit": str(DOCUMENTS_MAX)}
+        return (Problem(code="FMT-338", place=place, detail=detail),)
+    names = [str(name) for name in root.attrib]
+    wrong = [name for name in names if name != "Id" and not name.startswith(_HINTS)]
+    texts = (root.text, *(child.tail for child in root))
+    if not pieces or wrong or any(text and text.strip() for text in texts):
+        rule = "complex_type" if not wrong else "attribute"
+        return (Problem(code="FMT-211", place=place, detail={"rule": rule}),)
+    return ()
+
+
+def _piece(
+    element: etree._Element, places: Places, ordinal: int, content: SignedContent
+) -> Document | Unreadable:
+    place = places.of(element)
+    if element.tag != RESULT:
+        problems: tuple[Problem, ...] = (Problem(code="FMT-212", place=place),)
+    else:
+        problems = _problems(element, places)
+    if problems:
+        return Unreadable(ordinal=ordinal, place=place, problems=problems)
+    root = XmlNode(element, places)
+    return Document(format=NAME, root=root, content=content, ordinal=ordinal, place=place)
+
+
+def _problems(element: etree._Element, places: Places) -> tuple[Problem, ...]:
+    """Return what is wrong with one result, by its schema or between its parts."""
+    schema = _schema()
+    if not schema.validate(element):
+        return tuple(_findings(element, schema, places))
+    return tuple(_crossed(element, places))
 
 
 class XmlNode:
@@ -146,11 +201,10 @@ def _schema() -> etree.XMLSchema:
     return schema
 
 
-def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
+def _findings(root: etree._Element, schema: etree.XMLSchema, places: Places) -> list[Problem]:
     """Return the schema's findings by place; its own words may quote values and stay out."""
     found: dict[str, Problem] = {}
-    tree = root.getroottree()
-    places = Places(root)
+    tree = etree.ElementTree(root)
     for entry in list(schema.error_log):  # type: ignore[call-overload]
         # Finding a place walks the file: 50 walks are enough to mend it by.
         if len(found) >= PROBLEMS_MAX:
@@ -165,9 +219,9 @@ def _findings(root: etree._Element, schema: etree.XMLSchema) -> list[Problem]:
     return list(found.values())
 
 
-def _crossed(root: etree._Element) -> Iterator[Problem]:
+def _crossed(root: etree._Element, places: Places) -> Iterator[Problem]:
     """Check what a schema cannot say: every test names a specimen that is there, once."""
-    node = XmlNode(root)
+    node = XmlNode(root, places)
     known = [specimen.text for specimen in node.each("l:specimens/l:specimen/@id")]
     for specimen in node.each("l:specimens/l:specimen/@id"):
         if known.count(specimen.text) > 1:

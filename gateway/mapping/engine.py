@@ -6,6 +6,7 @@ FHIR is carried over (`carry`), every other format is built from the rows of its
 
 from __future__ import annotations
 
+from collections.abc import Mapping as ReadOnly
 from dataclasses import replace
 
 from gateway.errors import NeedsOperator, Rejected
@@ -48,8 +49,8 @@ def record(
         document=document,
         facts=read,
         context=context,
-        carried=dict(mapping.carried),
-        dropped=dict(mapping.dropped),
+        carried=_below(document, mapping.carried),
+        dropped=_below(document, mapping.dropped),
         warnings=list(read.problems),
     )
     if mapping.rules:
@@ -75,6 +76,12 @@ def record(
         uses=tuple(work.learnt),
         decisions=tuple(work.ruled),
     )
+
+
+def _below(document: Document, reasons: ReadOnly[str, str]) -> dict[str, str]:
+    """Return a mapping's reasons by absolute place: in a batch a document stands deeper."""
+    here = document.root.place
+    return {here + place: reason for place, reason in reasons.items()}
 
 
 def _settle_patient(work: Work) -> None:

@@ -132,11 +132,13 @@ def _report(
 def report_number(root: JsonNode, report: JsonNode) -> str:
     """Return the laboratory's number of a report, else what comes nearest to one.
 
-    A report without any identifier is known by the bundle's, by its own id or by its fullUrl.
+    A report without any identifier is known by the bundle's, by its own id or by its fullUrl;
+    the identifier of a batch is that of many reports.
     """
+    around = "identifier/value" if root.select("type") != "batch" else "."
     for node, path in (
         (report, "identifier/*/value"),
-        (root, "identifier/value"),
+        (root, around),
         (report, "id"),
     ):
         if number := _text(node, path):

@@ -63,6 +63,7 @@ def fail(
             "signatures": sealed or row.signatures,
         }
         update_rows(connection, tables.submission, {"id": order.subject}, values)
+        _end_waiting(connection, order.subject, status, problems)
         submissions.write_evidence(connection, evidence)
         write_event(
             connection,
@@ -77,6 +78,20 @@ def fail(
         write_audit(connection, audit)
 
     room.database.write(transaction)
+
+
+def _end_waiting(
+    connection: Connection, submission: str, status: Status, problems: tuple[Problem, ...]
+) -> None:
+    """End the documents that a replay had put back to work; the others stand as they are."""
+    again = {"submission": submission, "status": Status.RECEIVED.value}
+    values = {
+        "status": status.value,
+        "cause": cause(problems),
+        "problems": problems_to_rows(problems),
+        "receipt": None,
+    }
+    update_rows(connection, tables.document, again, values)
 
 
 def give_up(room: Room, order: WorkOrder, problem: Problem) -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from gateway.errors import Rejected
 from gateway.formats import lab_xml
-from gateway.model import Assurance, Document, SignedContent
+from gateway.model import Assurance, Document, SignedContent, Unreadable
 
 EXAMPLE = Path(__file__).parents[3] / "mappings" / "lab_xml" / "default.example.xml"
 TEXT = EXAMPLE.read_text("utf-8")
@@ -16,7 +17,9 @@ def parse(text: str) -> Document:
     content = SignedContent(
         octets=text.encode(), media_type="application/xml", assurance=Assurance.SIGNED, report=None
     )
-    return lab_xml.parse(content)[0]
+    document = lab_xml.parse(content)[0]
+    assert isinstance(document, Document)
+    return document
 
 
 def refused(old: str, new: str) -> list[tuple[str, str]]:
@@ -114,3 +117,79 @@ def test_problems_hold_no_text_of_the_document() -> None:
     with pytest.raises(Rejected) as caught:
         parse(TEXT.replace("1984-05-17", "СЕКРЕТ").replace("<sex>female", "<sex>СЕКРЕТ"))
     assert "СЕКРЕТ" not in repr(caught.value.problems)
+
+
+# --- batches ---------------------------------------------------------------------------
+
+RESULT = TEXT[TEXT.index("<labResult") :]
+
+
+def batch(*results: str, frame: str = "<labResults xmlns='urn:gateway:lab-result:1.0'>") -> str:
+    return frame + "\n".join(results) + "</labResults>"
+
+
+def pieces(text: str) -> tuple[Document | Unreadable, ...]:
+    content = SignedContent(
+        octets=text.encode(), media_type="application/xml", assurance=Assurance.SIGNED, report=None
+    )
+    return lab_xml.parse(content)
+
+
+def test_every_result_of_a_batch_is_a_document() -> None:
+    """Places lead into the file that was sent."""
+    first, second = pieces(batch(RESULT, RESULT.replace("000017", "000018")))
+    assert isinstance(first, Document)
+    assert isinstance(second, Document)
+    assert [first.ordinal, second.ordinal] == [0, 1]
+    assert second.place == "/l:labResults/l:labResult[2]"
+    assert first.root.select("l:document/l:number") == "000017"
+    (number,) = second.root.each("l:document/l:number")
+    assert number.select(".") == "000018"
+    assert number.place == "/l:labResults/l:labResult[2]/l:document/l:number"
+    assert {place.split("/")[2] for place, _ in second.root.leaves()} == {"l:labResult[2]"}
+
+
+def test_a_broken_result_refuses_only_itself() -> None:
+    """By its schema, between its parts, or because it is none at all."""
+    broken = RESULT.replace("<sex>female</sex>", "<sex>F</sex>")
+    crossed = RESULT.replace('<specimen id="S1">', '<specimen id="S2">')
+    found = pieces(batch(RESULT, broken, "<order/>", crossed, RESULT))
+    assert [type(one) for one in found] == [Document, Unreadable, Unreadable, Unreadable, Document]
+    told = [
+        next((p.code, p.place.partition(" (line ")[0]) for p in one.problems)
+        for one in found
+        if isinstance(one, Unreadable)
+    ]
+    assert told == [
+        ("FMT-211", "/l:labResults/l:labResult[2]/l:patient/l:sex"),
+        ("FMT-212", "/l:labResults/l:order"),
+        ("FMT-213", "/l:labResults/l:labResult[3]/l:results/l:test[1]/@specimen"),
+    ]
+
+
+def test_the_signature_of_a_batch_is_no_piece_of_it() -> None:
+    signature = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/>'
+    assert len(pieces(batch(RESULT, signature))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        batch(),
+        batch(RESULT, "stray text"),
+        batch(RESULT, frame="<labResults xmlns='urn:gateway:lab-result:1.0' day='1'>"),
+    ],
+)
+def test_a_batch_whose_frame_is_broken_is_refused_whole(text: str) -> None:
+    """Nobody knows what else the sender meant."""
+    with pytest.raises(Rejected) as refused:
+        pieces(text)
+    assert [(p.code, p.place) for p in refused.value.problems] == [("FMT-211", "/l:labResults")]
+
+
+def test_the_schema_takes_what_the_gateway_takes() -> None:
+    """A laboratory validates its batch with the schema before it sends it."""
+    schema = etree.XMLSchema(etree.parse(lab_xml.SCHEMA))
+    frame = "<labResults xmlns='urn:gateway:lab-result:1.0' Id='b1'>"
+    assert schema.validate(etree.fromstring(batch(RESULT, RESULT, frame=frame).encode()))
+    assert not schema.validate(etree.fromstring(batch(RESULT, "<order/>").encode()))

@@ -1,0 +1,214 @@
+"""A batch Bundle taken apart into the pieces that are judged alone (semantics, rule 7).
+
+An entry that holds a Bundle is a piece by itself.  The other entries are gathered by report:
+a DiagnosticReport with everything it refers to, near and far, and with what speaks about it,
+such as a Provenance.  What two reports share, a Patient or a Specimen, belongs to both.  An
+entry that belongs to no report is a piece of its own, so that nothing is lost unsaid.
+
+Source: https://hl7.org/fhir/R4/http.html#transaction (batch: each entry for itself).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gateway.fhir import bundle as whole
+from gateway.fhir import structure
+from gateway.fhir.references import Bundled
+from gateway.fhir.shape import PROBLEMS_MAX, has_shape
+from gateway.fhir.text import plain_name
+from gateway.model import Json, JsonValue, Problem
+
+REPORT = "DiagnosticReport"
+
+_SHARED = frozenset(
+    ("Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Device")
+)
+"""Who and where: to refer to one of them says nothing about which report is meant."""
+
+
+class Piece(NamedTuple):
+    """One part of a batch: a Bundle, a report with what belongs to it, or a lone entry."""
+
+    place: str
+    """JSON pointer of the Bundle, the report or the lone entry."""
+
+    entries: tuple[int, ...]
+    """Positions of its entries in the batch, in order."""
+
+    kind: str
+    """`bundle`, `report` or `stray`."""
+
+    problems: tuple[Problem, ...]
+    """What is wrong with its entries; of a `bundle` only what stands around the Bundle."""
+
+
+def head_problems(bundle: Json) -> tuple[Problem, ...]:
+    """Return what is wrong with a batch apart from its entries: that refuses all of it."""
+    head = {name: value for name, value in bundle.items() if name != "entry"}
+    return whole.problems(head) or _no_entries(bundle)
+
+
+def pieces(bundle: Json, bundled: Bundled) -> tuple[Piece, ...]:
+    """Return the pieces of `bundle` in the order they stand in it."""
+    entries = bundle["entry"]
+    assert isinstance(entries, list)
+    problems = _entry_problems(entries, bundled)
+    found: list[Piece] = []
+    flat: dict[int, Json] = {}
+    for position, entry in enumerate(entries):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        place = f"/entry/{position}"
+        if not isinstance(resource, dict):
+            found.append(Piece(place, (position,), "stray", problems[position]))
+        elif resource.get("resourceType") == "Bundle":
+            own = problems[position]
+            found.append(Piece(f"{place}/resource", (position,), "bundle", own))
+        else:
+            flat[position] = resource
+    found += _by_report(flat, bundled, problems)
+    return tuple(sorted(found, key=lambda piece: int(piece.place.split("/")[2])))
+
+
+def picked(bundle: Json, entries: tuple[int, ...]) -> Bundled:
+    """Return `bundle` with only these entries; each keeps the place where it stands."""
+    given = bundle["entry"]
+    assert isinstance(given, list)
+    some: Json = {**bundle, "entry": [given[position] for position in entries]}
+    return Bundled(some, positions=entries)
+
+
+def _no_entries(bundle: Json) -> tuple[Problem, ...]:
+    entries = bundle.get("entry")
+    if isinstance(entries, list) and entries:
+        return ()
+    return (Problem(code="FMT-336", place="/entry"),)
+
+
+# --- what is wrong with each entry -----------------------------------------------------
+
+
+def _entry_problems(
+    entries: list[JsonValue], bundled: Bundled
+) -> defaultdict[int, tuple[Problem, ...]]:
+    """Return the problems by position of the entry they stand in."""
+    found: defaultdict[int, tuple[Problem, ...]] = defaultdict(tuple)
+    resources = {entry.place: entry for entry in bundled.entries}
+    shaped: list[Json] = []
+    for position, item in enumerate(entries):
+        place = f"/entry/{position}"
+        mine = list(_around(item, place))
+        entry = resources.get(f"{place}/resource")
+        if entry is not None and entry.resource.get("resourceType") != "Bundle":
+            examined = structure.examine(entry.resource, entry.place)
+            mine += examined.problems
+            mine += whole.unfollowed(examined.pointed, entry, bundled, whole.BATCH)
+        found[position] = tuple(mine[:PROBLEMS_MAX])
+        shaped.append(item if isinstance(item, dict) else {})
+    for problem in whole.doubled_urls(shaped):
+        found[int(problem.place.split("/")[2])] += (problem,)
+    return found
+
+
+def _around(item: JsonValue, place: str) -> Iterator[Problem]:
+    """Yield what is wrong with an entry apart from its resource."""
+    bare: JsonValue = item
+    if isinstance(item, dict) and isinstance(item.get("resource"), dict):
+        bare = {**item, "resource": {"resourceType": "Basic"}}
+    alone: Json = {"resourceType": "Bundle", "type": whole.BATCH, "entry": [bare]}
+    problems: list[Problem] = []
+    if not has_shape(alone, "Bundle", "", problems):
+        for problem in problems:
+            here = place + problem.place.removeprefix("/entry/0").removeprefix("/entry")
+            yield Problem(code=problem.code, place=here, detail=problem.detail)
+        return
+    assert isinstance(item, dict)
+    yield from whole.entry_rules(item, whole.BATCH, place)
+    request = item.get("request")
+    writes = isinstance(request, dict) and request.get("method") in ("POST", "PUT")
+    if writes and "resource" not in item:
+        yield Problem(code="FMT-312", place=place, detail={"name": "resource"})
+
+
+# --- which entries belong together -----------------------------------------------------
+
+
+def _by_report(
+    flat: dict[int, Json], bundled: Bundled, problems: defaultdict[int, tuple[Problem, ...]]
+) -> Iterator[Piece]:
+    """Yield a piece per report, and one per entry that belongs to none."""
+    types = {position: str(resource.get("resourceType")) for position, resource in flat.items()}
+    links = _links(flat, bundled)
+    groups = {
+        position: _reached(position, links, types) for position in flat if types[position] == REPORT
+    }
+    _join(groups, links, types)
+    for position, group in groups.items():
+        members = tuple(sorted(group))
+        mine = tuple(problem for member in members for problem in problems[member])
+        yield Piece(f"/entry/{position}/resource", members, "report", mine[:PROBLEMS_MAX])
+    taken = {member for group in groups.values() for member in group}
+    for position in flat.keys() - taken:
+        place = f"/entry/{position}/resource"
+        lost = Problem(code="FMT-337", place=place, detail={"type": plain_name(types[position])})
+        yield Piece(place, (position,), "stray", problems[position] or (lost,))
+
+
+def _links(flat: dict[int, Json], bundled: Bundled) -> dict[int, set[int]]:
+    """Return which entries each entry refers to."""
+    positions = {f"/entry/{position}/resource": position for position in flat}
+    urls = {entry.place: entry.full_url for entry in bundled.entries}
+    found: dict[int, set[int]] = {}
+    for place, position in positions.items():
+        targets = (bundled.resolve(name, urls[place]) for name in _named(flat[position]))
+        found[position] = {
+            positions[target.place]
+            for target in targets
+            if target is not None and target.place in positions and target.place != place
+        }
+    return found
+
+
+def _named(resource: Json) -> Iterator[str]:
+    """Yield what a resource refers to: References, and attachments that lie in the batch."""
+    waiting: list[JsonValue] = [resource]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+        elif isinstance(node, dict):
+            for name, value in node.items():
+                if isinstance(value, str):
+                    if name == "reference" or (name == "url" and value.startswith("urn:")):
+                        yield value
+                else:
+                    waiting.append(value)
+
+
+def _reached(start: int, links: dict[int, set[int]], types: dict[int, str]) -> set[int]:
+    """Return `start` and all it leads to, stopping before another report."""
+    reached, waiting = {start}, [start]
+    while waiting:
+        for target in links[waiting.pop()] - reached:
+            if types[target] != REPORT:
+                reached.add(target)
+                waiting.append(target)
+    return reached
+
+
+def _join(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[int, str]) -> None:
+    """Add to each group what speaks about its report, or about something only it has."""
+    homes: defaultdict[int, set[int]] = defaultdict(set)
+    for report, group in groups.items():
+        for member in group:
+            homes[member].add(report)
+    own = {
+        member: next(iter(reports))
+        for member, reports in homes.items()
+        if member in groups or (len(reports) == 1 and types[member] not in _SHARED)
+    }
+    for position in links.keys() - homes.keys():
+        for report in {own[target] for target in links[position] if target in own}:
+            groups[report] |= _reached(position, links, types)

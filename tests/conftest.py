@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Iterator
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
+from psycopg import sql
 
 from gateway.sandbox.pki import Pki, build
 from tests.pki.build import ALGORITHMS, NOW
@@ -42,6 +45,16 @@ def postgres_url() -> str:
     except psycopg.Error:
         pytest.skip(f"no PostgreSQL server answers at {url}: set GATEWAY_TEST_POSTGRES_URL")
     return url
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """URL of an empty database that lives as long as the test."""
+    name = f"gateway_test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield postgres_url.rsplit("/", 1)[0] + f"/{name}"
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture(scope="session")

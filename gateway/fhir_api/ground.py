@@ -30,11 +30,13 @@ def see(who: Principal, action: str, type: str, id: str) -> tuple[Json, str]:
     (SYS-404) when there is no such resource or no ground.
     """
     store = context.gateway().store
-    found = store.resource(type, id)
-    permitted = store.has_ground(found[1] if found else NOBODY, who.organization)
+    owner = store.owner(type, id)
+    permitted = store.has_ground(owner or NOBODY, who.organization)
+    # Opened only with ground: the time a refusal takes does not tell what is here.
+    found = store.resource(type, id) if owner and permitted else None
     # An id that is not ours may be anything, even a policy number: it is not written down.
-    trace(who, action, f"{type}/{id}" if found else type, permitted and found is not None)
-    if found is None or not permitted:
+    trace(who, action, f"{type}/{id}" if owner else type, found is not None)
+    if found is None:
         raise Rejected(Problem(code="SYS-404"))
     return found
 

@@ -238,6 +238,10 @@ class Store(RepairStore):
         """Return patient numbers an identifier is linked to and that have a card."""
         return records.patients_by_identifier(self.room, identifier)
 
+    def owner(self, type: str, id: str) -> str | None:
+        """Return the patient number of a current resource, unopened."""
+        return records.owner(self.room, type, id)
+
     def resource(self, type: str, id: str) -> tuple[Json, str] | None:
         """Return a current resource and its patient number."""
         return records.resource(self.room, type, id)

@@ -48,6 +48,13 @@ def patients_by_identifier(room: Room, identifier: Identifier) -> tuple[str, ...
     return (number,) if row is not None else ()
 
 
+def owner(room: Room, type: str, id: str) -> str | None:
+    """Return whose a current resource is, without opening it."""
+    with room.database.read() as connection:
+        found = _OWNER.scalar(connection, type=type, id=id)
+    return None if found is None else str(found)
+
+
 def resource(room: Room, type: str, id: str) -> tuple[Json, str] | None:
     """Return a current resource and the number of its patient."""
     with room.database.read() as connection:
@@ -123,6 +130,11 @@ def _of_document() -> Select[Any]:
 
 
 _head = tables.resource.c
+_OWNER = Statement(
+    select(_head.owner).where(
+        _head.type == bindparam("type"), _head.id == bindparam("id"), ~_head.deleted
+    )
+)
 _RESOURCE = Statement(
     _current().where(_head.type == bindparam("type"), _head.id == bindparam("id"))
 )

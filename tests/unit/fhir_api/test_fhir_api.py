@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,7 +32,8 @@ FORM = "application/x-www-form-urlencoded"
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
     """A gateway with one card that `clinic` may see and `clinic2` may not."""
     with doorway(tmp_path_factory.mktemp("home")) as opened:
-        assert opened.keep(SAMPLE.read_bytes()).status_code == 202
+        own = SAMPLE.read_bytes().replace(b"1267700000116", b"1027700000000")
+        assert opened.keep(own).status_code == 202
         opened.work()
         grant(opened, "org-clinic")
         yield opened
@@ -148,6 +151,24 @@ def test_a_clinic_without_ground_sees_nothing_totals_included(door: Doorway) -> 
     for one in everything(door):
         answer = door.get(f"/fhir/{one['resourceType']}/{one['id']}", "clinic2")
         said(answer, 404, "SYS-404")
+
+
+def test_what_is_hidden_is_not_even_decrypted(door: Doorway) -> None:
+    """Opening a body takes longer than finding none: a stopwatch would tell that it is here."""
+    id = patient_id(door)
+    with closing(sqlite3.connect(door.gateway.settings.home / "gateway.db")) as database:
+        mine = "FROM resource_version WHERE id = ?"
+        (sealed,) = database.execute(f"SELECT sealed {mine}", (id,)).fetchone()
+        change = "UPDATE resource_version SET sealed = ? WHERE id = ?"
+        with database:
+            database.execute(change, (b"no body", id))
+        try:
+            for path in (f"/fhir/Patient/{id}", f"/fhir/Patient/{id}/$everything"):
+                said(door.get(path, "clinic2"), 404, "SYS-404")
+            assert door.get(f"/fhir/Patient/{id}", "clinic").status_code == 500
+        finally:
+            with database:
+                database.execute(change, (sealed, id))
 
 
 def test_ground_ends_with_the_consent(door: Doorway) -> None:

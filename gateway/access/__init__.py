@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 from gateway.access.assertions import ALGORITHMS, ASSERTION_TYPE, Assertions
 from gateway.access.limiter import Limiter
 from gateway.access.principal import (
+    CONSENT,
     DRY_RUN,
     FHIR_READ,
     FOLLOW,
@@ -30,6 +31,7 @@ from gateway.store.values import Client
 
 __all__ = [
     "ALGORITHMS",
+    "CONSENT",
     "DRY_RUN",
     "FHIR_READ",
     "FOLLOW",

@@ -11,6 +11,7 @@ from flask import Flask
 from gateway.api import (
     capabilities,
     checks,
+    consents,
     docs,
     headers,
     health,
@@ -28,7 +29,7 @@ from gateway.fhir_api import outcome
 if TYPE_CHECKING:
     from gateway.app import Gateway
 
-ROOMS = (submissions, replays, checks, capabilities, token, health, docs)
+ROOMS = (submissions, replays, checks, consents, capabilities, token, health, docs)
 
 
 class Application(Flask):

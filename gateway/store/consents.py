@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
 from gateway.consent.decision import decide
 from gateway.fhir import text
@@ -229,7 +229,9 @@ def view(room: Room, id: str, organizations: tuple[str, ...] | None) -> StoredCo
 def page(room: Room, wanted: ConsentFilter) -> ConsentPage:
     """Return one page of consents, newest first."""
     now = room.clock()
-    query = select(table).order_by(table.c.id.desc()).limit(wanted.limit + 1)
+    order = tuple_(table.c.created_at, table.c.id)
+    query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
+    query = query.limit(wanted.limit + 1)
     if wanted.organizations is not None:
         query = query.where(table.c.organization.in_(wanted.organizations))
     if wanted.state == "expired":
@@ -242,7 +244,8 @@ def page(room: Room, wanted: ConsentFilter) -> ConsentPage:
         spoken = select(provision.c.consent).where(provision.c.recipient == wanted.recipient)
         query = query.where(table.c.id.in_(spoken))
     if wanted.cursor is not None:
-        query = query.where(table.c.id < wanted.cursor)
+        last = select(table.c.created_at, table.c.id).where(table.c.id == wanted.cursor)
+        query = query.where(order < last.scalar_subquery())
     with room.database.read() as connection:
         rows = connection.execute(query).all()
         found = _provisions(connection, rows)

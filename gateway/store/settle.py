@@ -379,7 +379,8 @@ class _Settled:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document
             )
-        for new in outcome.consents if one.patient else ():
+        for new in outcome.consents:
+            assert one.patient is not None, outcome.document
             row = consents.prepared(self.room, new, one.patient)
             consents.write(self.room, connection, new, row)
         self._plan_deliveries(connection, one)

@@ -19,6 +19,7 @@ from gateway.access.principal import (
     DRY_RUN,
     FHIR_READ,
     FOLLOW,
+    REPAIR,
     SCOPES_BY_ROLE,
     SUBMIT,
     Principal,
@@ -35,6 +36,7 @@ __all__ = [
     "DRY_RUN",
     "FHIR_READ",
     "FOLLOW",
+    "REPAIR",
     "SCOPES_BY_ROLE",
     "SUBMIT",
     "Access",
@@ -55,6 +57,7 @@ class Clients(Protocol):
     """What access asks of the store."""
 
     def client(self, id: str, /) -> Client | None: ...
+    def first_use(self, client: str, assertion: str, until: datetime, /) -> bool: ...
 
 
 class Access:
@@ -67,7 +70,7 @@ class Access:
         self._store, self._clock = store, clock
         self._tokens = Tokens(key, issuer, clock)
         token_url = f"{issuer.rstrip('/')}/oauth/token"
-        self._assertions = Assertions((token_url, issuer), clock)
+        self._assertions = Assertions((token_url, issuer), clock, store.first_use)
         self._remembered: dict[str, tuple[Client | None, datetime]] = {}
 
     def token(self, authorization: str | None, form: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Source: RFC 7523; HL7 SMART App Launch 2.2, backend services (`private_key_jwt`)
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -22,16 +21,18 @@ ALGORITHMS = ("RS384", "ES384", "RS256", "PS256", "PS384", "ES256", "Ed25519", "
 LIFETIME_MAX = timedelta(minutes=5)
 SKEW = timedelta(seconds=60)
 ASSERTION_CHARACTERS_MAX = 8192
-SEEN_MAX = 100_000
+
+FirstUse = Callable[[str, str, datetime], bool]
+"""Says of (client, number, until) whether it is new, and remembers it until then."""
 
 
 class Assertions:
-    """Checks client assertions and remembers their numbers until they expire."""
+    """Checks client assertions; each is good once."""
 
-    def __init__(self, audiences: tuple[str, ...], clock: Callable[[], datetime]) -> None:
-        self._audiences, self._clock = audiences, clock
-        self._seen: dict[tuple[str, str], datetime] = {}
-        self._lock = threading.Lock()
+    def __init__(
+        self, audiences: tuple[str, ...], clock: Callable[[], datetime], first_use: FirstUse
+    ) -> None:
+        self._audiences, self._clock, self._first_use = audiences, clock, first_use
 
     def subject(self, assertion: str) -> str:
         """Return the client id an assertion claims, unproven.  Raises Refused (AUTH-110)."""
@@ -65,18 +66,9 @@ class Assertions:
             and expires <= now + LIFETIME_MAX + SKEW
             and 0 < len(number) <= 255
         )
-        if not good or not self._first_time((client, number), expires + SKEW, now):
+        # Kept a little longer than it is good for: another worker's clock may be behind.
+        if not good or not self._first_use(client, number, expires + 2 * SKEW):
             raise Refused("AUTH-110")
-
-    def _first_time(self, key: tuple[str, str], until: datetime, now: datetime) -> bool:
-        with self._lock:
-            if len(self._seen) >= SEEN_MAX:
-                self._seen = {k: end for k, end in self._seen.items() if end > now}
-            # A full memory refuses rather than forgets: forgetting would let a repeat in.
-            if key in self._seen or len(self._seen) >= SEEN_MAX:
-                return False
-            self._seen[key] = until
-            return True
 
 
 def _claims(payload: bytes) -> dict[str, Any]:

@@ -16,13 +16,14 @@ from gateway.model import Problem
 SUBMIT = "submissions.write"
 FOLLOW = "submissions.read"
 DRY_RUN = "checks.run"
+REPAIR = "repairs.write"
 CONSENT = "consents.write"
 FHIR_READ = "system/*.rs"
 
 SCOPES_BY_ROLE: dict[str, tuple[str, ...]] = {
-    "laboratory": (SUBMIT, FOLLOW, DRY_RUN, CONSENT),
+    "laboratory": (SUBMIT, FOLLOW, DRY_RUN, REPAIR, CONSENT),
     "clinic": (FHIR_READ, DRY_RUN, CONSENT),
-    "operator": (FOLLOW, DRY_RUN, CONSENT),
+    "operator": (FOLLOW, DRY_RUN, REPAIR, CONSENT),
 }
 
 _SPELLINGS = {"system/*.read": FHIR_READ, "system/*.r": FHIR_READ, "system/*.s": FHIR_READ}

@@ -15,8 +15,10 @@ from gateway.api import (
     docs,
     headers,
     health,
+    items,
     observe,
     refusals,
+    repairs,
     replays,
     submissions,
     token,
@@ -29,7 +31,7 @@ from gateway.fhir_api import outcome
 if TYPE_CHECKING:
     from gateway.app import Gateway
 
-ROOMS = (submissions, replays, checks, consents, capabilities, token, health, docs)
+ROOMS = (submissions, repairs, replays, checks, consents, items, capabilities, token, health, docs)
 
 
 class Application(Flask):

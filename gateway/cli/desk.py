@@ -5,7 +5,7 @@ Every answer is the JSON of /v1, so a verb does not care which it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 
 PAGES_MAX = 1000
-REPLAYS_MAX = 1000
 
 
 class Desk(Protocol):
@@ -38,9 +37,6 @@ class Desk(Protocol):
 
     def find(self, filters: Mapping[str, str], limit: int) -> Iterator[Object]:
         """Yield submissions, newest first; names of filters are those of GET /v1/submissions."""
-
-    def replay(self, ids: Sequence[str], cause: str | None, dry_run: bool) -> list[str]:
-        """Put submissions on the line again; return which, or which would be."""
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object: ...
 
@@ -87,13 +83,6 @@ class RemoteDesk:
             if limit <= 0 or not page.get("next_cursor"):
                 return
             query["cursor"] = page["next_cursor"]
-
-    def replay(self, ids: Sequence[str], cause: str | None, dry_run: bool) -> list[str]:
-        order: Object = {"dry_run": dry_run}
-        order |= {"cause": cause} if cause else {"ids": list(ids)}
-        answer = self.gateway.post("/v1/replays", json=order)
-        _expect(answer, 202)
-        return list(answer.body["submissions"])
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
         answer = self.gateway.post_parts("/v1/check", document, signatures)
@@ -170,20 +159,6 @@ class LocalDesk:
             cursor = page.next_cursor
             if limit <= 0 or cursor is None:
                 return
-
-    def replay(self, ids: Sequence[str], cause: str | None, dry_run: bool) -> list[str]:
-        store = self.gateway.store
-        if cause:
-            found = [
-                one["id"]
-                for status in ("needs_info", "rejected")
-                for one in self.find({"cause": cause, "status": status}, REPLAYS_MAX)
-            ]
-        else:
-            found = [one for one in dict.fromkeys(ids) if store.view(one, None) is not None]
-        for submission in [] if dry_run else found:
-            store.replay(submission, local.ACTOR)
-        return found
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
         from gateway.door.problems import finding

@@ -49,6 +49,16 @@ class Settled:
     run: ReplayRun
 
 
+@dataclass(frozen=True, kw_only=True)
+class Undone:
+    """What taking a decision back set going."""
+
+    documents: tuple[str, ...]
+    """Documents that rested on it."""
+
+    run: ReplayRun | None
+
+
 class Desk:
     """Lists, explains and settles questions; one object per gateway."""
 
@@ -134,6 +144,11 @@ class Desk:
         )
         self.replays.step()
         return Settled(decision=decision, run=run)
+
+    def undo(self, decision: str, *, by: str) -> Undone:
+        """Take a decision back and judge again what rests on it.  Raises KeyError."""
+        documents = self.store.undo(decision, by)
+        return Undone(documents=documents, run=None)
 
     def _candidates(self, repair: Repair) -> tuple[Suggestion, ...]:
         question = Question(

@@ -6,16 +6,46 @@ A dry run judges each as the line would, at its moment of keep, and stores nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gateway.errors import GatewayError, Rejected, TryLater
 from gateway.model import Json, Status
 from gateway.repair import diff
 from gateway.store import Store
-from gateway.store.values import Outcome, ReplayItem, ReplayRun
+from gateway.store.values import Filter, Outcome, ReplayItem, ReplayRun
 
 Judge = Callable[[str], Sequence[Outcome]]
 """Judge a kept submission again without storing; raises GatewayError."""
+
+
+CHOSEN_MAX = 10_000
+"""Submissions one run may repeat; more is another run, or another filter."""
+
+STRANDED = (Status.NEEDS_INFO, Status.REJECTED)
+"""What a cause alone chooses: whatever it stopped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which submissions to repeat: by id, or all that match a filter."""
+
+    ids: tuple[str, ...] | None = None
+    cause: str | None = None
+    status: Status | None = None
+    sender: str | None = None
+    number: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        """Return what the run repeats, in words; numbers are left out, they are somebody's."""
+        if self.ids is not None:
+            return "ids"
+        said = {"cause": self.cause, "status": self.status, "sender": self.sender}
+        return " ".join(f"{name}={value}" for name, value in said.items() if value) or "filter"
 
 
 class Replays:
@@ -24,6 +54,50 @@ class Replays:
     def __init__(self, store: Store, judge: Judge) -> None:
         self.store = store
         self.judge = judge
+
+    def chosen(self, choice: Choice, organizations: tuple[str, ...] | None) -> tuple[str, ...]:
+        """Return the submissions of a choice that may be seen, oldest first."""
+        store = self.store
+        if choice.ids is not None:
+            named = dict.fromkeys(choice.ids)
+            return tuple(one for one in named if store.view(one, organizations) is not None)
+        states = (choice.status,) if choice.status or not choice.cause else STRANDED
+        found: dict[str, None] = {}
+        for status in states:
+            wanted = Filter(
+                organizations=organizations,
+                status=status,
+                cause=choice.cause,
+                sender=choice.sender,
+                number=choice.number,
+                since=choice.since,
+                until=choice.until,
+            )
+            found |= dict.fromkeys(store.matching(wanted, CHOSEN_MAX))
+        # Ids count up with time: all states together are repeated in the order they came.
+        return tuple(sorted(found)[:CHOSEN_MAX])
+
+    def start(
+        self,
+        choice: Choice,
+        organizations: tuple[str, ...] | None,
+        *,
+        actor: str,
+        rate: float | None = None,
+        dry_run: bool = False,
+    ) -> tuple[ReplayRun, tuple[str, ...]]:
+        """Start a run over a choice, and its first step; return it with its submissions."""
+        found = self.chosen(choice, organizations)
+        run = self.store.start_replay(
+            found,
+            organization=organizations[0] if organizations else None,
+            actor=actor,
+            reason=choice.reason,
+            rate=rate,
+            dry_run=dry_run,
+        )
+        self.step()
+        return self.store.replay_run(run.id, None) or run, found
 
     def step(self) -> int:
         """Move every open run on; return how many submissions were started or finished."""
@@ -35,7 +109,7 @@ class Replays:
 
     def _finish(self, run: ReplayRun) -> int:
         done = 0
-        for item, now in self.store.settled_replays(run.id):
+        for item, now in self.store.settled_replays(run.id, whatever=run.dry_run):
             after = self._rehearsed(item) if run.dry_run else self._settled(item, now)
             self.store.finish_replay(run.id, item.position, after)
             done += 1

@@ -145,9 +145,14 @@ class RepairStore:
         """Take the next submissions of a run in hand; return which."""
         return replays.advance(self.room, id, requeue=requeue)
 
-    def settled_replays(self, id: str) -> tuple[tuple[ReplayItem, Json | None], ...]:
-        """Return a run's submissions that came to an end since, with what they are now."""
-        return replays.settled(self.room, id)
+    def settled_replays(
+        self, id: str, *, whatever: bool
+    ) -> tuple[tuple[ReplayItem, Json | None], ...]:
+        """Return a run's submissions that came to an end since, with what they are now.
+
+        With `whatever`, also those still on the line: a dry run waits for nothing.
+        """
+        return replays.settled(self.room, id, whatever=whatever)
 
     def finish_replay(self, id: str, position: int, after: Json | None) -> None:
         """Note how a submission of a run ended; the last one ends the run."""

@@ -232,8 +232,13 @@ def advance(room: Room, id: str, *, requeue: bool = True) -> tuple[str, ...]:
     return taken
 
 
-def settled(room: Room, id: str) -> tuple[tuple[ReplayItem, Json | None], ...]:
-    """Return a run's submissions that came to an end since, with what they are now."""
+def settled(
+    room: Room, id: str, *, whatever: bool = False
+) -> tuple[tuple[ReplayItem, Json | None], ...]:
+    """Return a run's submissions that came to an end since, with what they are now.
+
+    With `whatever`, also those still on the line: a dry run waits for nothing.
+    """
     table = tables.submission
     with room.database.read() as connection:
         rows = connection.execute(
@@ -254,7 +259,7 @@ def settled(room: Room, id: str) -> tuple[tuple[ReplayItem, Json | None], ...]:
                 _snapshot(connection, row.submission),
             )
             for row in rows
-            if row.status not in UNDECIDED
+            if whatever or row.status not in UNDECIDED
         )
 
 

@@ -1,0 +1,209 @@
+"""`gateway repair`: what waits for a person, and one answer for all that ask the same."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NoReturn
+
+import click
+
+from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
+from gateway.cli.workbench import at_workbench
+from gateway.errors import Rejected
+
+Object = dict[str, Any]
+
+
+@click.group(
+    "repair",
+    help=translated(
+        "Вопросы, которые ждут человека: список, подсказки, решение для всех сразу, отмена.",
+        "Questions that wait for a person: list, suggestions, one decision for all, undo.",
+    ),
+)
+def command() -> None:
+    pass
+
+
+@command.command(
+    "list",
+    help=translated("Что ждёт решения, самое частое сверху.", "What waits, the most asked first."),
+)
+@click.option("--cause", metavar="CODE", help=translated("Код причины.", "Code of the cause."))
+@options_to
+def list_waiting(out: Output, cause: str | None) -> None:
+    with at_workbench(out) as bench:
+        found = bench.waiting(cause.upper() if cause else None)
+    for one in found:
+        out.data(one)
+    out.table(
+        ("ID", "Код", "О чём", "Отправитель", "Ждут")
+        if out.language == "ru"
+        else ("ID", "Code", "About", "Sender", "Waiting"),
+        [
+            (one["id"], one["cause"], about(one), one["organization"], str(one["waiting"]))
+            for one in found
+        ],
+    )
+    out.note(out.say(f"Вопросов: {len(found)}", f"Questions: {len(found)}"))
+
+
+@command.command(
+    "show", help=translated("Вопрос целиком и подсказки.", "A question with suggestions.")
+)
+@click.argument("question")
+@options_to
+def show(out: Output, question: str) -> None:
+    with at_workbench(out) as bench:
+        found = bench.repair(question)
+    if found is None:
+        _missing(out, question)
+    out.data(found)
+    out.text(f"{click.style(found['cause'], fg='yellow', bold=True)}  {found['title']}")
+    out.text(f"  {about(found)}  {out.dim(found['place'])}")
+    for name, value in found["facts"].items():
+        if value:
+            out.text(f"    {name}: {value}")
+    for one in found["suggestions"]:
+        title = one["title"] or out.say("отдельная карта", "a card of its own")
+        out.text(f"  --{found['answer']} {one['answer']}  {title}  {out.dim(one['why'])}".rstrip())
+    waiting = found["waiting"]
+    out.text(out.say(f"  Документов ждёт: {waiting}", f"  Documents waiting: {waiting}"))
+    if found["decision"]:
+        _decision_line(out, found["decision"])
+
+
+@command.command(
+    "decide",
+    help=translated(
+        "Решить вопрос один раз для всех ждущих документов; они обрабатываются снова.",
+        "Settle a question once for every waiting document; they are worked again.",
+    ),
+)
+@click.argument("question")
+@click.option(
+    "--test",
+    metavar="CODE",
+    help=translated(
+        "Тест: код ФСЛИ или LOINC; same — смысл прежний (MAP-109).",
+        "Test: ФСЛИ or LOINC code; same: it means what it meant (MAP-109).",
+    ),
+)
+@click.option("--unit", help=translated("Единица (UCUM).", "Unit (UCUM)."))
+@click.option(
+    "--card",
+    metavar="ID",
+    help=translated("Карта пациента или new.", "The patient's card, or new."),
+)
+@click.option(
+    "--from",
+    "first_day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help=translated(
+        "Первый день взятия материала, с которого решение действует.",
+        "First day of specimen collection the decision holds for.",
+    ),
+)
+@click.option("--note", default="", help=translated("Пояснение.", "A note."))
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.01, 1000),
+    help=translated("Не больше повторов в секунду.", "At most so many replays a second."),
+)
+@options_to
+def decide(
+    out: Output,
+    question: str,
+    test: str | None,
+    unit: str | None,
+    card: str | None,
+    first_day: datetime | None,
+    note: str,
+    rate: float | None,
+) -> None:
+    given = {"test": test, "unit": unit, "card": card}
+    order: Object = {name: value for name, value in given.items() if value}
+    if len(order) != 1:
+        raise Wrong(
+            out.say(
+                "нужен один ответ: --test, --unit или --card",
+                "give one answer: --test, --unit or --card",
+            )
+        )
+    if first_day is not None:
+        order["from"] = first_day.date().isoformat()
+    order |= {"note": note} if note else {}
+    order |= {"rate": rate} if rate else {}
+    with at_workbench(out) as bench:
+        try:
+            settled = bench.decide(question, order)
+        except Rejected as refused:
+            out.data({"id": question, "problems": [{"code": p.code} for p in refused.problems]})
+            out.problems(refused.problems)
+            leave(Exit.REFUSED)
+    if settled is None:
+        _missing(out, question)
+    out.data({"id": question, **settled})
+    _decision_line(out, settled["decision"])
+    run = settled["replay"]
+    out.note(
+        out.say(
+            f"Повторяются документы: {run['total']} (прогон {run['id']})",
+            f"Replaying: {run['total']} (run {run['id']})",
+        )
+    )
+
+
+@command.command("decisions", help=translated("Действующие решения.", "The decisions that stand."))
+@options_to
+def decisions(out: Output) -> None:
+    with at_workbench(out) as bench:
+        found = bench.decisions()
+    for one in found:
+        out.data(one)
+        _decision_line(out, one)
+    out.note(out.say(f"Решений: {len(found)}", f"Decisions: {len(found)}"))
+
+
+@command.command(
+    "undo",
+    help=translated(
+        "Отменить решение: опиравшиеся на него документы судятся заново.",
+        "Take a decision back: documents that rest on it are judged again.",
+    ),
+)
+@click.argument("decision")
+@options_to
+def undo(out: Output, decision: str) -> None:
+    with at_workbench(out) as bench:
+        undone = bench.undo(decision)
+    if undone is None:
+        _missing(out, decision)
+    out.data(undone)
+    count = len(undone["documents"])
+    out.note(
+        out.say(f"Отменено; опирались документы: {count}", f"Undone; documents rested: {count}")
+    )
+
+
+def about(one: Object) -> str:
+    """Return what a question is about, in a few words."""
+    subject = one["subject"]
+    if "document" in subject:
+        return str(subject["document"])
+    name = one.get("facts", {}).get("name") or subject.get("name") or ""
+    word = subject.get("unit") if one["cause"] == "MAP-108" else subject.get("code")
+    return f"{word or subject.get('code', '')} {name}".strip()
+
+
+def _decision_line(out: Output, one: Object) -> None:
+    answer = " ".join(f"{name}={value}" for name, value in one["answer"].items())
+    since = f"  ≥ {one['from']}" if one["from"] else ""
+    out.text(f"{out.mark(True)} {one['id']}  {one['cause']}  {answer}{since}  {out.dim(one['by'])}")
+
+
+def _missing(out: Output, id: str) -> NoReturn:
+    line = out.say(f"нет такого: {id}", f"there is no {id}")
+    out.data({"id": id, "error": line})
+    out.complain(line)
+    leave(Exit.REFUSED)

@@ -109,23 +109,31 @@ def require_bound(bindings: Bindings, policy: BindingPolicy) -> None:
 
 
 def reported(
-    report: SignatureReport | None, outcomes: Sequence[Outcome], before: Sequence[Check] = ()
+    report: SignatureReport | None,
+    outcomes: Sequence[Outcome],
+    before: Sequence[Check] = (),
+    *,
+    several: bool = False,
 ) -> SignatureReport | None:
     """Return the report with the bindings of every document in it.
 
-    `before` are those of an earlier run, in which these documents were some of several.
+    `before` are those found already, of these documents or of the others of `several`.
     """
     if report is None:
         return None
-    several = len(outcomes) > 1 or bool(before)
     again = tuple(f"{outcome.place}: " for outcome in outcomes)
     kept = tuple(check for check in before if not check.detail.startswith(again))
-    checks = tuple(
+    checks = told(outcomes, several=several or len(outcomes) > 1 or bool(before))
+    return replace(report, bindings=(*kept, *checks))
+
+
+def told(outcomes: Sequence[Outcome], *, several: bool) -> tuple[Check, ...]:
+    """Return the bindings of documents; of several, each with the document's place."""
+    return tuple(
         replace(check, detail=f"{outcome.place}: {check.detail}") if several else check
         for outcome in outcomes
         for check in outcome.bindings
     )
-    return replace(report, bindings=(*kept, *checks))
 
 
 # --- the checks ------------------------------------------------------------------------

@@ -63,6 +63,10 @@ MOVED_REPEATS_MAX = 5
 """How often a document starts again from *identify* because its patient moved meanwhile."""
 
 
+TOGETHER_MAX = 50
+"""Documents of one submission that one transaction settles: others' are not to wait for all."""
+
+
 class Sender(Protocol):
     """Who submits: the principal behind the access token."""
 
@@ -214,9 +218,10 @@ class Line:
             return DryRun(
                 outcome=_status(error), problems=error.problems, record=None, report=report
             )
+        outcomes = self._documents(submission, organization, documents)
+        report = bindings.reported(report, outcomes)
         worst = DryRun(outcome=Status.ACCEPTED, problems=(), record=None, report=report)
-        for outcome in self._documents(submission, organization, documents):
-            report = bindings.reported(report, (outcome,), report.bindings if report else ())
+        for outcome in outcomes:
             worst = DryRun(
                 outcome=max(worst.outcome, _judged(outcome.status), key=_SEVERITY.index),
                 problems=worst.problems + outcome.problems,
@@ -251,18 +256,38 @@ class Line:
         report: SignatureReport,
     ) -> None:
         # A replay may be of one document of many: what stands otherwise is not judged again.
-        alone = self.store.left_alone(submission.id)
+        alone, several = self.store.left_alone(submission.id), len(documents) > 1
         said = self._said_before(submission) if alone else ()
-        documents = tuple(
+        left = tuple(
             one for one in documents if document_id(submission.id, one.ordinal) not in alone
         )
+        while True:
+            outcomes = self._settle_some(order, submission, sender, left, several, said, report)
+            said += bindings.told(outcomes, several=several)
+            left = left[len(outcomes) :]
+            if not left:
+                return
+
+    def _settle_some(
+        self,
+        order: WorkOrder,
+        submission: Submission,
+        sender: Organization,
+        documents: tuple[Document | Unreadable, ...],
+        several: bool,
+        said: tuple[Check, ...],
+        report: SignatureReport,
+    ) -> tuple[Outcome, ...]:
+        """Settle the first of `documents` in one transaction; return what became of them."""
         for _ in range(MOVED_REPEATS_MAX):
-            outcomes = self._documents(submission, sender, documents)
+            outcomes = self._documents(submission, sender, documents, together=True)
+            more = len(outcomes) < len(documents)
+            judged = bindings.reported(report, outcomes, said, several=several)
             try:
-                judged = bindings.reported(report, outcomes, said)
-                return self.store.settle(order, outcomes, judged)
+                self.store.settle(order, outcomes, judged, several=several, more=more)
             except Moved:
                 continue
+            return outcomes
         raise TryLater(Problem(code="SYS-502"))
 
     def _said_before(self, submission: Submission) -> tuple[Check, ...]:
@@ -275,14 +300,26 @@ class Line:
         submission: Submission,
         sender: Organization,
         documents: tuple[Document | Unreadable, ...],
+        *,
+        together: bool = False,
     ) -> tuple[Outcome, ...]:
-        """Work documents in their order: two of them may be versions of one report."""
+        """Work documents in their order: two of them may be versions of one report.
+
+        With `together` only so many of the first as one transaction takes: the second version
+        of a report is placed when the first has its place.
+        """
         outcomes: list[Outcome] = []
-        for one in documents:
+        numbers: set[str] = set()
+        for one in documents[:TOGETHER_MAX] if together else documents:
             if isinstance(one, Unreadable):
                 outcomes.append(self._unreadable(submission, one))
-            else:
-                outcomes.append(self._document(submission, sender, one, outcomes))
+                continue
+            outcome = self._document(submission, sender, one, outcomes)
+            if outcome.report is not None:
+                if together and outcome.report.number in numbers:
+                    break
+                numbers.add(outcome.report.number)
+            outcomes.append(outcome)
         return tuple(outcomes)
 
     def _unreadable(self, submission: Submission, piece: Unreadable) -> Outcome:

@@ -204,13 +204,17 @@ class Store(RepairStore):
         order: WorkOrder,
         outcomes: tuple[Outcome, ...],
         report: SignatureReport | None,
+        *,
+        several: bool = False,
+        more: bool = False,
     ) -> None:
         """Write everything the line found in one transaction and complete the order.
 
-        Raises LostLease, and Moved when a patient or consent changed meanwhile: repeat
-        from *identify*.
+        `several`: the original holds other documents besides.  `more`: some of them are still
+        to come, and the order goes on.  Raises LostLease, and Moved when a patient or consent
+        changed meanwhile: repeat from *identify*.
         """
-        settle.settle(self.room, order, outcomes, report)
+        settle.settle(self.room, order, outcomes, report, several=several, more=more)
 
     def fail(
         self,

@@ -85,9 +85,12 @@ def settle(
     order: WorkOrder,
     outcomes: tuple[Outcome, ...],
     report: SignatureReport | None,
+    *,
+    several: bool,
+    more: bool,
 ) -> None:
     """Write the outcomes.  Raises LostLease and Moved; nothing stays then."""
-    settled = _Settled(room, order, outcomes, report)
+    settled = _Settled(room, order, outcomes, report, several=several, more=more)
     room.database.write(settled.transaction)
     if settled.planned:
         room.waker.ring("delivery")
@@ -139,7 +142,11 @@ class _Settled:
         order: WorkOrder,
         outcomes: Sequence[Outcome],
         report: SignatureReport | None,
+        *,
+        several: bool,
+        more: bool,
     ) -> None:
+        self.several, self.more = several, more
         self.room = room
         self.order = order
         self.now = room.clock()
@@ -169,7 +176,10 @@ class _Settled:
         """Write everything.  May run once only: nothing in it is repeated by the database."""
         self.planned = 0
         self.woken = False
-        work.finish(connection, self.order)
+        if self.more:
+            work.check(connection, self.order)
+        else:
+            work.finish(connection, self.order)
         # Before its documents, as a replay does: a replay that comes now waits, and is seen.
         _SUBMISSION.first(connection, id=self.order.subject)
         self._lock_patients(connection)
@@ -191,9 +201,16 @@ class _Settled:
             insert_rows(connection, tables.event, events)
         if fresh:
             asked = [entry for one in fresh for entry in one.outcome.asked]
-            write_audit(connection, *(one.outcome.audit for one in fresh), *asked)
-        self._write_submission(connection)
-        self.woken |= work.go_on(connection, self.order.subject, self.now)
+            receipts = {
+                one.outcome.audit.id: one.outcome.receipt
+                for one in fresh
+                if one.outcome.has_receipt
+            }
+            audits = [one.outcome.audit for one in fresh]
+            write_audit(connection, *audits, *asked, receipts=receipts)
+        if not self.more:
+            self._write_submission(connection)
+            self.woken |= work.go_on(connection, self.order.subject, self.now)
 
     # --- before the transaction --------------------------------------------------------
 
@@ -260,7 +277,7 @@ class _Settled:
     def _rewrap(self, row: Row[Any]) -> dict[str, Any]:
         """Wrap the submission's key under its one patient's instead of the intake's."""
         owners = {one.owner for one in self.written if one.owner}
-        if len(owners) != 1 or row.key_owner != INTAKE:
+        if self.several or len(owners) != 1 or row.key_owner != INTAKE:
             return {}
         (owner,) = owners
         generation, key = self.room.keys.owner_key(owner)

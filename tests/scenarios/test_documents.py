@@ -1,0 +1,178 @@
+"""Many reports in one message: rule 7 of the semantics and day 22, as a FHIR batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.model import Status
+from gateway.store.values import DocumentView
+from tests.scenarios import batches, laboratory
+from tests.scenarios.laboratory import ANNA, BORIS, HBA1C, Day, Report
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def day(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Day]:
+    url = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("database_url")
+    with laboratory.day(tmp_path / "var", database=url) as opened:
+        yield opened
+
+
+def documents(day: Day, submission: str) -> tuple[DocumentView, ...]:
+    return day.view(submission).documents
+
+
+def statuses(day: Day, submission: str) -> list[str]:
+    return [str(one.status) for one in documents(day, submission)]
+
+
+def reports(count: int) -> list[batches.Bundle]:
+    """Return so many reports of so many patients."""
+    return [
+        batches.bundle(Report(number=f"{number:06}", patient=batches.person(number), order=None))
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("shape", ["nested", "flat"])
+def test_day_22_forty_reports_two_of_them_broken(day: Day, shape: str) -> None:
+    """One broken СНИЛС, one broken entry: 38 accepted, and a replay touches only the two."""
+    forty = reports(40)
+    batches.resources(forty[7], "Patient")[0]["identifier"][0]["value"] = "22000000799"
+    batches.resources(forty[23], "Observation")[0]["status"] = "banana"
+    octets = getattr(batches, shape)(*forty)
+    id = day.send(octets)
+    found = documents(day, id)
+    assert Counter(str(one.status) for one in found) == {"accepted": 38, "rejected": 2}
+    assert day.status(id) == "rejected"
+    broken = [one for one in found if one.status is Status.REJECTED]
+    assert [one.ordinal for one in broken] == [7, 23]
+    ((code, place),) = [(p.code, p.place) for p in broken[0].problems]
+    assert code == "PAT-101"
+    assert place.endswith("/identifier/0/value")
+    ((code, place),) = [(p.code, p.place) for p in broken[1].problems]
+    assert code == "FMT-315"
+    assert place.endswith("/status")
+    assert len({one.receipt for one in found}) == 40
+    assert day.results(batches.person(0)) == {HBA1C: "5.10"}
+    assert day.results(batches.person(23)) == {}
+
+    before = {one.id: _settled(day, one.id) for one in found}
+    day.gateway.store.replay(id, "operator:test")
+    assert Counter(statuses(day, id)) == {"accepted": 38, "received": 2}
+    day.work()
+    assert Counter(statuses(day, id)) == {"accepted": 38, "rejected": 2}
+    after = {one.id: _settled(day, one.id) for one in found}
+    assert {name for name in after if after[name] != before[name]} == {one.id for one in broken}
+
+
+def _settled(day: Day, document: str) -> int:
+    """Return how often a document was settled, by the timeline."""
+    submission = document.rpartition("-")[0]
+    events = day.gateway.store.events(submission)
+    return sum(event.document == document and event.name in list(Status) for event in events)
+
+
+def test_a_replay_of_one_document_touches_no_other(day: Day) -> None:
+    """An operator repeats what was repaired, not what still waits."""
+    three = reports(3)
+    for number in (1, 2):
+        batches.resources(three[number], "Patient")[0]["identifier"][0]["value"] = "22000000799"
+    id = day.send(batches.nested(*three))
+    first, second, third = documents(day, id)
+    day.gateway.store.replay(id, "operator:test", second.id)
+    assert statuses(day, id) == ["accepted", "received", "rejected"]
+    day.work()
+    assert statuses(day, id) == ["accepted", "rejected", "rejected"]
+    assert [_settled(day, one.id) for one in (first, second, third)] == [1, 2, 1]
+    with pytest.raises(KeyError):
+        day.gateway.store.replay(id, "operator:test", f"{id}-4")
+
+
+def test_a_replay_that_comes_while_another_is_worked_is_not_lost(day: Day) -> None:
+    """Its document was not in the run's hands, and nobody would come back for it."""
+    two = reports(2)
+    for one in two:
+        batches.resources(one, "Patient")[0]["identifier"][0]["value"] = "22000000799"
+    id = day.send(batches.nested(*two))
+    first, second = documents(day, id)
+    store = day.gateway.store
+    store.replay(id, "operator:test", first.id)
+    (order,) = store.claim("submission", 1, day.gateway.settings.work.lease)
+    settle = store.settle
+
+    def replayed_meanwhile(*given: Any, **more: Any) -> None:
+        store.replay(id, "operator:test", second.id)
+        settle(*given, **more)
+
+    store.settle = replayed_meanwhile  # type: ignore[method-assign]
+    day.gateway.line.work(order)
+    store.settle = settle  # type: ignore[method-assign]
+    assert statuses(day, id) == ["rejected", "received"]
+    day.work()
+    assert statuses(day, id) == ["rejected", "rejected"]
+    assert [_settled(day, one.id) for one in (first, second)] == [2, 2]
+
+
+def test_a_submission_shows_the_least_finished_of_its_documents(day: Day) -> None:
+    """A sender who looks at one word must not believe that all is well."""
+    two = reports(2)
+    assert day.status(day.send(batches.nested(*two))) == "accepted"
+    unknown = Report(number="77", status="entered-in-error", version=2, order=None)
+    id = day.send(batches.nested(reports(1)[0], batches.bundle(unknown)))
+    assert statuses(day, id) == ["accepted", "needs_info"]
+    assert day.status(id) == "needs_info"
+
+
+def test_two_reports_of_a_new_patient_in_one_batch_are_one_card(day: Day) -> None:
+    """Neither document finds the card that the other is about to open."""
+    one, two = Report(number="1", patient=ANNA), Report(number="2", patient=ANNA)
+    id = day.send(batches.nested(batches.bundle(one), batches.bundle(two)))
+    assert statuses(day, id) == ["accepted", "accepted"]
+    assert len(day.reports(ANNA)) == 2
+
+
+def test_two_versions_in_one_batch_are_one_series(day: Day) -> None:
+    """A clinic sees the newer one only, whichever stands first."""
+    report = Report(patient=ANNA)
+    newer = report.but(version=2, status="corrected", values={HBA1C: "5.30"})
+    id = day.send(batches.nested(batches.bundle(report), batches.bundle(newer)))
+    assert sorted(statuses(day, id)) == ["accepted", "replaced"]
+    assert day.results(ANNA) == {HBA1C: "5.30"}
+
+
+def test_each_document_is_delivered_by_itself(day: Day) -> None:
+    """The clinic gets one Bundle of one patient for each, never the batch."""
+    one, two = Report(number="1", patient=ANNA), Report(number="2", patient=BORIS)
+    id = day.send(batches.flat(batches.bundle(one), batches.bundle(two)))
+    assert statuses(day, id) == ["accepted", "accepted"]
+    assert day.received() == [{"report": "final", HBA1C: "5.10"}] * 2
+    assert [len(document.deliveries) for document in documents(day, id)] == [1, 1]
+
+
+def test_a_batch_of_one_report_is_worked_like_the_report(day: Day) -> None:
+    """The wrapper says nothing about the patient: the second is a duplicate of the first."""
+    first = day.send(Report(patient=ANNA))
+    again = day.send(batches.nested(batches.bundle(Report(patient=ANNA))))
+    assert day.document(again).duplicate_of == day.document(first).id
+
+
+def test_a_refusal_of_the_whole_ends_the_documents_a_replay_woke(day: Day) -> None:
+    """A document that is `received` for ever is a result nobody waits for."""
+    two = reports(2)
+    batches.resources(two[1], "Patient")[0]["identifier"][0]["value"] = "22000000799"
+    id = day.send(batches.nested(*two))
+    organization = day.gateway.store.organization("polaris")
+    assert organization is not None
+    day.gateway.store.put_organization(replace(organization, allow_unsigned=False))
+    day.gateway.store.replay(id, "operator:test")
+    day.work()
+    assert statuses(day, id) == ["accepted", "rejected"]
+    assert [p.code for p in documents(day, id)[1].problems] == ["SIG-201"]

@@ -12,6 +12,7 @@ from gateway.store.values import (
     DeliveryView,
     DocumentView,
     Event,
+    OpenItem,
     Page,
     ReceiptRow,
     SubmissionView,
@@ -92,6 +93,7 @@ def document(view: DocumentView, language: str) -> dict[str, Any]:
         "problems": [finding(one, language) for one in view.problems],
         "receipt": view.receipt,
         "duplicate_of": view.duplicate_of,
+        "succeeded_by": view.succeeded_by,
         "deliveries": [delivery(one, language) for one in view.deliveries],
     }
 
@@ -100,6 +102,7 @@ def delivery(view: DeliveryView, language: str) -> dict[str, Any]:
     return {
         "id": view.id,
         "destination": view.destination,
+        "action": view.action,
         "state": str(view.state),
         "attempts": view.attempts,
         "next_try": instant(view.next_try),
@@ -145,6 +148,24 @@ def receipt_row(row: ReceiptRow, submission_id: str) -> dict[str, Any]:
         "delivery": row.delivery,
         "audit_entry": row.audit,
         "proof": f"{here}/proof?number={row.receipt.number}",
+    }
+
+
+def item(one: OpenItem, language: str) -> dict[str, Any]:
+    """Return an open item; the note is for those who may see it, like the item."""
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "organization": one.organization,
+        "submission": one.submission,
+        "document": one.document,
+        "destination": one.destination,
+        "delivery": one.delivery,
+        "problem": finding(one.problem, language),
+        "created_at": instant(one.created_at),
+        "closed_at": instant(one.closed_at),
+        "closed_by": one.closed_by,
+        "note": one.note or None,
     }
 
 

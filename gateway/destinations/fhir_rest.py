@@ -41,7 +41,18 @@ REFUSED_BY_CONTENT = frozenset({400, 409, 412, 413, 415, 422})
 
 OUR_REFERENCE = re.compile(r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-OPTIONS = ("url", "timeout_seconds", "ca_file", "cert_file", "key_file", "token_file", "plain_http")
+OPTIONS = (
+    "url",
+    "timeout_seconds",
+    "ca_file",
+    "cert_file",
+    "key_file",
+    "token_file",
+    "plain_http",
+    "withdrawals",
+)
+"""`withdrawals = no` for a receiver that does not understand entered-in-error: the gateway then
+sends it none and asks a person to tell it."""
 
 _thread = threading.local()
 
@@ -63,6 +74,11 @@ def check_options(options: Mapping[str, str]) -> dict[str, str]:
             checked[name] = value
     if ("cert_file" in checked) != ("key_file" in checked):
         raise ValueError("cert_file and key_file go together; one of them is missing.")
+    withdrawals = options.get("withdrawals", "yes")
+    if withdrawals not in ("yes", "no"):
+        raise ValueError(f"withdrawals is {withdrawals!r}; expected 'yes' or 'no'.")
+    if withdrawals == "no":
+        checked["withdrawals"] = withdrawals
     if options.get("plain_http"):
         checked["plain_http"] = options["plain_http"]
     return checked

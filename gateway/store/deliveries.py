@@ -43,7 +43,9 @@ def start(room: Room, order: WorkOrder) -> Delivery:
         before = _row(connection, order)
         recipient = _organization(connection, before.destination)
         resources = recalls.content(room, connection, before)
-    asked = before.basis in leaving.ASKED
+        asked = before.basis in leaving.ASKED
+        corrects = asked and before.action == planned.CORRECTION
+        back = recalls.taken_back(room, connection, before) if corrects else ()
 
     def transaction(connection: Connection) -> tuple[Row[Any], leaving.Permission]:
         # The patient before the order, as whoever changes a consent does: no two wait in a ring.
@@ -53,19 +55,24 @@ def start(room: Room, order: WorkOrder) -> Delivery:
         if recalls.is_over(connection, row):
             _end(connection, order, row, now)
             return row, leaving.NONE
+        values: dict[str, Any] = {}
         # To nobody we know, nothing leaves that somebody would have to be asked about.
         known = resources if recipient or not asked else ()
         allowed = leaving.permission(row.basis, recipient or "", grants, now, known)
         if asked and recipient:
             write_audit(connection, holds.question(row, allowed.decision, now))
-            if not allowed.resources:
+            if corrects:
+                # What may not be corrected there may not stay there either.
+                allowed = recalls.narrowed(allowed, back)
+                values |= recalls.changed(allowed)
+            elif not allowed.resources:
                 work.finish(connection, order, "parked")
                 holds.mark_held(connection, row, allowed.code, now)
                 return row, allowed
-        attempt, values = row.attempts + 1, {}
+        attempt = row.attempts + 1
         detail = {"attempt": str(attempt)}
         if asked and recipient:
-            values["consent"] = allowed.decision.reference
+            values.setdefault("consent", allowed.decision.reference)
         if allowed.partial:
             detail["partial"] = "yes"
         state = DeliveryState.SENDING.value
@@ -84,7 +91,7 @@ def start(room: Room, order: WorkOrder) -> Delivery:
         submission=row.submission,
         destination=row.destination,
         patient=row.patient,
-        basis=row.basis,
+        basis=allowed.decision.basis if corrects else row.basis,
         attempt=row.attempts + 1,
         resources=allowed.resources,
         partial=allowed.partial,
@@ -210,7 +217,7 @@ def _close(
         recalls.released_by(connection, row, now)
         if receipt is not None:
             write_receipt(connection, receipt, audit.id, row.submission, row.document, row.id)
-        write_audit(connection, audit)
+        write_audit(connection, audit, receipts={audit.id: receipt})
 
     room.database.write(transaction)
     # The next delivery of the same line is free now.

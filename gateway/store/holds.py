@@ -159,7 +159,13 @@ def _unsent(connection: Connection, patient: str) -> Sequence[Row[Any]]:
     states = (DeliveryState.WAITING.value, DeliveryState.HELD.value)
     return connection.execute(
         _with_organization()
-        .where(delivery.c.patient == patient, _ASKED, delivery.c.state.in_(states))
+        .where(
+            delivery.c.patient == patient,
+            _ASKED,
+            delivery.c.state.in_(states),
+            # A correction that may not go becomes a withdrawal when it starts; it never waits.
+            delivery.c.action != "correction",
+        )
         .order_by(delivery.c.destination, delivery.c.sequence)
     ).all()
 

@@ -11,12 +11,13 @@ Source: semantics, rule 3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from gateway.consent.leaving import Permission
 from gateway.fhir.withdrawal import withdrawn
 from gateway.model import DeliveryState, Json, PlacementKind, PlannedDelivery, Problem, Status
 from gateway.store import records, tables, vault
@@ -177,6 +178,33 @@ def content(room: Room, connection: Connection, row: Any) -> tuple[Json, ...]:
                 seen.add(name)
                 back.append(form)
     return (*own, *back)
+
+
+def taken_back(room: Room, connection: Connection, row: Any) -> tuple[Json, ...]:
+    """Return the withdrawal of everything a destination was sent before this delivery."""
+    return content(room, connection, row._replace(action=WITHDRAWAL))
+
+
+def narrowed(allowed: Permission, back: Sequence[Json]) -> Permission:
+    """Return what goes instead of a correction that may not go, or not as a whole.
+
+    What the patient does not let go any more is taken back, whatever was sent before.
+    """
+    if allowed.resources and not allowed.partial:
+        return allowed
+    seen = {(one["resourceType"], one["id"]) for one in allowed.resources}
+    more = tuple(one for one in back if (one["resourceType"], one["id"]) not in seen)
+    if allowed.resources:
+        return replace(allowed, resources=allowed.resources + more)
+    decision = replace(allowed.decision, permitted=True, basis=BASIS, reference="")
+    return Permission(decision=decision, resources=more)
+
+
+def changed(allowed: Permission) -> dict[str, Any]:
+    """Return the columns of a delivery that became a withdrawal."""
+    if allowed.decision.basis != BASIS:
+        return {}
+    return {"action": WITHDRAWAL, "basis": BASIS, "consent": ""}
 
 
 def is_over(connection: Connection, row: Any) -> bool:

@@ -59,7 +59,7 @@ _SERIES = Statement(
     .order_by(table.c.settled_at, table.c.id)
 )
 _WAITING = Statement(
-    select(table.c.submission).where(
+    select(table.c.id, table.c.submission).where(
         table.c.series == bindparam("series"),
         table.c.status == Status.NEEDS_INFO.value,
         table.c.cause == NO_ORIGINAL,
@@ -207,10 +207,10 @@ def retire(connection: Connection, taken: Iterable[Taken]) -> None:
 
 def go_on(connection: Connection, series: str, now: datetime) -> bool:
     """Put what waited for the original of a series on the line again."""
-    submissions = sorted({row.submission for row in _WAITING.all(connection, series=series)})
-    for submission in submissions:
-        work.requeue(connection, submission, "line", now)
-    return bool(submissions)
+    waiting = sorted((row.submission, row.id) for row in _WAITING.all(connection, series=series))
+    for submission, document in waiting:
+        work.requeue(connection, submission, "line", now, document)
+    return bool(waiting)
 
 
 def cancelled(destination: str) -> Problem:

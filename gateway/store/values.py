@@ -280,6 +280,9 @@ class Revocation:
 class DeliveryView:
     id: str
     destination: str
+    action: str
+    """`record`, `correction` of what was sent before, or its `withdrawal`."""
+
     state: DeliveryState
     attempts: int
     next_try: datetime | None
@@ -299,6 +302,8 @@ class DocumentView:
 
     duplicate_of: str | None
     deliveries: tuple[DeliveryView, ...]
+    succeeded_by: str | None = None
+    """The document that replaced it or took it back."""
 
 
 @dataclass(frozen=True, kw_only=True)

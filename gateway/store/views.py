@@ -120,6 +120,7 @@ def _document(row: Row[Any], deliveries: tuple[DeliveryView, ...]) -> DocumentVi
         receipt=row.receipt,
         duplicate_of=row.duplicate_of,
         deliveries=deliveries,
+        succeeded_by=row.succeeded_by,
     )
 
 
@@ -127,6 +128,7 @@ def _delivery(room: Room, row: Row[Any]) -> DeliveryView:
     return DeliveryView(
         id=row.id,
         destination=row.destination,
+        action=row.action,
         state=DeliveryState(row.state),
         attempts=row.attempts,
         next_try=row.next_try,

@@ -189,6 +189,14 @@ class Day:
             for order in orders:
                 self.gateway.deliverer.work(order)
 
+    def consent(self, person: Person = ANNA, recipient: str = "clinic") -> str:
+        """Record that a patient lets `recipient` have everything; return the consent's id."""
+        now = self.gateway.clock()
+        resource: Json = {"resourceType": "Consent", "status": "active"}
+        identifiers = (Identifier(system=SNILS, value=person.snils),)
+        store = self.gateway.store
+        return store.add_grant(identifiers, recipient, "TREAT", now, None, resource, "anna").id
+
     def view(self, submission: str) -> SubmissionView:
         found = self.gateway.store.view(submission, None)
         assert found is not None

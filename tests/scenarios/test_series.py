@@ -173,6 +173,43 @@ def test_a_correction_that_may_not_go_takes_the_old_one_back(day: Day) -> None:
     assert day.holds() == {}
 
 
+def test_a_correction_whose_consent_is_gone_takes_the_old_one_back(day: Day) -> None:
+    """Revoked while the correction waited: the clinic is told that the old one is not right."""
+    consent = day.consent()
+    day.send(Report(order=None))
+    day.clinics["clinic"].mode = "down"
+    day.send(Report(order=None, version=2, status="corrected", values={HBA1C: "6.00"}))
+    day.gateway.store.revoke_grant(consent, "anna")
+    day.clinics["clinic"].mode = "up"
+    day.at("12:00")
+    day.work()
+    assert day.holds() == {}
+    assert day.received()[-1] == {"report": "entered-in-error", HBA1C: "entered-in-error"}
+    assert day.results() == {HBA1C: "6.00"}
+
+
+def test_a_held_report_that_was_corrected_leaves_once_and_corrected(day: Day) -> None:
+    """A new consent lets go what stands, never the version that was replaced meanwhile."""
+    consent = day.consent()
+    day.keep(Report(order=None))
+    day.line()
+    day.gateway.store.revoke_grant(consent, "anna")
+    day.send(Report(order=None, version=2, status="corrected", values={HBA1C: "6.00"}))
+    assert day.received() == []
+    day.consent()
+    day.work()
+    assert day.received() == [{"report": "corrected", HBA1C: "6.00"}]
+
+
+def test_withdrawals_leave_whatever_consent_says(day: Day) -> None:
+    consent = day.consent()
+    day.send(Report(order=None))
+    day.gateway.store.revoke_grant(consent, "anna")
+    day.send(Report(order=None, version=2, status="entered-in-error"))
+    assert day.holds() == {}
+    assert [one["report"] for one in day.received()] == ["final", "entered-in-error"]
+
+
 @pytest.mark.parametrize("status", ["corrected", "entered-in-error"])
 def test_what_changes_an_unknown_report_waits_and_goes_on_by_itself(day: Day, status: str) -> None:
     change = day.send(Report(version=2, status=status, values={HBA1C: "7.00"}))

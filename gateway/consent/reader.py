@@ -80,7 +80,7 @@ def read(resource: Json, directory: Directory, at: datetime) -> Reading:
     PAT-101 for a broken identifier of the patient.
     """
     if resource.get("resourceType") != "Consent":
-        raise _cannot("/resourceType", str(resource.get("resourceType", "")), "Consent")
+        raise _cannot("/resourceType", "?", "Consent")
     if problems := structure.problems(resource):
         raise Rejected(*problems)
     status = str(resource["status"])

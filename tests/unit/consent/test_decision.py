@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.consent.decision import decide
+from gateway.consent.decision import decide, permits, refused
+from gateway.consent.leaving import ask
 from gateway.model import Grant
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -76,3 +77,49 @@ def test_revoking_the_later_consent_leaves_the_earlier_one() -> None:
 def test_a_refusal_that_ended_no_longer_closes() -> None:
     said = [grant(1), grant(2, state="rejected", valid_to=NOW)]
     assert decide(said, "clinic-a", "care", NOW).permitted
+
+
+def test_a_consent_by_test_permits_in_part() -> None:
+    decision = decide([grant(1, tests=("l|1",))], "clinic-a", "care", NOW)
+    assert (decision.permitted, decision.partial) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "first", "second"),
+    [
+        ([grant(1, tests=("l|1",))], True, False),
+        ([grant(1), grant(2, deny=True, tests=("l|1",))], False, True),
+        ([grant(1, deny=True), grant(2, tests=("l|1",))], True, False),
+        ([grant(1, deny=True, tests=("l|1",)), grant(2)], True, True),
+        ([grant(1, tests=("l|1",)), grant(2, deny=True)], False, False),
+        ([grant(1), grant(1, ordinal=1, deny=True, tests=("l|2",))], True, False),
+        ([grant(1, tests=("l|1",)), grant(2, deny=True, tests=("alias|1",))], False, False),
+    ],
+)
+def test_the_last_word_about_a_test_prevails(said: list[Grant], first: bool, second: bool) -> None:
+    """A test has several codes: a word about any of them is a word about it."""
+    asked = [frozenset({"l|1", "alias|1"}), frozenset({"l|2"})]
+    answers = [permits(said, "clinic-a", "care", NOW, tests) for tests in asked]
+    assert answers == [first, second]
+    assert decide(said, "clinic-a", "care", NOW).permitted or not any(answers)
+
+
+def test_a_refusal_to_everybody_closes_each() -> None:
+    said = [grant(1), grant(2, recipient="*", purpose="*", deny=True)]
+    assert not decide(said, "clinic-a", "care", NOW).permitted
+    assert refused(said, "clinic-a", "care", NOW)
+    assert not refused([], "clinic-a", "care", NOW), "silence is no refusal"
+
+
+def test_care_is_closed_by_a_refusal_and_by_nothing_else() -> None:
+    assert ask("care", "clinic-a", [], NOW).permitted
+    no = [grant(1, purpose="TREAT", deny=True)]
+    assert not ask("care", "clinic-a", no, NOW).permitted
+    assert ask("order", "clinic-a", no, NOW).permitted
+    assert ask("legal-duty", "clinic-a", no, NOW).permitted
+
+
+def test_a_patients_own_request_is_a_consent_for_that() -> None:
+    asked = [grant(1, purpose="PATRQT")]
+    assert ask("patient-request", "clinic-a", asked, NOW).basis == "patient-request"
+    assert not ask("consent", "clinic-a", asked, NOW).permitted

@@ -371,10 +371,7 @@ class Line:
         found.decisions = self.store.decisions(sender.id, document)
         found.identified = identity.identify(self.store, found.facts, document, found.decisions)
         found.facts = found.identified.facts
-        match = found.identified.match
-        if match.patient is None:
-            raise NeedsOperator(Problem(code="PAT-108", place=found.facts.patient.place))
-        return match
+        return found.identified.match
 
     def _bind(self, sender: Organization, document: Document, found: _Found) -> None:
         """Refuse a stranger's signature before any card is looked at."""
@@ -387,9 +384,11 @@ class Line:
         self, found: _Found, submission: Submission, sender: Organization, document: Document
     ) -> Plan:
         """Decide where the document goes; the consents' version is read before the consents."""
-        assert found.facts and found.match and found.match.patient
+        assert found.facts and found.match
         patient, claim = found.match.patient, found.facts.patient
         found.asked_at = self.clock()
+        if patient is None:
+            return self._plan_anonymous(found)
         found.consent_version = self.store.consent_version(patient)
         found.enclosed = self.enclosures.read(submission, sender, document, claim, patient)
         found.grants = self.store.grants(patient) + found.enclosed.grants
@@ -399,6 +398,15 @@ class Line:
         if plan.open:
             raise NeedsOperator(*plan.open)
         return plan
+
+    def _plan_anonymous(self, found: _Found) -> Plan:
+        """Answer an anonymous test to the room that ordered it, and to nobody else."""
+        assert found.facts
+        plan = routing.plan(found.facts, self.routes, self._receivers(), (), found.asked_at)
+        answered = tuple(one for one in plan.deliveries if one.basis == "order")
+        if not answered:
+            raise NeedsOperator(Problem(code="PAT-108", place=found.facts.patient.place))
+        return replace(plan, deliveries=answered, problems=(), open=())
 
     def _receivers(self) -> tuple[Receiver, ...]:
         receivers = []
@@ -415,7 +423,6 @@ class Line:
         assert found.mapping and found.facts and found.match
         assert found.identified
         patient = found.match.patient
-        assert patient
         original = submission.document
         report = document.content.report
         context = MappingContext(

@@ -6,6 +6,7 @@ are worked.  One rule makes one resource for every node it names.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from gateway.errors import NeedsOperator, Rejected
@@ -31,12 +32,16 @@ def facts(mapping: Mapping, document: Document, warnings: list[Problem]) -> Fact
     rule = mapping.facts
     assert rule is not None
     root = document.root
-    patient = root.each(rule.patient)[0]
+    patient = root.each(rule.patient)
     performer = read_identifiers(mapping, root, rule.performer, warnings)
-    return Facts(
-        patient=_patient(mapping, rule, patient, performer, warnings),
-        report=_report(mapping, rule, root, performer, warnings),
-    )
+    report = _report(mapping, rule, root, performer, warnings)
+    if not patient:
+        # The format's schema allows it only where the test is said to be anonymous.
+        nobody = PatientClaim(
+            identifiers=(), name=None, birth_date=None, sex=None, place=root.place
+        )
+        return Facts(patient=nobody, report=replace(report, anonymous=True))
+    return Facts(patient=_patient(mapping, rule, patient[0], performer, warnings), report=report)
 
 
 def resources(work: Work) -> None:

@@ -6,6 +6,7 @@ Source: https://hl7.org/fhir/R4/diagnosticreport.html and servicerequest.html.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 
 from gateway.errors import NeedsOperator, Rejected
@@ -27,6 +28,9 @@ from gateway.model import (
 REPORT_VERSION = "urn:gateway:report-version"
 """Extension of a DiagnosticReport: its version in the laboratory."""
 
+ANONYMOUS = "ANONYED"
+"""Security label (HL7 v3 ObservationValue) of an anonymous test, on the report or its subject."""
+
 VERSION_DIGITS_MAX = 6
 
 _TYPES = {"TAX": "inn", "PPN": "passport"}
@@ -46,10 +50,24 @@ def facts(mapping: Mapping, document: Document, warnings: list[Problem]) -> Fact
     report = root.each("DiagnosticReport")[0]
     performer = _identifiers(mapping, _performers(root, report), warnings)
     scope = organization_key(performer)
-    return Facts(
-        patient=_patient(mapping, root, report, scope, warnings),
-        report=_report(mapping, root, report, performer, warnings),
-    )
+    claim = _report(mapping, root, report, performer, warnings)
+    if _anonymous(root, report):
+        nobody = PatientClaim(
+            identifiers=(), name=None, birth_date=None, sex=None, place=report.place
+        )
+        return Facts(patient=nobody, report=replace(claim, anonymous=True))
+    return Facts(patient=_patient(mapping, root, report, scope, warnings), report=claim)
+
+
+def _anonymous(root: JsonNode, report: JsonNode) -> bool:
+    """Say whether the sender labels the test anonymous: a name left out may be a mistake."""
+    subject = subject_node(root, report)
+    labels = [
+        code.value
+        for node in (report, *((subject,) if subject else ()))
+        for code in node.each("meta/security/*/code")
+    ]
+    return ANONYMOUS in labels
 
 
 def subject_node(root: JsonNode, report: JsonNode) -> JsonNode | None:

@@ -49,6 +49,10 @@ class RepairStore:
         """Return a card by its patient number."""
         return repairs.card_of(self.room, patient)
 
+    def provisional(self, patient: str) -> bool:
+        """Say whether a card still waits for its person's own number."""
+        return repairs.provisional(self.room, patient)
+
     def linked_elsewhere(
         self, identifiers: Sequence[Identifier], patient: str
     ) -> tuple[Identifier, ...]:

@@ -137,6 +137,14 @@ def card_of(room: Room, patient: str) -> Card | None:
     return None if found is None else Card(patient=patient, resource=found[0])
 
 
+def provisional(room: Room, patient: str) -> bool:
+    """Say whether a card still waits for its person's own number."""
+    row = tables.patient
+    with room.database.read() as connection:
+        found = connection.execute(select(row.c.provisional).where(row.c.number == patient))
+        return bool(found.scalar())
+
+
 def linked_elsewhere(
     room: Room, identifiers: Sequence[Identifier], patient: str
 ) -> tuple[Identifier, ...]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode
 
 from gateway.cli import local, remote
 from gateway.cli.output import Failed, Output, Wrong
@@ -37,6 +38,9 @@ class Desk(Protocol):
 
     def find(self, filters: Mapping[str, str], limit: int) -> Iterator[Object]:
         """Yield submissions, newest first; names of filters are those of GET /v1/submissions."""
+
+    def replay_document(self, submission: str, document: str) -> bool:
+        """Put one document on the line again; False when there is none this user may see."""
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object: ...
 
@@ -83,6 +87,14 @@ class RemoteDesk:
             if limit <= 0 or not page.get("next_cursor"):
                 return
             query["cursor"] = page["next_cursor"]
+
+    def replay_document(self, submission: str, document: str) -> bool:
+        query = urlencode({"document": document})
+        answer = self.gateway.post(f"/v1/submissions/{quote(submission)}/replay?{query}")
+        if answer.status == 404:
+            return False
+        _expect(answer, 202)
+        return True
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
         answer = self.gateway.post_parts("/v1/check", document, signatures)
@@ -159,6 +171,13 @@ class LocalDesk:
             cursor = page.next_cursor
             if limit <= 0 or cursor is None:
                 return
+
+    def replay_document(self, submission: str, document: str) -> bool:
+        try:
+            self.gateway.store.replay(submission, local.ACTOR, document)
+        except KeyError:
+            return False
+        return True
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
         from gateway.door.problems import finding

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -32,6 +32,11 @@ Object = dict[str, Any]
     ),
 )
 @click.argument("submissions", nargs=-1)
+@click.option(
+    "--document",
+    metavar="ID",
+    help=translated("Только этот документ отправки.", "Only this document of the submission."),
+)
 @click.option("--cause", metavar="CODE", help=translated("Код причины.", "Code of the cause."))
 @click.option(
     "--status", type=click.Choice([str(s) for s in Status]), help=translated("Статус.", "Status.")
@@ -55,6 +60,7 @@ Object = dict[str, Any]
 def command(
     out: Output,
     submissions: tuple[str, ...],
+    document: str | None,
     cause: str | None,
     status: str | None,
     sender: str | None,
@@ -85,6 +91,8 @@ def command(
                 "give ids, or --cause, or a filter, or a run: one of them",
             )
         )
+    if document:
+        _one_document(out, submissions, document, plain=not (dry_run or rate or wait))
     if stop or resume or show or runs:
         with at_workbench(out) as bench:
             _manage(out, bench, stop, resume, show, wait)
@@ -92,6 +100,27 @@ def command(
     order |= {"ids": list(submissions)} if submissions else {}
     order |= {"rate": rate} if rate else {}
     _start(out, {**order, "dry_run": dry_run}, submissions, wait)
+
+
+def _one_document(out: Output, named: tuple[str, ...], document: str, *, plain: bool) -> NoReturn:
+    if len(named) != 1 or not plain:
+        raise Wrong(
+            out.say(
+                "--document: с одной отправкой и без других ключей",
+                "--document goes with one submission and no other option",
+            )
+        )
+    (submission,) = named
+    with at_desk(out) as desk:
+        view = desk.view(submission) if desk.replay_document(submission, document) else None
+        if view is None:
+            line = out.say(f"документа {document} нет", f"there is no document {document}")
+            out.data({"id": submission, "document": document, "error": line})
+            out.complain(line)
+            leave(Exit.REFUSED)
+        out.data({**whole(view, desk.events(submission)), "document": document})
+    out.note(out.say("Повторяется: 1", "Repeating: 1"))
+    leave(Exit.GOOD)
 
 
 def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> None:

@@ -75,7 +75,7 @@ def fail(
         )
         if receipt is not None:
             write_receipt(connection, receipt, audit.id, order.subject)
-        write_audit(connection, audit)
+        write_audit(connection, audit, receipts={audit.id: receipt})
 
     room.database.write(transaction)
 

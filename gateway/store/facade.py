@@ -26,11 +26,13 @@ from gateway.model import (
     Submission,
 )
 from gateway.store import (
+    assertions,
     consents,
     deliveries,
     directory,
     endings,
     log,
+    log_checks,
     recalls,
     records,
     series,
@@ -409,6 +411,10 @@ class Store(RepairStore):
     def clients(self) -> tuple[Client, ...]:
         return directory.clients(self.room)
 
+    def first_use(self, client: str, assertion: str, until: datetime) -> bool:
+        """Return whether a client's assertion is new, in any process; remember it `until` then."""
+        return assertions.first_use(self.room, client, assertion, until)
+
     def put_destination(self, destination: Destination) -> None:
         directory.put_destination(self.room, destination)
 
@@ -438,7 +444,7 @@ class Store(RepairStore):
 
     def verify_audit(self, since: datetime | None = None) -> AuditVerdict:
         """Recompute entries, leaves, tree and head signatures; name the first bad entry."""
-        return log.verify(self.room, since)
+        return log_checks.verify(self.room, since)
 
     def proof(self, receipt_number: str) -> Json | None:
         """Return the inclusion proof of a receipt's audit entry.

@@ -7,20 +7,21 @@ the leaf, so a changed entry contradicts a signature in somebody else's hands.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import rfc8785
-from sqlalchemy import Connection, delete, exists, func, insert, select, text
+from sqlalchemy import Connection, delete, func, insert, select, text
 
 from gateway.algorithms import merkle
 from gateway.model import Json
 from gateway.store import log_tables, tables
 from gateway.store.log_tables import audit_head, audit_leaf, audit_node, audit_pending
-from gateway.store.room import Room, new_id, write_audit
+from gateway.store.room import Room, entry_mac, new_id, write_audit
 from gateway.store.statement import insert_rows
-from gateway.store.values import AuditEntry, AuditHead, AuditVerdict
+from gateway.store.values import AuditEntry, AuditHead
 
 SEAL_MAX = 1000
 """Entries under one head: about a second of work at full speed."""
@@ -28,8 +29,8 @@ SEAL_MAX = 1000
 _SEALER = 7_316_202
 """Advisory lock of PostgreSQL: one sealer at a time among all processes."""
 
-_HEAD_FACT = "audit-head"
-_PAGE = 2000
+HEAD_FACT = "audit-head"
+PAGE = 2000
 
 
 def audit_entry(
@@ -84,8 +85,7 @@ def seal(room: Room) -> int:
         sealed = room.database.write(lambda connection: _seal(room, connection))
         if sealed is None:
             return 0
-        # Kept apart from the data, so that a log cut short does not pass for a young one.
-        room.keys.remember(_HEAD_FACT, f"{sealed.size}:{sealed.root}")
+        _remember(room, sealed)
         return sealed.added
     finally:
         room.sealing.release()
@@ -106,9 +106,7 @@ def _seal(room: Room, connection: Connection) -> _Sealed | None:
         ).scalar()
         if not locked:
             return None
-    pending = connection.execute(
-        select(audit_pending).order_by(audit_pending.c.entry).limit(SEAL_MAX)
-    ).all()
+    pending = _genuine(room, connection)
     if not pending:
         return None
     start = int(connection.execute(select(func.max(audit_head.c.size))).scalar() or 0)
@@ -136,6 +134,55 @@ def _seal(room: Room, connection: Connection) -> _Sealed | None:
         delete(audit_pending).where(audit_pending.c.entry.in_([row.entry for row in pending]))
     )
     return _Sealed(size, root, len(pending))
+
+
+def _genuine(room: Room, connection: Connection) -> list[Any]:
+    """Return what is pending and was written by the gateway; the rest is never sealed."""
+    entry, key = log_tables.audit_entry, room.log_key
+    wanted = (
+        select(audit_pending.c.entry, audit_pending.c.leaf, entry.c.receipt, entry.c.mac)
+        .join(entry, entry.c.id == audit_pending.c.entry)
+        .order_by(audit_pending.c.entry)
+        .limit(SEAL_MAX)
+    )
+    found: list[Any] = []
+    after = ""
+    while rows := connection.execute(wanted.where(audit_pending.c.entry > after)).all():
+        found += [row for row in rows if row.mac == entry_mac(key, row.leaf, row.receipt)]
+        after = rows[-1].entry
+        if len(rows) < SEAL_MAX or len(found) >= SEAL_MAX:
+            break
+    return found[:SEAL_MAX]
+
+
+def _remember(room: Room, sealed: _Sealed) -> None:
+    """Keep the last head, and a chain of all, apart from the data.
+
+    A log cut short does not pass for a young one then, nor one that lost a head for whole.
+    """
+    size, _, before = remembered(room) or (0, "", "")
+    with room.database.read() as connection:
+        mine = (audit_head.c.size > size, audit_head.c.size <= sealed.size)
+        rows = connection.execute(select(audit_head).where(*mine).order_by(audit_head.c.size))
+        for row in rows:
+            before = link(before, row.jws)
+    # Another process may have sealed and remembered more meanwhile.
+    if sealed.size > size:
+        room.keys.remember(HEAD_FACT, f"{sealed.size}:{sealed.root}:{before}")
+
+
+def remembered(room: Room) -> tuple[int, str, str] | None:
+    """Return size and root of the last head that is remembered, and the chain up to it."""
+    fact = room.keys.remembered(HEAD_FACT)
+    if fact is None:
+        return None
+    size, root, chain = fact.split(":")
+    return int(size), root, chain
+
+
+def link(before: str, jws: str) -> str:
+    """Return the chain of heads, one head longer."""
+    return hashlib.sha256(f"{before}{jws}".encode()).hexdigest()
 
 
 def _keep_nodes(
@@ -218,155 +265,3 @@ def proof(room: Room, receipt_number: str) -> Json | None:
         "root": head.root,
         "head": head.jws,
     }
-
-
-# --- verification ----------------------------------------------------------------------
-
-
-def verify(room: Room, since: datetime | None) -> AuditVerdict:
-    """Recompute the log.  `since` spares the entries before it; leaves and heads never."""
-    with room.database.read() as connection:
-        checked = _Checked(room, connection, since)
-        bad = checked.run()
-    return AuditVerdict(
-        valid=bad is None,
-        entries=checked.entries,
-        first_bad=None if bad is None else bad[0],
-        reason="" if bad is None else bad[1],
-    )
-
-
-class _Checked:
-    """One pass over the log, in the order of positions."""
-
-    def __init__(self, room: Room, connection: Connection, since: datetime | None) -> None:
-        self.room = room
-        self.connection = connection
-        self.since = since
-        self.entries = 0
-        self.tree = merkle.Growing()
-        self.roots: dict[int, str] = {}
-        self.heads = list(connection.execute(select(audit_head).order_by(audit_head.c.size)).all())
-        self.sound = 0
-        """Size of the last head that held: whatever is wrong with the tree comes after it."""
-
-    def run(self) -> tuple[str, str] | None:
-        return (
-            self._sealed_entries()
-            or self._heads_beyond()
-            or self._remembered_head()
-            or self._loose_entries()
-        )
-
-    def _sealed_entries(self) -> tuple[str, str] | None:
-        waiting = iter(self.heads)
-        head = next(waiting, None)
-        for position, row in enumerate(self._rows()):
-            if row.position != position:
-                return row.entry, "missing"
-            if found := self._entry(row):
-                return found
-            self.tree.add(bytes.fromhex(row.leaf))
-            if head is not None and self.tree.size == head.size:
-                if found := self._head(head):
-                    return found
-                self.sound = head.size
-                head = next(waiting, None)
-        return None
-
-    def _entry(self, row: Any) -> tuple[str, str] | None:
-        if row.id is None:
-            return row.entry, "missing"
-        if self.since is not None and row.at < self.since:
-            return None
-        self.entries += 1
-        leaf = leaf_of(row.id, row.at, row.actor, row.action, row.subject, row.detail)
-        if leaf != row.own_leaf or leaf != row.leaf:
-            return row.entry, "entry"
-        return None
-
-    def _head(self, head: Any) -> tuple[str, str] | None:
-        """The computed root is the head's, and the head says so under its signature."""
-        root = self.tree.root().hex()
-        self.roots[head.size] = root
-        if root != head.root:
-            return self._first_after_sound(), "tree"
-        if self.room.heads is not None:
-            claims = self.room.heads.read_head(head.jws)
-            if claims is None or (claims.get("size"), claims.get("root")) != (head.size, root):
-                return self._first_after_sound(), "head"
-        return None
-
-    def _first_after_sound(self) -> str:
-        entry = self.connection.execute(
-            select(audit_leaf.c.entry).where(audit_leaf.c.position == self.sound)
-        ).scalar()
-        return str(entry)
-
-    def _heads_beyond(self) -> tuple[str, str] | None:
-        """Every leaf lies under a head, and no head is taller than the tree."""
-        tallest = self.heads[-1].size if self.heads else 0
-        if tallest > self.tree.size:
-            return f"position {self.tree.size}", "truncated"
-        if tallest < self.tree.size:
-            return self._first_after_sound(), "head"
-        return None
-
-    def _remembered_head(self) -> tuple[str, str] | None:
-        fact = self.room.keys.remembered(_HEAD_FACT)
-        if fact is None:
-            return None
-        size, _, root = fact.partition(":")
-        if int(size) > self.tree.size:
-            return f"position {self.tree.size}", "truncated"
-        if self.roots.get(int(size)) != root:
-            return f"position {int(size) - 1}", "head"
-        return None
-
-    def _loose_entries(self) -> tuple[str, str] | None:
-        """Entries that wait for the sealer hold; nothing stands beside the log."""
-        entry = log_tables.audit_entry
-        unsealed = ~exists().where(audit_leaf.c.entry == entry.c.id)
-        rows = self.connection.execute(
-            select(entry, audit_pending.c.leaf.label("pending"))
-            .join(audit_pending, audit_pending.c.entry == entry.c.id, isouter=True)
-            .where(unsealed)
-            .order_by(entry.c.id)
-        )
-        for row in rows:
-            if row.pending is None:
-                return row.id, "unlogged"
-            self.entries += 1
-            leaf = leaf_of(row.id, row.at, row.actor, row.action, row.subject, row.detail)
-            if leaf != row.leaf or leaf != row.pending:
-                return row.id, "entry"
-        gone = self.connection.execute(
-            select(audit_pending.c.entry)
-            .where(~exists().where(entry.c.id == audit_pending.c.entry))
-            .order_by(audit_pending.c.entry)
-        ).scalar()
-        return None if gone is None else (gone, "missing")
-
-    def _rows(self) -> Iterator[Any]:
-        entry = log_tables.audit_entry
-        wanted = (
-            select(
-                audit_leaf.c.position,
-                audit_leaf.c.entry,
-                audit_leaf.c.leaf,
-                entry.c.id,
-                entry.c.at,
-                entry.c.actor,
-                entry.c.action,
-                entry.c.subject,
-                entry.c.detail,
-                entry.c.leaf.label("own_leaf"),
-            )
-            .join(entry, entry.c.id == audit_leaf.c.entry, isouter=True)
-            .order_by(audit_leaf.c.position)
-            .limit(_PAGE)
-        )
-        after = -1
-        while rows := self.connection.execute(wanted.where(audit_leaf.c.position > after)).all():
-            yield from rows
-            after = rows[-1].position

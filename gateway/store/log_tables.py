@@ -25,6 +25,10 @@ audit_entry = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Packed, nullable=False),
     Column("leaf", Text, nullable=False),
+    # Number, kind and SHA-256 of the receipt that was issued with it.
+    Column("receipt", Text),
+    # Under a key of the key store: who has the data alone writes no entry that passes.
+    Column("mac", Text, nullable=False),
     Index("ix_audit_subject", "subject"),
 )
 

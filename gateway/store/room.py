@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import msgspec
@@ -18,6 +20,8 @@ from gateway.store.database import Database
 from gateway.store.keys import KeyStore
 from gateway.store.statement import insert_rows
 from gateway.store.values import AuditEntry
+
+NONE: Mapping[str, Receipt | None] = MappingProxyType({})
 
 
 class IndexRow(Protocol):
@@ -84,6 +88,15 @@ class Room:
     heads: Heads | None
     waker: Waker = field(default_factory=Waker)
     sealing: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        # Whoever writes to the log has a connection of this engine in his hands.
+        self.database.engine.update_execution_options(log_key=self.log_key)
+
+    @property
+    def log_key(self) -> bytes:
+        """The key of the log's entries; kept apart from the data."""
+        return self.keys.system_key("audit-entry")
 
     def identifier_tokens(self, identifiers: Iterable[Identifier]) -> tuple[str, ...]:
         """Return the link tokens of identifiers, each once, in their order."""
@@ -184,12 +197,19 @@ def write_receipt(
     insert_rows(connection, tables.receipt, [row])
 
 
-def write_audit(connection: Connection, *entries: AuditEntry) -> None:
-    """Append to the log; the sealer numbers the entries later."""
-    insert_rows(
-        connection,
-        log_tables.audit_entry,
-        [
+def write_audit(
+    connection: Connection, *entries: AuditEntry, receipts: Mapping[str, Receipt | None] = NONE
+) -> None:
+    """Append to the log; the sealer numbers the entries later.
+
+    `receipts` are those issued with the entries, by the entry's id.
+    """
+    key: bytes = connection.engine.get_execution_options()["log_key"]
+    rows = []
+    for entry in entries:
+        issued = receipts.get(entry.id)
+        receipt = None if issued is None else bound(issued.number, issued.kind, issued.jws)
+        rows.append(
             {
                 "id": entry.id,
                 "at": entry.at,
@@ -198,12 +218,23 @@ def write_audit(connection: Connection, *entries: AuditEntry) -> None:
                 "subject": entry.subject,
                 "detail": dict(entry.detail),
                 "leaf": entry.leaf,
+                "receipt": receipt,
+                "mac": entry_mac(key, entry.leaf, receipt),
             }
-            for entry in entries
-        ],
-    )
+        )
+    insert_rows(connection, log_tables.audit_entry, rows)
     insert_rows(
         connection,
         log_tables.audit_pending,
         [{"entry": entry.id, "leaf": entry.leaf} for entry in entries],
     )
+
+
+def bound(number: str, kind: str, jws: str) -> str:
+    """Return what an entry says of its receipt, which itself says the entry's leaf."""
+    return f"{number} {kind} {hashlib.sha256(jws.encode()).hexdigest()}"
+
+
+def entry_mac(key: bytes, leaf: str, receipt: str | None) -> str:
+    """Return the seal of an entry: the gateway wrote this leaf, and this receipt with it."""
+    return hashlib.blake2b(f"{leaf} {receipt}".encode(), key=key, digest_size=32).hexdigest()

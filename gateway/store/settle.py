@@ -54,7 +54,7 @@ from gateway.store.values import Moved, Outcome, WorkOrder
 STANDING = (PlacementKind.FIRST, PlacementKind.NEWER)
 """Documents whose content is the record's from then on."""
 
-_LEAST_FINISHED = (
+LEAST_FINISHED = (
     Status.RECEIVED,
     Status.PROCESSING,
     Status.NEEDS_INFO,
@@ -465,5 +465,5 @@ class _Settled:
 def _shown(connection: Connection, submission: str) -> dict[str, Any]:
     """Return the status and cause a submission shows: those of its least finished document."""
     found = _DOCUMENTS.all(connection, submission=submission)
-    status = min((Status(row.status) for row in found), key=_LEAST_FINISHED.index)
+    status = min((Status(row.status) for row in found), key=LEAST_FINISHED.index)
     return {"status": status.value, "cause": next((row.cause for row in found if row.cause), None)}

@@ -270,7 +270,7 @@ def _write_new(connection: Connection, arrival: Arrival, parts: list[dict[str, A
     work.add(connection, work.NewOrder(kind="submission", subject=arrival.id, at=at, kept_at=at))
     write_event(connection, at, arrival.id, "received")
     write_receipt(connection, arrival.receipt, arrival.audit.id, arrival.id)
-    write_audit(connection, arrival.audit)
+    write_audit(connection, arrival.audit, receipts={arrival.audit.id: arrival.receipt})
 
 
 def _check_key(connection: Connection, arrival: Arrival, token: str) -> None:

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.algorithms import merkle
+from gateway.model import Problem, Status
 from gateway.receipts.verify import verify
 from gateway.store import audit_entry
 from gateway.store.log import leaf_of
+from gateway.store.room import entry_mac
 from gateway.store.tables import micros
 from tests.unit.store.house import House
 
@@ -79,7 +81,7 @@ def test_an_edited_row_is_named(
 
 
 def test_an_edit_with_its_leaf_made_to_fit_breaks_the_tree(house: House, tmp_path: Path) -> None:
-    """Recomputing the leaf everywhere is not enough: the signed root says otherwise."""
+    """Leaf and seal recomputed by who has the key are not enough: the signed root differs."""
     _entries(house, 5)
     house.store.seal()
     ids = _entries(house, 20)
@@ -93,7 +95,8 @@ def test_an_edit_with_its_leaf_made_to_fit_breaks_the_tree(house: House, tmp_pat
     _shell(
         tmp_path,
         f"UPDATE audit_entry SET actor='nobody', action='x', subject='s', detail='{{}}', at={at},"
-        f" leaf='{leaf}' WHERE id='{ids[7]}'",
+        f" leaf='{leaf}', mac='{entry_mac(house.store.room.log_key, leaf, None)}'"
+        f" WHERE id='{ids[7]}'",
     )
     _shell(tmp_path, f"UPDATE audit_leaf SET leaf = '{leaf}' WHERE entry = '{ids[7]}'")
     verdict = house.store.verify_audit()
@@ -113,8 +116,8 @@ def test_an_entry_slipped_in_beside_the_log_is_found(house: House, tmp_path: Pat
     house.store.seal()
     _shell(
         tmp_path,
-        "INSERT INTO audit_entry SELECT 'ff', at, actor, action, subject, detail, leaf"
-        " FROM audit_entry LIMIT 1",
+        "INSERT INTO audit_entry SELECT 'ff', at, actor, action, subject, detail, leaf, receipt,"
+        " mac FROM audit_entry LIMIT 1",
     )
     verdict = house.store.verify_audit()
     assert (verdict.first_bad, verdict.reason) == ("ff", "unlogged")
@@ -131,6 +134,149 @@ def test_a_log_cut_short_does_not_pass_for_a_young_one(house: House, tmp_path: P
     _shell(tmp_path, "DELETE FROM audit_leaf WHERE position >= 5")
     _shell(tmp_path, "DELETE FROM audit_head WHERE size > 5")
     assert house.store.verify_audit().reason == "truncated"
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_an_entry_the_gateway_did_not_write_is_neither_sealed_nor_believed(
+    house: House, tmp_path: Path, sealed: bool
+) -> None:
+    """Entry, leaf and pending row all fit: only the key, which is not in the data, does not."""
+    _entries(house, 3)
+    now = house.clock()
+    leaf = leaf_of("ff", now, "operator:ivanova", "consent.add", "c-1", {})
+    values = f"'ff', {micros(now)}, 'operator:ivanova', 'consent.add', 'c-1', '{{}}', '{leaf}'"
+    _shell(tmp_path, f"INSERT INTO audit_entry SELECT {values}, NULL, mac FROM audit_entry LIMIT 1")
+    _shell(tmp_path, f"INSERT INTO audit_pending VALUES ('ff', '{leaf}')")
+    if sealed:
+        assert house.store.seal() == 3
+        assert house.store.seal() == 0
+    verdict = house.store.verify_audit()
+    assert (verdict.first_bad, verdict.reason) == ("ff", "forged")
+
+
+def test_forged_entries_in_masses_do_not_keep_the_sealer_from_the_others(
+    house: House, tmp_path: Path
+) -> None:
+    _entries(house, 1)
+    _shell(
+        tmp_path,
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100)"
+        " INSERT INTO audit_entry SELECT '00' || i, at, actor, action, subject, detail, leaf,"
+        " receipt, 'no' FROM audit_entry, n",
+    )
+    _shell(tmp_path, "INSERT INTO audit_pending SELECT id, leaf FROM audit_entry WHERE mac = 'no'")
+    assert house.store.seal() == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_node SET hash = 'ab' || substr(hash, 3) WHERE position = 1",
+        "DELETE FROM audit_node WHERE level = 4 AND position = 1",
+        "DELETE FROM audit_node WHERE level = 8",
+        "INSERT INTO audit_node SELECT level, 99, hash FROM audit_node LIMIT 1",
+    ],
+)
+def test_a_changed_node_of_the_tree_is_found(house: House, tmp_path: Path, statement: str) -> None:
+    """Proofs are made from kept nodes: one changed would make every proof beside it wrong."""
+    _entries(house, 270)
+    house.store.seal()
+    assert house.store.verify_audit().valid
+    _shell(tmp_path, statement)
+    assert house.store.verify_audit().reason == "node"
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_head_taken_out_is_found_wherever_it_stood(
+    house: House, tmp_path: Path, place: int
+) -> None:
+    """The next head covers its leaves: only the chain in the key store tells it was there."""
+    for _ in range(3):
+        _entries(house, 2)
+        house.store.seal()
+    size = house.store.audit_heads()[place].size
+    _shell(tmp_path, f"DELETE FROM audit_head WHERE size = {size}")
+    verdict = house.store.verify_audit()
+    assert (verdict.valid, verdict.reason) == (False, "head")
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM receipt WHERE kind = 'registered'",
+        "UPDATE receipt SET kind = 'refused' WHERE kind = 'registered'",
+        "UPDATE receipt SET number = 'R-1' WHERE kind = 'registered'",
+        "UPDATE receipt SET jws = substr(jws, 1, length(jws) - 4) || 'AAAA'",
+        "INSERT INTO receipt SELECT 'R-1', kind, submission, document, delivery, jws, issued_at,"
+        " audit FROM receipt LIMIT 1",
+        "UPDATE audit_entry SET receipt = NULL",
+    ],
+)
+def test_receipts_are_those_the_log_tells_of(
+    house: House, tmp_path: Path, statement: str, sealed: bool
+) -> None:
+    house.through()
+    house.deliver(house.claim("delivery"))
+    if sealed:
+        house.store.seal()
+    assert house.store.verify_audit().valid
+    _shell(tmp_path, statement)
+    verdict = house.store.verify_audit()
+    wanted = "forged" if "audit_entry" in statement else "receipt"
+    assert (verdict.valid, verdict.reason) == (False, wanted)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE submission SET status = 'rejected'",
+        "UPDATE submission SET status = 'received'",
+        "UPDATE document SET status = 'withdrawn'",
+        "UPDATE document SET status = 'rejected'",
+        "UPDATE document SET status = 'received'",
+    ],
+)
+def test_a_status_the_log_does_not_tell_of_is_found(
+    house: House, tmp_path: Path, statement: str
+) -> None:
+    house.through()
+    assert house.store.verify_audit().valid
+    _shell(tmp_path, statement)
+    assert house.store.verify_audit().reason == "state"
+
+
+def test_every_status_the_line_gives_is_told_by_the_log(house: House) -> None:
+    """Kept, taken up, handed to a person, replayed, refused, replayed again, accepted."""
+
+    def holds() -> None:
+        house.clock.forward(seconds=1)
+        verdict = house.store.verify_audit()
+        assert verdict.valid, (verdict.reason, verdict.first_bad)
+
+    kept = house.store.keep(house.arrive())
+    holds()
+    order = house.claim()
+    house.store.begin(order)
+    holds()
+    house.store.give_up(order, Problem(code="SYS-500"))
+    holds()
+    house.store.replay(kept.submission, "operator:a")
+    holds()
+    waits = house.outcome(
+        kept.submission, status=Status.NEEDS_INFO, problems=(Problem(code="MAP-101"),)
+    )
+    house.store.settle(house.claim(), (waits,), None)
+    holds()
+    house.store.replay(kept.submission, "operator:a")
+    holds()
+    order = house.claim()
+    audit = audit_entry("line", "submission.rejected", kept.submission, {}, house.clock())
+    house.store.fail(order, (Problem(code="FMT-301"),), None, Status.REJECTED, audit)
+    holds()
+    house.store.replay(kept.submission, "operator:a")
+    house.store.settle(house.claim(), (house.outcome(kept.submission),), None)
+    holds()
 
 
 def test_since_spares_the_entries_before_it(house: House, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Clients prove who they are; tokens say so for fifteen minutes and no longer."""
 
 import base64
+import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -197,6 +200,49 @@ def test_a_signed_assertion_gives_a_token_once(access: Access) -> None:
     assert access.token(None, form)["scope"]
     assert refusal(lambda: access.token(None, form)) == "AUTH-110"
     assert access.token(None, assertion(jti="n-2"))
+
+
+def test_an_assertion_used_once_is_used_for_every_worker_and_after_a_restart(
+    access: Access, store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    """A copied assertion must not be good at the next process: they share the database."""
+    form = assertion()
+    assert access.token(None, form)
+    assert refusal(lambda: Access(store, KEY, ISSUER, clock).token(None, form)) == "AUTH-110"
+    keys = KeyStore(f"sqlite:///{tmp_path}/keys.db", bytes(32))
+    other = Store(Database(f"sqlite:///{tmp_path}/gateway.db"), keys, clock)
+    try:
+        restarted = Access(other, KEY, ISSUER, clock)
+        assert refusal(lambda: restarted.token(None, form)) == "AUTH-110"
+        assert restarted.token(None, assertion(jti="n-2"))
+    finally:
+        other.close()
+
+
+def test_of_one_assertion_sent_many_times_at_once_one_gives_a_token(access: Access) -> None:
+    form = assertion()
+
+    def ask(_: int) -> bool:
+        try:
+            return bool(access.token(None, form))
+        except Refused:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(16))) == 1
+
+
+def test_used_assertions_are_forgotten_when_they_would_be_refused_anyway(
+    access: Access, clock: Clock, tmp_path: Path
+) -> None:
+    for number in range(3):
+        access.token(None, assertion(jti=f"n-{number}"))
+    clock.now = START + timedelta(minutes=7)
+    access.token(None, assertion(jti="late", exp=int(clock.now.timestamp()) + 60))
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as database:
+        rows = database.execute("SELECT token FROM client_assertion").fetchall()
+    assert len(rows) == 1
+    assert "late" not in rows[0][0]
 
 
 @pytest.mark.parametrize(

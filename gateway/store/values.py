@@ -426,7 +426,7 @@ class AuditVerdict:
     """Id of the first entry that is not what was sealed."""
 
     reason: str
-    """Empty when valid; else `entry`, `missing`, `unlogged`, `tree`, `head` or `truncated`."""
+    """Empty when valid; else one of the words that `log_checks` names."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -104,6 +104,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         retry_first=work.retry_first,
         retry_longest=work.retry_longest,
         attempts_max=work.attempts_max,
+        lease=work.lease,
     )
     workers = Workers(store, clock, work.lease)
     workers.add("submission", work.line_workers, line.work)

@@ -34,6 +34,7 @@ class Deliverer:
         retry_first: timedelta,
         retry_longest: timedelta,
         attempts_max: int,
+        lease: timedelta,
     ) -> None:
         self.store = store
         self.receipts = receipts
@@ -41,6 +42,7 @@ class Deliverer:
         self.retry_first = retry_first
         self.retry_longest = retry_longest
         self.attempts_max = attempts_max
+        self.lease = lease
         self.kinds: Mapping[str, Kind] = kinds()
 
     def work(self, order: WorkOrder) -> None:
@@ -57,8 +59,12 @@ class Deliverer:
             self._send(order, delivery, destination)
 
     def _send(self, order: WorkOrder, delivery: Delivery, destination: Destination) -> None:
+        kind = self.kinds[destination.kind]
+        if (patience := kind.patience(destination.options)) >= self.lease:
+            # A claim that ended while we still send would let a revocation pass us by.
+            self.store.extend(order, patience + self.lease)
         try:
-            answer = self.kinds[destination.kind].send(delivery, destination.options)
+            answer = kind.send(delivery, destination.options)
         except TryLater as later:
             self.store.delivery_failed(order, later.problems[0], self._next_try(order))
         else:

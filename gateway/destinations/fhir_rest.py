@@ -14,6 +14,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ NAME = "fhir_rest"
 
 MEDIA_TYPE = "application/fhir+json"
 CONNECT_SECONDS = 5.0
-TIMEOUT_SECONDS_DEFAULT = 30.0
+TIMEOUT_SECONDS_DEFAULT = 20.0
 TIMEOUT_SECONDS_MAX = 600.0
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
@@ -55,6 +56,12 @@ OPTIONS = (
 sends it none and asks a person to tell it."""
 
 _thread = threading.local()
+
+
+def patience(options: Mapping[str, str]) -> timedelta:
+    """Return the longest a `send` takes; see `destinations.interface`."""
+    # The connection comes on top; the answer's deadline counts from its start.
+    return timedelta(seconds=CONNECT_SECONDS + 2 * _timeout(options))
 
 
 def check_options(options: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Protocol, cast
 
 from gateway import registry
@@ -20,6 +21,9 @@ class Kind(Protocol):
         Raises ValueError that names the option, what was found and what is expected.
         """
 
+    def patience(self, options: Mapping[str, str]) -> timedelta:
+        """Return how long one `send` may take at the most; the claim is held as long."""
+
     def send(self, delivery: Delivery, options: Mapping[str, str]) -> Answer:
         """Deliver once and return the destination's answer.
 
@@ -31,5 +35,5 @@ class Kind(Protocol):
 
 def kinds() -> dict[str, Kind]:
     """Return the kinds of destination in this room by name."""
-    names = ("check_options", "send")
+    names = ("check_options", "patience", "send")
     return cast("dict[str, Kind]", registry.discover("gateway.destinations", names))

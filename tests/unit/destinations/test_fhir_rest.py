@@ -17,6 +17,7 @@ from gateway.errors import TryLater
 from gateway.fhir import text
 from gateway.model import Delivery, DeliveryState, Json
 from gateway.sandbox.clinic import Clinic, create_clinic
+from gateway.settings import Settings
 
 PATIENT = "0b5c0e54-5d04-5a3e-9a3c-0a4f6d6f0001"
 REPORT = "0b5c0e54-5d04-5a3e-9a3c-0a4f6d6f0002"
@@ -261,7 +262,7 @@ def test_a_certificate_without_its_key_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_fills_in_the_timeout(given: dict[str, str]) -> None:
-    assert fhir_rest.check_options(given)["timeout_seconds"] == "30.0"
+    assert fhir_rest.check_options(given)["timeout_seconds"] == "20.0"
 
 
 def _one(clinic: Clinic, kind: str) -> Json:
@@ -275,3 +276,12 @@ def _always(body: bytes):  # type: ignore[no-untyped-def]
         return [body]
 
     return answer
+
+
+def test_the_default_patience_fits_the_default_claim() -> None:
+    """A claim that ended while we still send would let a revocation pass us by."""
+    options = fhir_rest.check_options({"url": "https://clinic.example/fhir"})
+    lease = Settings.load(None, {"GATEWAY_HOME": "/nowhere"}).work.lease
+    assert fhir_rest.patience(options) < lease
+    slow = fhir_rest.check_options({"url": "https://clinic.example/fhir", "timeout_seconds": "300"})
+    assert fhir_rest.patience(slow) > lease

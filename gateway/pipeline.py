@@ -24,7 +24,7 @@ from gateway.enclosed import NONE_ENCLOSED, Enclosed, Enclosures
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.formats.interface import formats
 from gateway.identity import Identified
-from gateway.mapping import engine
+from gateway.mapping import engine, labels
 from gateway.mapping.catalogue import Catalogue
 from gateway.mapping.context import MappingContext, Original
 from gateway.mapping.definition import Mapping
@@ -350,6 +350,8 @@ class Line:
             with clock("map"):
                 record = self._map(submission, sender, document, found)
                 found.plan = routing.narrowed(plan, found.grants, record.resources, found.asked_at)
+                if any(labels.label_of(one) for one in record.resources):
+                    found.plan = routing.restricted(found.plan, found.grants)
             with clock("place"):
                 found.placed = self._place(submission, sender, document, found, record, before)
         except (Rejected, NeedsOperator) as error:

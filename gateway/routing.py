@@ -152,6 +152,23 @@ def narrowed(
     )
 
 
+def restricted(plan: Plan, grants: Sequence[Grant]) -> Plan:
+    """Return the plan of a labelled record: a consent must name its tests (CON-308).
+
+    A general consent to the card is no leave to see what its patient marked apart.
+    """
+    explicit = {one.id for one in grants if one.tests and not one.deny}
+    kept = tuple(
+        one for one in plan.deliveries if one.basis != "consent" or one.consent in explicit
+    )
+    problems = tuple(
+        Problem(code="CON-308", detail={"destination": one.destination}, warning=True)
+        for one in plan.deliveries
+        if one not in kept
+    )
+    return replace(plan, deliveries=kept, problems=plan.problems + problems)
+
+
 def bases(
     facts: Facts, receivers: Sequence[Receiver], grants: Sequence[Grant], at: datetime
 ) -> tuple[PlannedDelivery, ...]:

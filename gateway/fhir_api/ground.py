@@ -10,6 +10,7 @@ from gateway.access import FHIR_READ, Principal
 from gateway.door import context
 from gateway.errors import Rejected
 from gateway.fhir_api.outcome import json_wanted
+from gateway.mapping.labels import label_of
 from gateway.model import Json, Problem
 from gateway.store import audit_entry
 
@@ -34,11 +35,21 @@ def see(who: Principal, action: str, type: str, id: str) -> tuple[Json, str]:
     permitted = store.has_ground(owner or NOBODY, who.organization)
     # Opened only with ground: the time a refusal takes does not tell what is here.
     found = store.resource(type, id) if owner and permitted else None
+    if found is not None and not visible(who, found[0]):
+        found = None
     # An id that is not ours may be anything, even a policy number: it is not written down.
     trace(who, action, f"{type}/{id}" if owner else type, found is not None)
     if found is None:
         raise Rejected(Problem(code="SYS-404"))
     return found
+
+
+def visible(who: Principal, resource: Json) -> bool:
+    """Say whether a reader with ground to the card sees this of it: labelled, on its own ground."""
+    if label_of(resource) is None:
+        return True
+    type, id = str(resource["resourceType"]), str(resource["id"])
+    return context.gateway().store.own_ground(type, id, who.organization)
 
 
 def trace(who: Principal, action: str, subject: str, permitted: bool, total: int = 1) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gateway.errors import NeedsOperator, Rejected
 from gateway.fhir import structure
-from gateway.mapping import assurance, build, carry, drift, envelope, r4
+from gateway.mapping import assurance, build, carry, drift, envelope, labels, r4
 from gateway.mapping.context import MappingContext
 from gateway.mapping.definition import Mapping
 from gateway.mapping.work import Work
@@ -65,6 +65,7 @@ def record(
     original = envelope.document_reference(work)
     work.resources.append(original)
     work.resources.append(envelope.provenance(work, original))
+    labels.spread(work)
     for resource in work.resources:
         assurance.tag(resource, context.assurance)
     _check(work)

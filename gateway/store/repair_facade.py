@@ -89,6 +89,10 @@ class RepairStore:
         """Take a decision back; return the documents that rest on it.  Raises KeyError."""
         return repairs.undo(self.room, id, actor)
 
+    def own_ground(self, type: str, id: str, organization: str) -> bool:
+        """Say whether an organisation was sent a document with this very resource."""
+        return repairs.own_ground(self.room, type, id, organization)
+
     # --- replays -----------------------------------------------------------------------
 
     def matching(self, wanted: Filter, most: int) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.model import CodeUse, Decision, Identifier, Question
+from gateway.model import CodeUse, Decision, DeliveryState, Identifier, Question
 from gateway.store import records, repair_tables, submissions, tables, vault
 from gateway.store.keys import KeyDestroyed
 from gateway.store.log import audit_entry
@@ -143,6 +143,29 @@ def provisional(room: Room, patient: str) -> bool:
     with room.database.read() as connection:
         found = connection.execute(select(row.c.provisional).where(row.c.number == patient))
         return bool(found.scalar())
+
+
+def own_ground(room: Room, type: str, id: str, organization: str) -> bool:
+    """Say whether a document with a resource goes to an organisation: a ground of its own."""
+    content, delivery, destination = (
+        tables.document_resource,
+        tables.delivery,
+        tables.destination,
+    )
+    with room.database.read() as connection:
+        found = connection.execute(
+            select(delivery.c.id)
+            .join(content, content.c.document == delivery.c.document)
+            .join(destination, destination.c.name == delivery.c.destination)
+            .where(
+                content.c.type == type,
+                content.c.id == id,
+                destination.c.organization == organization,
+                delivery.c.state != DeliveryState.HELD.value,
+            )
+            .limit(1)
+        ).first()
+    return found is not None
 
 
 def linked_elsewhere(

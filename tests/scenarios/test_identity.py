@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.access import SCOPES_BY_ROLE
-from gateway.model import Destination, Identifier
+from gateway.model import Destination, Identifier, Json
 from gateway.store.values import Client, Organization
 from tests.doorway import OGRN, SECRET_HASH, Doorway, doorway
 from tests.scenarios.repairs import lab_document, sent, state, worked
@@ -75,6 +75,14 @@ def card_of(door: Doorway, system: str, value: str) -> str:
     return number
 
 
+def shown(door: Doorway, number: str) -> Json:
+    """Return the Patient of a card that must be there."""
+    card = door.gateway.store.card(number)
+    assert card is not None
+    assert card.resource is not None
+    return card.resource
+
+
 def questions(door: Doorway, client: str = "house") -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = door.get("/v1/repairs", client=client).get_json()["items"]
     return [door.get(f"/v1/repairs/{one['id']}", client=client).get_json() for one in found]
@@ -126,18 +134,16 @@ def test_day_6_twins_with_initials_alone_are_chosen_by_nobody_but_a_person(door:
     waiting = send(door, "T-3", "", initials)
     assert codes(door, waiting) == ("needs_info", ["PAT-104"])
     (question,) = questions(door)
-    shown = [one["title"] for one in question["suggestions"] if one["answer"] != "new"]
-    assert shown == ["И***ов И., 20**"] * 2
+    titles = [one["title"] for one in question["suggestions"] if one["answer"] != "new"]
+    assert titles == ["И***ов И., 20**"] * 2
     assert {one["why"] for one in question["suggestions"]} >= {"СНИЛС ***95", "СНИЛС ***00"}
     assert "Иванов" not in json.dumps(question, ensure_ascii=False)
     assert questions(door, "lab") == []
     chosen = card_of(door, SNILS, "08765430300")
-    before = door.gateway.store.card(chosen)
+    before = shown(door, chosen)
     decide(door, question, chosen)
     assert codes(door, waiting) == ("accepted", [])
-    after = door.gateway.store.card(chosen)
-    assert before and after and before.resource and after.resource
-    assert after.resource["name"] == before.resource["name"]
+    assert shown(door, chosen)["name"] == before["name"]
     reports = [r for r in door.gateway.store.everything(chosen) if is_report(r)]
     assert len(reports) == 2
 
@@ -164,10 +170,9 @@ def test_a_newborn_may_get_a_card_of_its_own_without_the_mothers_number(door: Do
     view = door.gateway.store.standing(None)[0].decision
     child = view.answer["card"]
     assert child != mother
-    card = door.gateway.store.card(child)
-    assert card and card.resource
-    assert "identifier" not in card.resource
-    assert card.resource["birthDate"] == "2026-11-01"
+    card = shown(door, child)
+    assert "identifier" not in card
+    assert card["birthDate"] == "2026-11-01"
 
 
 def test_day_7_a_foreigner_in_two_scripts_is_one_patient_by_the_passport(door: Doorway) -> None:
@@ -177,9 +182,7 @@ def test_day_7_a_foreigner_in_two_scripts_is_one_patient_by_the_passport(door: D
     assert codes(door, send(door, "K-1", PASSPORT, cyrillic)) == ("accepted", [])
     assert codes(door, send(door, "K-2", PASSPORT, latin)) == ("accepted", [])
     number = card_of(door, "urn:oid:1.2.643.2.69.1.1.1.6.9", "AA1234567")
-    card = door.gateway.store.card(number)
-    assert card and card.resource
-    names = card.resource["name"]
+    names = shown(door, number)["name"]
     assert isinstance(names, list)
     assert [name["family"] for name in names if isinstance(name, dict)] == ["Kim", "Ким"]
     assert len([r for r in door.gateway.store.everything(number) if is_report(r)]) == 2
@@ -190,9 +193,7 @@ def test_day_8_a_new_surname_is_the_same_patient_with_both_names(door: Doorway) 
     send(door, "M-1", MOTHER, WOMAN)
     married = person("Новикова", "Мария", "1991-07-25", "female", "Кирилловна")
     assert codes(door, send(door, "M-2", MOTHER, married)) == ("accepted", ["PAT-107"])
-    card = door.gateway.store.card(card_of(door, SNILS, "22445766068"))
-    assert card and card.resource
-    names = card.resource["name"]
+    names = shown(door, card_of(door, SNILS, "22445766068"))["name"]
     assert isinstance(names, list)
     said = [(name["family"], name["use"]) for name in names if isinstance(name, dict)]
     assert said == [("Новикова", "official"), ("Златоустова", "old")]
@@ -207,17 +208,16 @@ def test_day_8_a_new_surname_is_the_same_patient_with_both_names(door: Doorway) 
 )
 def test_another_birth_date_or_sex_under_one_number_waits(door: Doorway, other: str) -> None:
     send(door, "M-1", MOTHER, WOMAN)
-    before = door.gateway.store.card(card_of(door, SNILS, "22445766068"))
+    before = shown(door, card_of(door, SNILS, "22445766068"))
     waiting = send(door, "M-2", MOTHER, other)
     assert codes(door, waiting) == ("needs_info", ["PAT-103"])
     (question,) = questions(door)
     decide(door, question, question["suggestions"][0]["answer"])
     assert codes(door, waiting) == ("accepted", [])
     # A person said whose it is, not that the card was wrong.
-    after = door.gateway.store.card(card_of(door, SNILS, "22445766068"))
-    assert before and after and before.resource and after.resource
+    after = shown(door, card_of(door, SNILS, "22445766068"))
     for name in ("birthDate", "gender", "name"):
-        assert after.resource[name] == before.resource[name]
+        assert after[name] == before[name]
 
 
 def test_a_laboratory_sees_no_question_about_a_patient_and_cannot_answer_one(
@@ -310,3 +310,67 @@ def test_an_anonymous_test_that_nobody_ordered_waits_for_a_person(routed: Doorwa
     """There is nobody to answer: it is kept, and shown to nobody."""
     body = anonymous("HIV-2").replace(b"1027700000002", b"1267700000336")
     assert codes(routed, sent(routed, body)) == ("needs_info", ["PAT-108"])
+
+
+def labelled(number: str, label: str = "V") -> bytes:
+    """Return a document of a woman who has a name, with a label of confidentiality."""
+    body = ordered(lab_document(number, identifiers=MOTHER, patient=WOMAN))
+    return body.replace(b"<document>", f'<document confidentiality="{label}">'.encode())
+
+
+def agree(door: Doorway, organization: str) -> None:
+    store, clock = door.gateway.store, door.gateway.clock
+    resource: Json = {"resourceType": "Consent"}
+    who = (Identifier(system=SNILS, value="22445766068"),)
+    store.add_grant(who, organization, "TREAT", clock(), None, resource, "test")
+
+
+def read_by(door: Doorway, client: str, patient: str) -> tuple[int, list[str]]:
+    """Return the total and the types a clinic sees of a patient."""
+    answer = door.get(f"/fhir/Patient/{patient}/$everything", client=client).get_json()
+    return answer["total"], [one["resource"]["resourceType"] for one in answer["entry"]]
+
+
+def test_day_20_a_labelled_result_is_absent_without_a_ground_of_its_own(routed: Doorway) -> None:
+    """A consent to see the card is no leave to see this; the room that ordered it may."""
+    submission = sent(routed, labelled("HIV-3"))
+    assert codes(routed, submission) == ("accepted", [])
+    patient = card_of(routed, SNILS, "22445766068")
+    for organization in ("org-clinic", "org-clinic2"):
+        agree(routed, organization)
+    total, types = read_by(routed, "clinic", patient)
+    assert {"Patient", "Observation", "DiagnosticReport"} <= set(types)
+    assert total == len(types)
+    total, types = read_by(routed, "clinic2", patient)
+    assert not {"Observation", "DiagnosticReport", "ServiceRequest", "Specimen"} & set(types)
+    assert total == len(types)
+    observation = next(
+        one
+        for one in routed.gateway.store.everything(patient)
+        if one["resourceType"] == "Observation"
+    )
+    path = f"/fhir/Observation/{observation['id']}"
+    assert routed.get(path, client="clinic").status_code == 200
+    hidden, unknown = (
+        routed.get(one, client="clinic2") for one in (path, "/fhir/Observation/no-such")
+    )
+    assert hidden.status_code == unknown.status_code == 404
+
+
+def test_a_labelled_result_does_not_leave_on_a_general_consent(routed: Doorway) -> None:
+    agree(routed, "org-clinic")
+    body = labelled("HIV-4").replace(b"1027700000002", b"1267700000336")
+    submission = sent(routed, body)
+    assert codes(routed, submission) == ("accepted", ["CON-308"])
+    view = routed.gateway.store.view(submission, None)
+    assert view is not None
+    assert view.documents[0].deliveries == ()
+
+
+def test_a_result_without_the_label_leaves_on_a_general_consent(routed: Doorway) -> None:
+    agree(routed, "org-clinic")
+    body = labelled("HIV-5", "N").replace(b"1027700000002", b"1267700000336")
+    submission = sent(routed, body)
+    view = routed.gateway.store.view(submission, None)
+    assert view is not None
+    assert len(view.documents[0].deliveries) == 1

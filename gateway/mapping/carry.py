@@ -29,6 +29,8 @@ _META_DROPPED = {
     "lastUpdated": "a time of the sender's server; the card has its own",
     "source": "an address of the sender's server",
 }
+_ORDERS = ("basedOn", "request")
+_STUB = "an order without number, service and requester says nothing"
 _REQUEST = "says how to store the resource, not what it is"
 
 
@@ -42,6 +44,9 @@ class Carrier:
         self._subject = self._report.select("subject/reference")
         self._ids: dict[str, tuple[str, str]] = {}
         """Place of an entry's resource → (type, id here)."""
+
+        self._stubs: set[str] = set()
+        """Places of orders that say nothing: no ServiceRequest is invented for them."""
 
         self._resources = {node.place: node for node in self._root.resources()}
         """Every entry's resource as a document of its own within the bundle."""
@@ -61,7 +66,10 @@ class Carrier:
             work.dropped[f"{entry.place}/response"] = _REQUEST
             work.dropped[f"{entry.place}/search"] = _REQUEST
             for node in entry.each("resource"):
-                if _type(node) in work.mapping.carry:
+                if _is_stub(node):
+                    work.carried[entry.place] = _STUB
+                    self._stubs.add(node.place)
+                elif _type(node) in work.mapping.carry:
                     yield self._resources[node.place]
                 else:
                     reason = "this type of resource is no part of the card; the original keeps it"
@@ -81,7 +89,8 @@ class Carrier:
             case "DiagnosticReport":
                 return work.scope("performer"), r4.report_number(self._root, node)
             case "ServiceRequest":
-                return work.scope("ordering"), r4.order_number(node) or ""
+                number = r4.order_number(node)
+                return (work.scope("ordering"), number) if number else (work.scope("report"),)
             case "Specimen":
                 accession = str(node.select("accessionIdentifier/value") or "")
                 return work.scope("performer"), accession or identifier or work.scope("report")
@@ -139,12 +148,28 @@ class Carrier:
                 self._work.dropped[place] = left_out[name]
             elif name == "meta":
                 self._meta(made, item, place, here)
+            elif name in _ORDERS and self._stubs:
+                self._orders(made, name, node, here)
             else:
                 made[name] = self._copy(item, place, name, f"{here}#{name}", node)
         self._about_patient(made, node, kind)
         if kind == "Observation":
             Measured(self._work, node).complete(made)
         return made
+
+    def _orders(self, made: Json, name: str, node: JsonNode, here: str) -> None:
+        """Take over what a resource is based on, but for orders that are none."""
+        kept: list[JsonValue] = []
+        for one in node.each(name):
+            reference = one.select("reference")
+            target = node.resolve(reference) if isinstance(reference, str) else None
+            if target is not None and target.place in self._stubs:
+                self._work.dropped[one.place] = _STUB
+            else:
+                where = f"{here}#{name}[{len(kept)}]"
+                kept.append(self._copy(one.value, one.place, name, where, node))
+        if kept:
+            made[name] = kept
 
     def _meta(self, made: Json, meta: JsonValue, place: str, here: str) -> None:
         """Keep what the sender's meta says of the content; nobody else gives an assurance."""
@@ -284,6 +309,13 @@ class Carrier:
 def resources(work: Work) -> None:
     """Make the resources of the bundle in hand.  Raises Rejected."""
     Carrier(work).carry()
+
+
+def _is_stub(node: JsonNode) -> bool:
+    """Say whether a resource is an order only in name (ОДЛИ sends them where there is none)."""
+    if _type(node) != "ServiceRequest" or r4.order_number(node):
+        return False
+    return not any(node.each(name) for name in ("code", "orderDetail", "requester", "reasonCode"))
 
 
 def _type(node: JsonNode) -> str:

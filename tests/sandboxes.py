@@ -12,7 +12,8 @@ from gateway.algorithms import standard
 from gateway.cli.remote import Remote
 from gateway.sandbox import demo
 from gateway.sandbox.home import Sandbox
-from gateway.sandbox.stories import Outgoing, Story, load_stories, prepare
+from gateway.sandbox.stories import Outgoing, Story, prepare
+from gateway.sandbox.story_files import load_stories
 from gateway.sandbox.walk import Walk
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"

@@ -1,4 +1,4 @@
-"""`gateway demo`: the sandbox with everything running, and ten stories through it."""
+"""`gateway demo`: the sandbox with everything running, and the stories through it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FAST = "gost-engine"
 @click.command(
     "demo",
     help=translated(
-        "Песочница одной командой: свой УЦ, две лаборатории, клиника и десять историй."
+        "Песочница одной командой: свой УЦ, две лаборатории, клиника и истории."
         " Работает до Ctrl-C; с --once завершается после историй (0, если все сошлись).",
-        "A sandbox in one command: its own PKI, two laboratories, a clinic and ten stories."
+        "A sandbox in one command: its own PKI, two laboratories, a clinic and the stories."
         " Stays up until Ctrl-C; with --once ends after the stories (0 if all came out).",
     ),
 )
@@ -51,7 +51,8 @@ FAST = "gost-engine"
 def command(out: Output, once: bool, port: int, samples: Path) -> None:
     from gateway.cli.serve import require_free
     from gateway.sandbox import demo
-    from gateway.sandbox.stories import BadStory, load_stories
+    from gateway.sandbox.stories import BadStory
+    from gateway.sandbox.story_files import load_stories
 
     started = time.monotonic()
     # A service manager ends us with SIGTERM: the children are stopped all the same.
@@ -105,7 +106,7 @@ def _results(out: Output, told: list[Told], seconds: str) -> None:
                 {
                     "name": one.story.name,
                     "title": one.story.titles[out.language],
-                    "expected": words.facts(one.expected, out.language),
+                    "expected": words.all_facts(one.expected, out.language),
                     "actual": _actual(out, one),
                     "ok": one.ok,
                     "submission": one.submission,
@@ -136,14 +137,15 @@ def _row(out: Output, one: Told) -> tuple[str, ...]:
     return (
         out.mark(one.ok),
         title,
-        words.facts(one.expected, out.language),
+        words.all_facts(one.expected, out.language),
         _actual(out, one),
         one.receipt,
     )
 
 
 def _actual(out: Output, one: Told) -> str:
-    return words.facts(one.actual, out.language) if one.actual else one.failure
+    found = words.all_facts(one.actual, out.language)
+    return "\n".join(part for part in (found, one.failure) if part)
 
 
 def _stay(out: Output, alive: Running) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from gateway.sandbox.walk import Facts
+    from gateway.sandbox.stories import Facts
 
 STATUS = {
     "ru": {
@@ -54,28 +55,66 @@ def count(number: int, one: str, few: str, many: str) -> str:
     return f"{number} {noun}"
 
 
+def all_facts(found: Sequence[Facts], language: str) -> str:
+    """Return what came of a story, a line for each time it was looked at."""
+    return "\n".join(facts(one, language) for one in found)
+
+
 def facts(found: Facts, language: str) -> str:
-    """Return what came of a story in one line."""
-    codes = " ".join(found.codes)
-    parts = [f"{STATUS[language].get(found.status, found.status)} {codes}".rstrip()]
-    if language == "en":
-        parts.append(f"{found.records} in the card")
-        parts.append(f"{found.deliveries} delivered")
-        parts.append(f"receipts: {', '.join(found.receipts)}")
-    else:
-        parts.append("в карте " + count(found.records, "отчёт", "отчёта", "отчётов"))
-        parts.append(count(found.deliveries, "доставка", "доставки", "доставок"))
-        parts.append(f"квитанции: {', '.join(_receipt(kind) for kind in found.receipts)}")
-    if found.submissions > 1:
-        parts.append(
-            f"{found.submissions} submissions"
-            if language == "en"
-            else count(found.submissions, "отправка", "отправки", "отправок")
-        )
+    """Return what was found at one look in one line; what was not asked is left out."""
+    english = language == "en"
+    parts = [
+        f"{STATUS[language].get(found.status or '', found.status or '')}"
+        f" {' '.join(found.codes or ())} {' '.join(f'({one})' for one in found.warnings or ())}"
+    ]
+    if found.documents is not None:
+        named = [f"{n} × {STATUS[language].get(s, s)}" for s, n in sorted(found.documents.items())]
+        parts.append(", ".join(named))
+    if found.duplicate_of is not None:
+        parts.append(("repeats " if english else "повторяет ") + (found.duplicate_of or "—"))
+    for number, say in (
+        (found.cards, _CARDS),
+        (found.records, _RECORDS),
+        (found.deliveries, _DELIVERIES),
+        (found.results, _RESULTS),
+        (found.held, _HELD),
+    ):
+        if number is not None:
+            parts.append(say[english](number))
+    if found.taken is not None:
+        order = " → ".join(found.taken) or "—"
+        parts.append(("the clinic took: " if english else "клиника получила: ") + order)
+    if found.receipts is not None:
+        kinds = found.receipts if english else [_receipt(kind) for kind in found.receipts]
+        parts.append(("receipts: " if english else "квитанции: ") + ", ".join(kinds))
+    if found.submissions is not None and found.submissions > 1:
+        parts.append(_SUBMISSIONS[english](found.submissions))
     if found.values:
         parts.append(" ".join(found.values))
-    return " · ".join(parts)
+    if found.absent:
+        parts.append(("gone: " if english else "нет: ") + " ".join(found.absent))
+    return " · ".join(clean for part in parts if (clean := " ".join(part.split())))
 
+
+_RECORDS = (
+    lambda n: "в карте " + count(n, "отчёт", "отчёта", "отчётов"),
+    lambda n: f"{n} in the card",
+)
+_CARDS = (lambda n: count(n, "карта", "карты", "карт"), lambda n: f"cards: {n}")
+_DELIVERIES = (
+    lambda n: count(n, "доставка", "доставки", "доставок"),
+    lambda n: f"{n} delivered",
+)
+_RESULTS = (
+    lambda n: "в ней " + count(n, "результат", "результата", "результатов"),
+    lambda n: f"{n} results in it",
+)
+_HELD = (lambda n: f"приостановлено: {n}", lambda n: f"{n} held")
+_SUBMISSIONS = (
+    lambda n: count(n, "отправка", "отправки", "отправок"),
+    lambda n: f"{n} submissions",
+)
+"""Each in Russian and in English."""
 
 RECEIPTS = {
     "accepted": "принято",

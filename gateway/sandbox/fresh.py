@@ -2,14 +2,17 @@
 
 Only the characters of those places change: nothing is parsed and written again, so 5.00 stays
 5.00.  New are: every UUID, the laboratory's own numbers (report, order, barcode), and dates,
-which all move by the same span so that the newest is just now.  Birth dates stay.
+which all move by the same span so that the newest is just now.  Birth dates stay, but for a
+newborn's, whose age is what the document is about.  Documents of one telling share the end of
+their numbers and the span, so that versions of a report stay versions of it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gateway.fhir import text
@@ -28,20 +31,48 @@ BIRTH_LOOK_BACK = 64
 NUMBERED_TYPES = ("Composition", "DiagnosticReport", "ServiceRequest", "Specimen", "Observation")
 NUMBERED_ELEMENTS = ("document/number", "order/number", "specimen/barcode")
 NUMBER_LENGTH_MAX = 100
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 ISSUED_AGO = timedelta(minutes=2)
 """How long before now the newest date of a fresh document lies."""
 
+NEWBORN = timedelta(days=60)
+"""A birth date this near to the document's newest date moves along."""
 
-def fresh(octets: bytes, now: datetime, new_uuid: Callable[[], str]) -> bytes:
+
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """What the documents of one story share."""
+
+    token: str
+    """Ends every number of the laboratory."""
+
+    newest: datetime | None
+    """The newest moment in any of the documents; None when there is none."""
+
+    now: datetime
+
+
+def telling(documents: Iterable[bytes], now: datetime, new_uuid: Callable[[], str]) -> Telling:
+    """Return what `documents` share when they are told now."""
+    newest = max((_newest(one) for one in documents), default=None, key=lambda at: at or _LONG_AGO)
+    return Telling(token=new_uuid().replace("-", "")[:8].upper(), newest=newest, now=now)
+
+
+def fresh(
+    octets: bytes,
+    now: datetime,
+    new_uuid: Callable[[], str],
+    shared: Telling | None = None,
+) -> bytes:
     """Return the document (JSON or XML) with new ids, numbers and dates.
 
     `new_uuid` gives a fresh UUID each time.  Raises Rejected when it can be read as neither.
     """
-    token = new_uuid().replace("-", "")[:8].upper()
+    shared = shared or telling([octets], now, new_uuid)
     numbers = _xml_numbers(octets) if octets.lstrip()[:1] == b"<" else _json_numbers(octets)
-    octets = _renumbered(octets, sorted(set(numbers)), token)
+    octets = _renumbered(octets, sorted(set(numbers)), shared.token)
     octets = _with_new_uuids(octets, new_uuid)
-    return _moved(octets, now)
+    return _moved(octets, shared)
 
 
 def report_number(octets: bytes) -> str:
@@ -62,13 +93,13 @@ def _json_numbers(octets: bytes) -> Iterator[str]:
 
 
 def _resources(bundle: Json) -> Iterator[Json]:
-    """Yield the resource itself and, for a Bundle, every resource in it."""
+    """Yield the resource itself and, for a Bundle, every resource in it, Bundles in it included."""
     yield bundle
     entries = bundle.get("entry")
     for entry in entries if isinstance(entries, list) else []:
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if isinstance(resource, dict):
-            yield resource
+            yield from _resources(resource)
 
 
 def _identifier_values(resource: Json) -> Iterator[str]:
@@ -106,19 +137,22 @@ def _with_new_uuids(octets: bytes, new_uuid: Callable[[], str]) -> bytes:
     return UUID.sub(new, octets)
 
 
-def _moved(octets: bytes, now: datetime) -> bytes:
-    moments = [m for m in MOMENT.finditer(octets) if m["time"] and not _is_birth(m)]
-    if not moments:
+def _newest(octets: bytes) -> datetime | None:
+    return max((_instant(m) for m in MOMENT.finditer(octets) if m["time"]), default=None)
+
+
+def _moved(octets: bytes, shared: Telling) -> bytes:
+    newest = shared.newest
+    if newest is None:
         return octets
-    span = now.astimezone(UTC) - ISSUED_AGO - max(_instant(m) for m in moments)
+    span = shared.now.astimezone(UTC) - ISSUED_AGO - newest
     span -= timedelta(microseconds=span.microseconds)
 
     def move(match: re.Match[bytes]) -> bytes:
-        if _is_birth(match):
+        if _is_birth(match) and newest - _day(match) > NEWBORN:
             return match[0]
         if not match["time"]:
-            day = datetime.strptime(match["day"].decode(), "%Y-%m-%d").replace(tzinfo=UTC)
-            return match["open"] + f"{day + span:%Y-%m-%d}".encode() + match["close"]
+            return match["open"] + f"{_day(match) + span:%Y-%m-%d}".encode() + match["close"]
         moved = datetime.fromisoformat(_written(match)) + span
         zone = "Z" if match["zone"] == b"Z" else match["zone"].decode()
         return match["open"] + f"{moved:%Y-%m-%dT%H:%M:%S}{zone}".encode() + match["close"]
@@ -129,6 +163,10 @@ def _moved(octets: bytes, now: datetime) -> bytes:
 def _is_birth(match: re.Match[bytes]) -> bool:
     before = match.string[max(0, match.start() - BIRTH_LOOK_BACK) : match.start()]
     return BIRTH.search(before) is not None
+
+
+def _day(match: re.Match[bytes]) -> datetime:
+    return datetime.strptime(match["day"].decode(), "%Y-%m-%d").replace(tzinfo=UTC)
 
 
 def _instant(match: re.Match[bytes]) -> datetime:

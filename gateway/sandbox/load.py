@@ -20,11 +20,12 @@ from pathlib import Path
 
 from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
-from gateway.model import Identifier
-from gateway.patients.identifiers import ENP, SNILS, check
+from gateway.patients.identifiers import ENP, SNILS
 from gateway.sandbox import pki
 from gateway.sandbox.fresh import fresh
-from gateway.sandbox.stories import KeyPair, Outgoing, Story, load_story, signed
+from gateway.sandbox.numbers import numbered
+from gateway.sandbox.stories import KeyPair, Outgoing, Story, signed
+from gateway.sandbox.story_files import load_story
 
 _POLICY = re.compile(rb'"[0-9]{16}"')
 
@@ -74,7 +75,7 @@ def make(home: Path, story_file: Path, count: int, now: datetime) -> list[Outgoi
 
 def _share(home: Path, story_file: Path, now: datetime, patient: int, count: int) -> list[Outgoing]:
     keys, story = pki.load(home), load_story(story_file)
-    files = keys.signer(story.signing.signers[0])
+    files = keys.signer(story.first.signing.signers[0])
     pair = KeyPair(key=files.private_key(), chain=files.chain())
     return list(islice(bundles(story, pair, standard(), now, patient), count))
 
@@ -83,27 +84,15 @@ def bundles(
     story: Story, pair: KeyPair, algorithms: Algorithms, now: datetime, patient: int
 ) -> Iterator[Outgoing]:
     """Yield the story's document again and again: fresh, signed once, of the next patient."""
-    plain = story.input.read_bytes()
+    send = story.first
+    plain = send.plain()
     own = story.patient.rpartition("|")[2].encode()
     for number in itertools.count(patient):
         turn = number % PATIENTS
         octets = fresh(plain, now, lambda: str(uuid.uuid4()))
         octets = octets.replace(own, numbered(SNILS, f"{100_007_919 + 7919 * turn}", 2))
         octets = _POLICY.sub(b'"' + numbered(ENP, f"{775008431000000 + turn}", 1) + b'"', octets)
-        yield signed(octets, story.media_type, story.signing, [pair], algorithms, now)
-
-
-def numbered(system: str, start: str, digits: int) -> bytes:
-    """Return the number that begins with `start` and ends with its own check digits.
-
-    >>> numbered(SNILS, "112233445", 2)
-    b'11223344595'
-    """
-    for end in range(10**digits):
-        value = f"{start}{end:0{digits}d}"
-        if check(Identifier(system=system, value=value)) is None:
-            return value.encode()
-    raise AssertionError(start)
+        yield signed(octets, send.media_type, send.signing, [pair], algorithms, now)
 
 
 def send_all(outgoing: Sequence[Outgoing], send: Send, senders: int, seconds: float) -> Sent:

@@ -1,6 +1,6 @@
-"""The stories in `samples/`: what is sent, how it is signed and spoiled, what must come of it.
+"""The stories in `samples/`: what happens step by step, and what must come of it.
 
-A story holds an unsigned document and a recipe; `prepare` makes of it what a laboratory would
+A story holds unsigned documents and a recipe; `Teller` makes of them what a laboratory would
 send today, under fresh numbers and signed with the home's own keys.
 """
 
@@ -11,21 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import yaml
-from marshmallow import Schema, ValidationError, fields, validate
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Part
-from gateway.sandbox.fresh import fresh, report_number
+from gateway.sandbox.fresh import Telling, fresh, report_number, telling
+from gateway.sandbox.numbers import renewals, renewed
 from gateway.signatures.sign import Form, sign, sign_bundle
 
-FILE = "story.yaml"
 ATTACHED_TYPE = "application/pkcs7-mime"
 DETACHED_TYPE = "application/pkcs7-signature"
 JOSE_TYPE = "application/jose"
 IN_BUNDLES = ("cades", "jws")
+"""Forms that, enveloped, stand in `Bundle.signature`."""
 
 
 class BadStory(Exception):
@@ -33,24 +30,49 @@ class BadStory(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expectation:
-    """How a story ends."""
+class Facts:
+    """What came of a submission; None is what nobody asked."""
 
-    status: str
-    codes: tuple[str, ...]
-    """Codes of the problems that are no warnings."""
+    status: str | None = None
+    codes: tuple[str, ...] | None = None
+    """Codes of the problems that are no warnings, sorted."""
 
-    records: int
-    """Reports of this number in the patient's card."""
+    warnings: tuple[str, ...] | None = None
+    documents: Mapping[str, int] | None = None
+    """How many documents of the submission are in which state."""
 
-    deliveries: int
-    """Times the clinic took it."""
+    duplicate_of: str | None = None
+    """Name of the sending whose report it repeats."""
 
-    receipts: tuple[str, ...]
+    receipts: tuple[str, ...] | None = None
     """Kinds of receipts, in order of issue."""
 
-    values: tuple[str, ...] = ()
+    deliveries: int | None = None
+    """Times the clinic took it."""
+
+    results: int | None = None
+    """Observations the clinic took with it."""
+
+    held: int | None = None
+    """Deliveries that wait for a consent."""
+
+    taken: tuple[str, ...] | None = None
+    """Names of the sendings the clinic took, in order."""
+
+    cards: int | None = None
+    """Patients the clinic finds by the patient's number."""
+
+    records: int | None = None
+    """Reports of this number in the patient's card."""
+
+    values: tuple[str, ...] | None = None
     """Numbers that stand in the card digit by digit."""
+
+    absent: tuple[str, ...] | None = None
+    """Numbers that do not stand there (any more)."""
+
+    submissions: int | None = None
+    """Different submissions and acceptance receipts that one sending was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +80,7 @@ class Signing:
     form: Form
 
     place: str
-    """`detached`, `attached` or `enveloped`; a bundle holds CAdES and JWS in its signature."""
+    """`detached`, `attached` or `enveloped`."""
 
     signers: tuple[str, ...]
     """Names of key pairs in the home's `signers/`."""
@@ -73,32 +95,122 @@ class Tamper:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class Send:
+    """A laboratory sends a document."""
+
     name: str
-    titles: Mapping[str, str]
     laboratory: str
     """Name of the client that sends."""
 
     input: Path
+    replace: tuple[tuple[str, str], ...]
+    """Text changed before signing: what makes this sending differ from another of the file."""
+
     media_type: str
-    patient: str
-    """Identifier of the patient, `system|value`: where the card is looked for."""
-
-    consent: bool
-    """Whether the patient's consent to the clinic is on record before anything is sent."""
-
     signing: Signing
     tamper: Tamper | None
     times: int
     """How often the very same bytes are sent, one after the other."""
 
     at_once: int
-    """How often, after that, at the same time."""
+    """How often, before that, at the same time."""
+
+    def plain(self) -> bytes:
+        """Return the document before it is made fresh.  Raises BadStory."""
+        return _replaced(self.input, self.replace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """The clinic changes its mode."""
 
     clinic: str
-    """`up` or `down-then-up`."""
 
-    expect: Expectation
+
+@dataclass(frozen=True, kw_only=True)
+class Tried:
+    """Wait until a delivery of a sending failed at least once."""
+
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agree:
+    """A patient's consent is recorded by the clinic."""
+
+    name: str
+    input: Path
+    replace: tuple[tuple[str, str], ...]
+
+    def plain(self) -> bytes:
+        """Return the FHIR Consent.  Raises BadStory."""
+        return _replaced(self.input, self.replace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revoke:
+    consent: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decide:
+    """A person of a laboratory answers a question its documents wait on."""
+
+    laboratory: str
+    cause: str
+    answer: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    of: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expect:
+    """What must be so by now of a sending and its patient."""
+
+    of: str
+    patient: str
+    facts: Facts
+
+
+Step = Send | Switch | Tried | Agree | Revoke | Decide | Replay | Expect
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    name: str
+    titles: Mapping[str, str]
+    patient: str
+    """Identifier of the patient, `system|value`: where the card is looked for."""
+
+    consent: bool
+    """Whether the patient's consent to the clinic is on record before anything is sent."""
+
+    renew: tuple[str, ...]
+    """Numbers of people that are new in each telling, so that nobody is known from the last."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def sends(self) -> tuple[Send, ...]:
+        return tuple(step for step in self.steps if isinstance(step, Send))
+
+    @property
+    def first(self) -> Send:
+        return self.sends[0]
+
+    @property
+    def expect(self) -> Facts:
+        """What must be so in the end."""
+        return [step.facts for step in self.steps if isinstance(step, Expect)][-1]
+
+    @property
+    def simple(self) -> bool:
+        """Whether one document is sent once and looked at, and nothing else happens."""
+        kinds = [type(step) for step in self.steps]
+        return kinds == [Send, Expect] and self.first.times == 1 and not self.first.at_once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,53 +237,39 @@ class KeyPair:
 Signers = Callable[[str], KeyPair]
 
 
-def load_stories(folder: Path) -> tuple[Story, ...]:
-    """Return the stories in `folder`, by name.  Raises BadStory."""
-    return tuple(load_story(file) for file in sorted(folder.glob(f"*/{FILE}")))
+class Teller:
+    """One telling of a story: its documents share numbers, dates and people."""
 
+    def __init__(
+        self, story: Story, signers: Signers, algorithms: Algorithms, now: datetime
+    ) -> None:
+        self.story = story
+        self.signers = signers
+        self.algorithms = algorithms
+        self.now = now
+        self.people = renewals(story.renew, _new_uuid)
+        plain = [send.plain() for send in story.sends]
+        self.shared: Telling = telling(plain, now, _new_uuid)
 
-def load_story(file: Path) -> Story:
-    """Return the story in one file.  Raises BadStory."""
-    try:
-        given: dict[str, Any] = _Story().load(yaml.safe_load(file.read_text("utf-8")) or {})
-    except (yaml.YAMLError, ValidationError) as error:
-        raise BadStory(f"{file}: {error}") from error
-    document = file.parent / given["input"]
-    if not document.is_file():
-        raise BadStory(f"{file}: input is {given['input']!r}, which is not a file beside it.")
-    send, wanted, signing = given["send"], given["expect"], given["sign"]
-    return Story(
-        name=file.parent.name,
-        titles=given["title"],
-        laboratory=given["laboratory"],
-        input=document,
-        media_type=given["media_type"],
-        patient=given["patient"],
-        consent=given["consent"],
-        signing=Signing(
-            form=signing["form"], place=signing["place"], signers=tuple(signing["signers"])
-        ),
-        tamper=_tamper(file, given["tamper"]),
-        times=send["times"],
-        at_once=send["at_once"],
-        clinic=given["clinic"],
-        expect=Expectation(
-            status=wanted["status"],
-            codes=tuple(wanted["codes"]),
-            records=wanted["records"],
-            deliveries=wanted["deliveries"],
-            receipts=tuple(wanted["receipts"]),
-            values=tuple(wanted["values"]),
-        ),
-    )
+    def prepare(self, send: Send) -> Outgoing:
+        """Return what is sent: fresh, signed, and spoiled if the story says so."""
+        octets = self.named(fresh(send.plain(), self.now, _new_uuid, self.shared))
+        pairs = [self.signers(name) for name in send.signing.signers]
+        outgoing = signed(octets, send.media_type, send.signing, pairs, self.algorithms, self.now)
+        return _tampered(send.tamper, outgoing) if send.tamper else outgoing
+
+    def named(self, octets: bytes) -> bytes:
+        """Return a document with this telling's people in it."""
+        return renewed(octets, self.people)
+
+    def patient(self, identifier: str) -> str:
+        """Return a patient's `system|value` in this telling."""
+        return self.named(identifier.encode()).decode()
 
 
 def prepare(story: Story, signers: Signers, algorithms: Algorithms, now: datetime) -> Outgoing:
-    """Return what the story's laboratory sends now: fresh, signed, and spoiled if it says so."""
-    octets = fresh(story.input.read_bytes(), now, lambda: str(uuid.uuid4()))
-    pairs = [signers(name) for name in story.signing.signers]
-    outgoing = signed(octets, story.media_type, story.signing, pairs, algorithms, now)
-    return _tampered(story, outgoing) if story.tamper else outgoing
+    """Return what the story's laboratory sends first when it is told now."""
+    return Teller(story, signers, algorithms, now).prepare(story.first)
 
 
 def signed(
@@ -221,65 +319,23 @@ def signed(
     return Outgoing(document=document, signatures=(), number=number)
 
 
-def _tampered(story: Story, outgoing: Outgoing) -> Outgoing:
-    assert story.tamper is not None
+def _replaced(file: Path, replace: Sequence[tuple[str, str]]) -> bytes:
+    text = file.read_text("utf-8")
+    for old, new in replace:
+        if old not in text:
+            raise BadStory(f"{file}: replace names {old!r}, which is not in it.")
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def _tampered(tamper: Tamper, outgoing: Outgoing) -> Outgoing:
     body = outgoing.document.body
-    if body.count(story.tamper.old) < 1:
-        raise BadStory(f"{story.name}: tamper.from is not in the document.")
-    changed = body.replace(story.tamper.old, story.tamper.new, 1)
+    if body.count(tamper.old) < 1:
+        raise BadStory("tamper.from is not in the document.")
+    changed = body.replace(tamper.old, tamper.new, 1)
     document = Part(name="document", media_type=outgoing.document.media_type, body=changed)
     return Outgoing(document=document, signatures=outgoing.signatures, number=outgoing.number)
 
 
-def _tamper(file: Path, given: Mapping[str, str] | None) -> Tamper | None:
-    if given is None:
-        return None
-    tamper = Tamper(old=given["from"].encode(), new=given["to"].encode())
-    if len(tamper.old) != len(tamper.new) or tamper.old == tamper.new:
-        raise BadStory(f"{file}: tamper.from and tamper.to differ, but not in length.")
-    return tamper
-
-
-_TamperSchema = Schema.from_dict(
-    {"from": fields.String(required=True), "to": fields.String(required=True)}
-)
-
-
-class _Sign(Schema):
-    form = fields.String(
-        required=True, validate=validate.OneOf(["cades", "jws", "xmldsig", "xades"])
-    )
-    place = fields.String(
-        required=True, validate=validate.OneOf(["detached", "attached", "enveloped"])
-    )
-    signers = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=16))
-
-
-class _Send(Schema):
-    times = fields.Integer(load_default=1, validate=validate.Range(min=1, max=100))
-    at_once = fields.Integer(load_default=0, validate=validate.Range(min=0, max=100))
-
-
-class _Expect(Schema):
-    status = fields.String(
-        required=True, validate=validate.OneOf(["accepted", "rejected", "needs_info"])
-    )
-    codes = fields.List(fields.String(), load_default=list)
-    records = fields.Integer(required=True)
-    deliveries = fields.Integer(required=True)
-    receipts = fields.List(fields.String(), required=True)
-    values = fields.List(fields.String(), load_default=list)
-
-
-class _Story(Schema):
-    title = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    laboratory = fields.String(required=True)
-    input = fields.String(required=True, validate=validate.Regexp(r"[\w.-]+\Z"))
-    media_type = fields.String(required=True)
-    patient = fields.String(required=True, validate=validate.Regexp(r"\S+\|\S+\Z"))
-    consent = fields.Boolean(load_default=False)
-    sign = fields.Nested(_Sign, required=True)
-    tamper = fields.Nested(_TamperSchema, load_default=None)
-    send = fields.Nested(_Send, load_default=lambda: _Send().load({}))
-    clinic = fields.String(load_default="up", validate=validate.OneOf(["up", "down-then-up"]))
-    expect = fields.Nested(_Expect, required=True)
+def _new_uuid() -> str:
+    return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""Walks the stories: sends each as its laboratory would and looks at what came of it.
+"""Walks the stories: does each step as a laboratory or clinic would and looks at what came of it.
 
 Everything is asked over HTTP, as an outsider: the laboratory follows its submission, the
 clinic's token reads the card, and the clinic says what it received.
@@ -6,44 +6,47 @@ clinic's token reads the card, and the clinic says what it received.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 from gateway.algorithms.interface import Algorithms
 from gateway.cli.output import Failed
 from gateway.cli.remote import Answered, Remote
-from gateway.sandbox.stories import Outgoing, Signers, Story, prepare
+from gateway.sandbox.looks import LOOKS, Sent, Sight
+from gateway.sandbox.stories import (
+    Agree,
+    BadStory,
+    Decide,
+    Expect,
+    Facts,
+    Outgoing,
+    Replay,
+    Revoke,
+    Send,
+    Signers,
+    Step,
+    Story,
+    Switch,
+    Teller,
+    Tried,
+)
 
-FINAL = ("accepted", "rejected", "needs_info")
+FINAL = ("accepted", "rejected", "needs_info", "replaced", "withdrawn")
 DELIVERY_FINAL = ("delivered", "registered", "refused", "dead", "held")
 PATIENCE_SECONDS = 60.0
 """Enough for the pure-Python GOST on a busy machine; the engine needs a second."""
 
+SETTLING_SECONDS = 10.0
+"""How long what is not as expected may become so after the submission itself has ended."""
+
 POLL_SECONDS = 0.05
-PAGES_MAX = 100
 
 Found = TypeVar("Found")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What came of a story, in the words its expectation uses."""
-
-    status: str
-    codes: tuple[str, ...]
-    records: int
-    deliveries: int
-    receipts: tuple[str, ...]
-    submissions: int = 1
-    """Different submissions and acceptance receipts the same bytes were given."""
-
-    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +54,10 @@ class Told:
     """A story that was walked."""
 
     story: Story
-    expected: Facts
-    actual: Facts | None
+    expected: tuple[Facts, ...]
+    actual: tuple[Facts, ...]
+    """As far as it was walked: one for each `expect`."""
+
     failure: str
     """Why it could not be walked to its end; empty when it was."""
 
@@ -63,6 +68,16 @@ class Told:
     @property
     def ok(self) -> bool:
         return self.actual == self.expected
+
+
+@dataclass(kw_only=True)
+class _Way:
+    """How far a story has come."""
+
+    teller: Teller
+    sent: dict[str, Sent] = field(default_factory=dict)
+    consents: dict[str, str] = field(default_factory=dict)
+    actual: list[Facts] = field(default_factory=list)
 
 
 class Walk:
@@ -89,42 +104,55 @@ class Walk:
     def tell(self, story: Story) -> Told:
         """Walk one story to its end; what goes wrong is told, not raised."""
         started = time.monotonic()
-        expected = _expected(story)
-        told = Told(
-            story=story,
-            expected=expected,
-            actual=None,
-            failure="",
-            submission="",
-            receipt="",
-            seconds=0.0,
-        )
+        way = _Way(teller=Teller(story, self.signers, self.algorithms, self.clock()))
+        failure = ""
         try:
-            told = self._walk(story, told)
-        except Failed as error:
-            told = replace(told, failure=str(error))
+            for step in story.steps:
+                if not self._step(step, way):
+                    break
+        except (Failed, BadStory) as error:
+            failure = str(error)
         finally:
             self._control("up")
-        return replace(told, seconds=time.monotonic() - started)
+        first = next(iter(way.sent.values()), None)
+        return Told(
+            story=story,
+            expected=tuple(step.facts for step in story.steps if isinstance(step, Expect)),
+            actual=tuple(way.actual),
+            failure=failure,
+            submission=first.submission if first else "",
+            receipt=first.receipt if first else "",
+            seconds=time.monotonic() - started,
+        )
 
-    def _walk(self, story: Story, told: Told) -> Told:
-        outgoing = prepare(story, self.signers, self.algorithms, self.clock())
-        laboratory = self.laboratories[story.laboratory]
-        if story.clinic == "down-then-up":
-            self._control("down")
-        answers = self._send(story, outgoing, laboratory)
-        ids = {answer.body["id"] for answer in answers}
-        receipts = {answer.body["receipt"]["jws"] for answer in answers}
-        submission = answers[0].body["id"]
-        told = replace(told, submission=submission, receipt=answers[0].body["receipt"]["number"])
-        if story.clinic == "down-then-up":
-            _until(lambda: _tried(_view(laboratory, submission)))
-            self._control("up")
-        view = _until(lambda: _finished(_view(laboratory, submission)))
-        facts = self._facts(story, outgoing, laboratory, view)
-        return replace(told, actual=replace(facts, submissions=max(len(ids), len(receipts))))
+    def _step(self, step: Step, way: _Way) -> bool:
+        """Do one step; False when an expectation failed and the rest would tell nothing."""
+        match step:
+            case Send():
+                way.sent[step.name] = self._send(step, way.teller.prepare(step))
+            case Switch():
+                self._control(step.clinic)
+            case Tried():
+                _until(lambda: _tried(way.sent[step.of].view()))
+            case Agree():
+                way.consents[step.name] = self._agree(way.teller.named(step.plain()))
+            case Revoke():
+                _done(
+                    self.reader.post(f"/v1/consents/{way.consents[step.consent]}/revoke", json={})
+                )
+            case Decide():
+                self._decide(step)
+            case Replay():
+                sent = way.sent[step.of]
+                _done(sent.laboratory.post(f"/v1/submissions/{sent.submission}/replay", json={}))
+            case Expect():
+                way.actual.append(self._look(step, way))
+                return way.actual[-1] == step.facts
+        return True
 
-    def _send(self, story: Story, outgoing: Outgoing, laboratory: Remote) -> list[Answered]:
+    def _send(self, send: Send, outgoing: Outgoing) -> Sent:
+        laboratory = self.laboratories[send.laboratory]
+
         def once() -> Answered:
             sent = laboratory.post_parts("/v1/submissions", outgoing.document, outgoing.signatures)
             if sent.status not in (200, 202) or "receipt" not in sent.body:
@@ -132,51 +160,65 @@ class Walk:
                 raise Failed(f"POST /v1/submissions: HTTP {sent.status} {code}".rstrip())
             return sent
 
-        answers = _at_once(story.at_once, once) if story.at_once else [once()]
-        answers += [once() for _ in range(story.times - 1)]
-        return answers
-
-    def _facts(
-        self, story: Story, outgoing: Outgoing, laboratory: Remote, view: dict[str, Any]
-    ) -> Facts:
-        deliveries = {d["id"] for document in view["documents"] for d in document["deliveries"]}
-        received = self.clinic.get("/_received").body.get("deliveries", [])
-        taken = [r for r in received if r["idempotency_key"] in deliveries and r["taken"]]
-        rows = laboratory.get(f"/v1/submissions/{view['id']}/receipts").body["receipts"]
-        card = self._card(story.patient)
-        return Facts(
-            status=view["status"],
-            codes=tuple(sorted({p["code"] for p in view["problems"] if not p["warning"]})),
-            records=sum(_reports(page, outgoing.number) for page in card),
-            deliveries=len(taken),
-            receipts=tuple(row["kind"] for row in rows),
-            values=tuple(value for value in story.expect.values if _stands(value, card)),
+        answers = _at_once(send.at_once, once) if send.at_once else [once()]
+        answers += [once() for _ in range(send.times - 1)]
+        ids = {answer.body["id"] for answer in answers}
+        receipts = {answer.body["receipt"]["jws"] for answer in answers}
+        return Sent(
+            laboratory=laboratory,
+            submission=answers[0].body["id"],
+            receipt=answers[0].body["receipt"]["number"],
+            number=outgoing.number,
+            different=max(len(ids), len(receipts)),
         )
 
-    def _card(self, patient: str) -> list[Answered]:
-        """Return everything the clinic may read of the patient, page by page."""
-        found = self.reader.get("/fhir/Patient", identifier=patient).body
-        pages: list[Answered] = []
-        for entry in found.get("entry", []):
-            path: str | None = f"/fhir/Patient/{entry['resource']['id']}/$everything"
-            while path and len(pages) < PAGES_MAX:
-                pages.append(self.reader.get(path))
-                path = _next(pages[-1].body, self.reader.url)
-        return pages
+    def _agree(self, consent: bytes) -> str:
+        kind = {"Content-Type": "application/fhir+json"}
+        answer = _done(self.reader.post("/v1/consents", data=consent, headers=kind))
+        return str(answer.body["id"])
+
+    def _decide(self, step: Decide) -> None:
+        """Answer every question of the cause that the laboratory's documents wait on."""
+        laboratory = self.laboratories[step.laboratory]
+        items = _done(laboratory.get("/v1/repairs", cause=step.cause)).body["items"]
+        if not items:
+            raise Failed(f"GET /v1/repairs: nothing waits on {step.cause}")
+        for item in items:
+            path = f"/v1/repairs/{item['id']}/decide"
+            _done(laboratory.post(path, json=dict(step.answer)))
+
+    def _look(self, step: Expect, way: _Way) -> Facts:
+        """Return what is so by now, once it is as expected or will not become so any more."""
+        sent = way.sent[step.of]
+        _until(lambda: _finished(sent.view()))
+        ends = time.monotonic() + SETTLING_SECONDS
+        while True:
+            found = self._facts(step, way)
+            if found == step.facts or time.monotonic() > ends:
+                return found
+            time.sleep(POLL_SECONDS)
+
+    def _facts(self, step: Expect, way: _Way) -> Facts:
+        """Return what the expectation asks about, and nothing else."""
+        sight = Sight(
+            sent=way.sent,
+            of=way.sent[step.of],
+            patient=way.teller.patient(step.patient),
+            wanted=step.facts,
+            reader=self.reader,
+            clinic=self.clinic,
+        )
+        asked = {name for name in LOOKS if getattr(step.facts, name) is not None}
+        return replace(Facts(), **{name: LOOKS[name](sight) for name in asked})
 
     def _control(self, mode: str) -> None:
         self.clinic.post("/_control", json={"mode": mode})
 
 
-def _expected(story: Story) -> Facts:
-    return Facts(
-        status=story.expect.status,
-        codes=tuple(sorted(story.expect.codes)),
-        records=story.expect.records,
-        deliveries=story.expect.deliveries,
-        receipts=story.expect.receipts,
-        values=story.expect.values,
-    )
+def _done(answer: Answered) -> Answered:
+    if answer.status >= 300:
+        raise Failed(f"HTTP {answer.status} {answer.body.get('code', '')}".rstrip())
+    return answer
 
 
 def _at_once(times: int, send: Callable[[], Answered]) -> list[Answered]:
@@ -189,13 +231,6 @@ def _at_once(times: int, send: Callable[[], Answered]) -> list[Answered]:
 
     with ThreadPoolExecutor(times) as threads:
         return [one.result() for one in [threads.submit(together) for _ in range(times)]]
-
-
-def _view(laboratory: Remote, submission: str) -> dict[str, Any]:
-    answer = laboratory.get(f"/v1/submissions/{submission}")
-    if answer.status != 200:
-        raise Failed(f"GET /v1/submissions/{submission}: HTTP {answer.status}")
-    return answer.body
 
 
 def _finished(view: dict[str, Any]) -> dict[str, Any] | None:
@@ -221,25 +256,3 @@ def _until(look: Callable[[], Found | None]) -> Found:
             return found
         time.sleep(POLL_SECONDS)
     raise Failed(f"no end after {PATIENCE_SECONDS:.0f} s")
-
-
-def _reports(page: Answered, number: str) -> int:
-    resources = [entry["resource"] for entry in page.body.get("entry", [])]
-    reports = [r for r in resources if r["resourceType"] == "DiagnosticReport"]
-    return sum(
-        any(one.get("value") == number for one in report.get("identifier", []))
-        for report in reports
-    )
-
-
-def _stands(value: str, card: list[Answered]) -> bool:
-    """Say whether the number stands in the card's text digit by digit."""
-    number = re.compile(rb'"value"\s*:\s*' + re.escape(value.encode()) + rb"(?![0-9.eE])")
-    return any(number.search(page.octets) for page in card)
-
-
-def _next(bundle: dict[str, Any], url: str) -> str | None:
-    for link in bundle.get("link", []):
-        if link.get("relation") == "next":
-            return str(link["url"]).removeprefix(url)
-    return None

@@ -23,11 +23,7 @@ from tests import sandboxes
 KILLS_ALL = 20
 KILLS_SEEDED = 4
 SEED = 20261121
-STORIES = [
-    story
-    for story in sandboxes.STORIES
-    if story.clinic == "up" and not story.at_once and story.times == 1
-]
+STORIES = [story for story in sandboxes.STORIES if story.simple]
 PATIENCE_SECONDS = 90.0
 
 
@@ -54,7 +50,7 @@ class Senders:
             story = STORIES[number % len(STORIES)]
             what = sandboxes.outgoing(self.walk, story)
             try:
-                answer = self.walk.laboratories[story.laboratory].post_parts(
+                answer = self.walk.laboratories[story.first.laboratory].post_parts(
                     "/v1/submissions", what.document, what.signatures
                 )
             except Failed:
@@ -100,7 +96,7 @@ def test_every_acknowledged_submission_survives_kill_9(tmp_path: Path, kills: in
 def _assert_all_ended_right(walk: Walk, taken: dict[str, Acknowledged]) -> None:
     deliveries: list[str] = []
     for submission, known in taken.items():
-        laboratory = walk.laboratories[known.story.laboratory]
+        laboratory = walk.laboratories[known.story.first.laboratory]
         view = _ended(laboratory, submission)
         assert view["status"] == known.story.expect.status, (known.story.name, view)
         receipts = laboratory.get(f"/v1/submissions/{submission}/receipts").body["receipts"]

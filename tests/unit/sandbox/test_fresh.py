@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import Rejected
-from gateway.sandbox.fresh import fresh, report_number
+from gateway.sandbox.fresh import fresh, report_number, telling
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 INPUTS = sorted(SAMPLES.glob("*/result.*"))
@@ -64,3 +64,26 @@ def test_references_still_meet() -> None:
 def test_refuses_what_is_no_document(octets: bytes) -> None:
     with pytest.raises(Rejected):
         fresh(octets, NOW, new_uuid)
+
+
+def test_versions_told_together_share_their_number_and_the_distance_of_their_dates() -> None:
+    """Else a correction would be another report, or as old as what it corrects."""
+    first = (SAMPLES / "03-lab-xml-gost256" / "result.xml").read_bytes()
+    second = first.replace(b"T10:10:00", b"T10:40:00")
+    shared = telling([first, second], NOW, new_uuid)
+    one, two = (fresh(octets, NOW, new_uuid, shared) for octets in (first, second))
+    assert report_number(one) == report_number(two)
+    old, new = (
+        max(datetime.fromisoformat(m.decode()) for m in MOMENT.findall(octets))
+        for octets in (one, two)
+    )
+    assert new - old == timedelta(minutes=30)
+    assert set(re.findall(rb"[0-9a-f-]{36}", one)).isdisjoint(re.findall(rb"[0-9a-f-]{36}", two))
+
+
+def test_a_newborns_birth_moves_with_the_document_and_an_adults_stays() -> None:
+    adult = (SAMPLES / "03-lab-xml-gost256" / "result.xml").read_bytes()
+    newborn = adult.replace(b"1991-07-25", b"2026-11-18")
+    assert b"1991-07-25" in fresh(adult, NOW, new_uuid)
+    (born,) = BIRTH.findall(fresh(newborn, NOW, new_uuid))
+    assert b"2031-01-31" <= born <= b"2031-02-02"

@@ -14,8 +14,10 @@ from gateway.algorithms import standard
 from gateway.model import Part
 from gateway.patients.identifiers import ENP, SNILS
 from gateway.sandbox import pki
-from gateway.sandbox.load import Sent, make, numbered, send_all
-from gateway.sandbox.stories import Outgoing, Story, load_story
+from gateway.sandbox.load import Sent, make, send_all
+from gateway.sandbox.numbers import numbered
+from gateway.sandbox.stories import Outgoing, Story
+from gateway.sandbox.story_files import load_story
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -31,7 +33,7 @@ def story() -> Story:
 def outgoing(story: Story, tmp_path_factory: pytest.TempPathFactory) -> list[Outgoing]:
     home = tmp_path_factory.mktemp("home")
     pki.build(home, standard(), NOW, families=("gost256",))
-    return make(home, story.input.with_name("story.yaml"), MADE, NOW)
+    return make(home, story.first.input.with_name("story.yaml"), MADE, NOW)
 
 
 def test_every_bundle_is_another_patients(story: Story, outgoing: list[Outgoing]) -> None:

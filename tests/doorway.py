@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,11 +73,13 @@ class Doorway:
 
 
 @contextmanager
-def doorway(folder: Path, toml: str = "") -> Iterator[Doorway]:
-    """Open a gateway in `folder`, with settings `toml`, and its door."""
+def doorway(
+    folder: Path, toml: str = "", environ: Mapping[str, str] | None = None
+) -> Iterator[Doorway]:
+    """Open a gateway in `folder`, with settings `toml` and `environ`, and its door."""
     (folder / "trust").mkdir(parents=True, exist_ok=True)
     (folder / "gateway.toml").write_text(f'url = "{URL}"\n{toml}', "utf-8")
-    gateway = open_gateway(Settings.load(folder, {}))
+    gateway = open_gateway(Settings.load(folder, environ or {}))
     try:
         for number, (name, role) in enumerate(CLIENTS.items()):
             gateway.store.put_organization(

@@ -10,7 +10,7 @@ from gateway.api.present import instant
 from gateway.model import Decision
 from gateway.repair import answers
 from gateway.repair.desk import Suggestion
-from gateway.store.values import Repair, ReplayItem, ReplayRun, StandingDecision
+from gateway.store.values import Repair, ReplayItem, ReplayRun, StandingDecision, UndoneDecision
 
 PERSONAL = answers.PATIENTS
 
@@ -72,6 +72,11 @@ def standing(one: StandingDecision) -> dict[str, Any]:
         "organization": one.organization,
         "documents": one.uses,
     }
+
+
+def undone(id: str, one: UndoneDecision) -> dict[str, Any]:
+    """Return what became of the documents that rested on a decision."""
+    return {"decision": id, "documents": list(one.opened), "open_items": list(one.left)}
 
 
 def run(one: ReplayRun) -> dict[str, Any]:

@@ -103,12 +103,7 @@ def undo(decision: str) -> Response:
     if not mine or (who.role != OPERATOR and mine[0].decision.cause in PATIENTS):
         not_found()
     undone = context.gateway().repairs.undo(decision, by=who.client)
-    body = {
-        "decision": decision,
-        "documents": list(undone.documents),
-        "replay": present.run(undone.run) if undone.run else None,
-    }
-    return answer(body, 202)
+    return answer(present.undone(decision, undone), 202)
 
 
 def seen_by(who: Principal) -> tuple[str, ...] | None:

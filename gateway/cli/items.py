@@ -16,11 +16,13 @@ KINDS = {
         "withdrawal-unsupported": "не принимает отзывы",
         "withdrawal-refused": "отказался от отзыва",
         "withdrawal-undelivered": "отзыв не доставлен",
+        "decision-undone": "решение отменено, документ ушёл",
     },
     "en": {
         "withdrawal-unsupported": "takes no withdrawals",
         "withdrawal-refused": "refused the withdrawal",
         "withdrawal-undelivered": "withdrawal not delivered",
+        "decision-undone": "decision undone, document sent",
     },
 }
 

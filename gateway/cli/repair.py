@@ -180,9 +180,12 @@ def undo(out: Output, decision: str) -> None:
     if undone is None:
         _missing(out, decision)
     out.data(undone)
-    count = len(undone["documents"])
+    opened, left = len(undone["documents"]), len(undone["open_items"])
     out.note(
-        out.say(f"Отменено; опирались документы: {count}", f"Undone; documents rested: {count}")
+        out.say(
+            f"Отменено; снова на линии: {opened}, открытых дел: {left}",
+            f"Undone; on the line again: {opened}, open items: {left}",
+        )
     )
 
 

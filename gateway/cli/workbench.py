@@ -142,8 +142,7 @@ class LocalBench:
             undone = self.gateway.repairs.undo(decision, by=local.ACTOR)
         except KeyError:
             return None
-        run = present.run(undone.run) if undone.run else None
-        return {"decision": decision, "documents": list(undone.documents), "replay": run}
+        return present.undone(decision, undone)
 
     def start(self, order: Mapping[str, Any]) -> Object:
         from gateway.api import present_repairs as present

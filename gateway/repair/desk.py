@@ -12,7 +12,7 @@ from gateway.model import CodeUse, Decision, Json, PatientClaim, Problem, Questi
 from gateway.repair import answers, masking
 from gateway.repair.replays import Replays
 from gateway.store import Decided, Store
-from gateway.store.values import Card, NewDecision, Repair, ReplayRun
+from gateway.store.values import Card, NewDecision, Repair, ReplayRun, UndoneDecision
 
 Organizations = tuple[str, ...] | None
 
@@ -47,16 +47,6 @@ class Settled:
 
     decision: Decision
     run: ReplayRun
-
-
-@dataclass(frozen=True, kw_only=True)
-class Undone:
-    """What taking a decision back set going."""
-
-    documents: tuple[str, ...]
-    """Documents that rested on it."""
-
-    run: ReplayRun | None
 
 
 class Desk:
@@ -145,10 +135,12 @@ class Desk:
         self.replays.step()
         return Settled(decision=decision, run=run)
 
-    def undo(self, decision: str, *, by: str) -> Undone:
-        """Take a decision back and judge again what rests on it.  Raises KeyError."""
-        documents = self.store.undo(decision, by)
-        return Undone(documents=documents, run=None)
+    def undo(self, decision: str, *, by: str) -> UndoneDecision:
+        """Take a decision back; what rests on it and has not left asks again.
+
+        Raises KeyError when none of this id stands.
+        """
+        return self.store.undo(decision, by)
 
     def _candidates(self, repair: Repair) -> tuple[Suggestion, ...]:
         question = Question(

@@ -66,6 +66,8 @@ fact = Table(
 )
 
 INTAKE = "intake"
+WHOLE = "whole:"
+"""Begins the owner of a key that an original of several documents lies under."""
 CACHED_KEYS_MAX = 20_000
 
 
@@ -147,6 +149,12 @@ class KeyStore:
             for name in [n for n in self._cache if n[0] == owner and generation in (None, n[1])]:
                 del self._cache[name]
 
+    def owners(self, prefix: str) -> tuple[str, ...]:
+        """Return the owners of keys that were not destroyed, by how they begin."""
+        mine = key.c.owner.startswith(prefix, autoescape=True) & key.c.wrapped.is_not(None)
+        with self._database.read() as connection:
+            return tuple(connection.execute(select(key.c.owner).where(mine).distinct()).scalars())
+
     def system_key(self, purpose: str) -> bytes:
         """Return the key for what belongs to no patient: evidence, destinations' secrets."""
         return vault.derive(self._system_key, purpose)
@@ -210,6 +218,16 @@ class KeyStore:
         if wrapped is not None:
             self._current[patient] = generation
             self._remember(patient, generation, wrapped)
+
+    def unbind(self, tokens: Iterable[str], patient: str) -> None:
+        """Take back the links of `tokens` to `patient`; those that lead elsewhere stay."""
+        wanted = sorted(set(tokens))
+
+        def work(connection: Connection) -> None:
+            mine = (link.c.patient == patient) & link.c.token.in_(wanted)
+            connection.execute(link.delete().where(mine))
+
+        self._database.write(work)
 
     # --- facts -------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from gateway.model import CodeUse, Decision, Identifier, Json, Question
-from gateway.store import repairs, replays
+from gateway.store import repairs, replays, undoing
 from gateway.store.room import Room
 from gateway.store.values import (
     Card,
@@ -17,6 +17,7 @@ from gateway.store.values import (
     ReplayItem,
     ReplayRun,
     StandingDecision,
+    UndoneDecision,
 )
 
 
@@ -85,9 +86,9 @@ class RepairStore:
         """Store a decision.  Raises Decided when another stands."""
         return repairs.decide(self.room, new)
 
-    def undo(self, id: str, actor: str) -> tuple[str, ...]:
-        """Take a decision back; return the documents that rest on it.  Raises KeyError."""
-        return repairs.undo(self.room, id, actor)
+    def undo(self, id: str, actor: str) -> UndoneDecision:
+        """Take a decision back and open again what rests on it.  Raises KeyError."""
+        return undoing.undo(self.room, id, actor)
 
     def own_ground(self, type: str, id: str, organization: str) -> bool:
         """Say whether an organisation was sent a document with this very resource."""

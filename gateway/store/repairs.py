@@ -23,7 +23,6 @@ from sqlalchemy import (
     func,
     or_,
     select,
-    update,
 )
 
 from gateway.model import CodeUse, Decision, DeliveryState, Identifier, Question
@@ -230,15 +229,23 @@ def write(
     outcome: Outcome,
     asked: list[dict[str, Any]],
     used: list[dict[str, Any]],
+    bound: Sequence[str] = (),
 ) -> None:
-    """Replace a document's questions; note the decisions and uses its record rests on."""
+    """Replace a document's questions; note the decisions and uses its record rests on.
+
+    `bound` are the tokens that led nowhere before: taking a decision back unbinds them.
+    """
     _FORGET.run(connection, document=outcome.document)
     insert_rows(connection, questions, asked)
     for row in used:
         insert_new(connection, repair_tables.code_use, **row)
     for decision in outcome.decisions:
         insert_new(
-            connection, repair_tables.decision_use, decision=decision, document=outcome.document
+            connection,
+            repair_tables.decision_use,
+            decision=decision,
+            document=outcome.document,
+            bound=list(bound),
         )
 
 
@@ -397,29 +404,6 @@ def decide(room: Room, new: NewDecision) -> Decision:
     if not room.database.write(transaction):
         raise Decided(new.repair)
     return made
-
-
-def undo(room: Room, id: str, actor: str) -> tuple[str, ...]:
-    """Take a decision back; return the documents that rest on it.  Raises KeyError."""
-    now = room.clock()
-    use = repair_tables.decision_use
-
-    def transaction(connection: Connection) -> tuple[str, ...]:
-        undone = connection.execute(
-            update(table)
-            .where(table.c.id == id, table.c.undone_at.is_(None))
-            .values(undone_at=now, undone_by=actor)
-        )
-        if not undone.rowcount:
-            raise KeyError(id)
-        write_audit(connection, audit_entry(actor, "repair.undo", id, {}, now))
-        return tuple(
-            connection.execute(
-                select(use.c.document).where(use.c.decision == id).order_by(use.c.document)
-            ).scalars()
-        )
-
-    return room.database.write(transaction)
 
 
 # --- inside ----------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from gateway.store import (
     submissions,
     tables,
     vault,
+    wholes,
     work,
     writing,
 )
@@ -114,6 +115,9 @@ class _Written:
 
     used: list[dict[str, Any]]
     """Rows of how the laboratory used its own codes."""
+
+    bound: tuple[str, ...] = ()
+    """Tokens that lead to the patient by a person's decision alone."""
 
     report_series: str = ""
     """Token of its report's series."""
@@ -234,8 +238,12 @@ class _Settled:
         assert outcome.status.value in FINAL, outcome.status
         assert match is not None
         tokens: tuple[str, ...] = ()
+        bound: tuple[str, ...] = ()
         if match.patient is not None and match.kind is not MatchKind.ANONYMOUS:
             tokens = room.identifier_tokens(outcome.identifiers)
+            if outcome.decisions:
+                known = room.keys.linked(tokens)
+                bound = tuple(token for token in tokens if token not in known)
             try:
                 room.keys.bind(tokens, match.patient)
             except LinkedElsewhere as error:
@@ -256,6 +264,7 @@ class _Settled:
             drafts=[*self._drafts(outcome, record, owner), *back],
             asked=[],
             used=repairs.use_rows(room, self.organization, outcome.uses),
+            bound=bound,
             report_series=self._series(outcome),
             taken=taken,
         )
@@ -277,7 +286,9 @@ class _Settled:
     def _rewrap(self, row: Row[Any]) -> dict[str, Any]:
         """Wrap the submission's key under its one patient's instead of the intake's."""
         owners = {one.owner for one in self.written if one.owner}
-        if self.several or len(owners) != 1 or row.key_owner != INTAKE:
+        if self.several:
+            return wholes.rewrapped(self.room, row, self.data_key)
+        if len(owners) != 1 or row.key_owner != INTAKE:
             return {}
         (owner,) = owners
         generation, key = self.room.keys.owner_key(owner)
@@ -391,7 +402,7 @@ class _Settled:
         except connection.dialect.loaded_dbapi.IntegrityError as error:
             # Another document of this series came first: look again.
             raise Moved(outcome.document) from error
-        repairs.write(connection, outcome, one.asked, one.used)
+        repairs.write(connection, outcome, one.asked, one.used, one.bound)
         if outcome.has_receipt:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document
@@ -400,6 +411,9 @@ class _Settled:
             assert one.patient is not None, outcome.document
             row = consents.prepared(self.room, new, one.patient)
             consents.write(self.room, connection, new, row)
+        if self.several and one.owner is not None and outcome.piece:
+            subject = self.order.subject
+            wholes.write_piece(self.room, connection, subject, outcome, one.owner)
         self._plan_deliveries(connection, one)
 
     def _plan_deliveries(self, connection: Connection, one: _Written) -> None:

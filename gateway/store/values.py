@@ -157,6 +157,8 @@ class Outcome:
     """Consents that came with the document, stored with it."""
     asked: tuple[AuditEntry, ...] = ()
     """Every question about consent, with its answer."""
+    piece: bytes = b""
+    """Its own piece of an original that holds several documents."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -463,6 +465,17 @@ class StandingDecision:
     repair: str
     organization: str
     uses: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoneDecision:
+    """What became of the documents that rested on a decision that was taken back."""
+
+    opened: tuple[str, ...]
+    """On the line again."""
+
+    left: tuple[str, ...]
+    """Somebody may hold them: open items for a person."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -374,3 +374,23 @@ def test_a_result_without_the_label_leaves_on_a_general_consent(routed: Doorway)
     view = routed.gateway.store.view(submission, None)
     assert view is not None
     assert len(view.documents[0].deliveries) == 1
+
+
+def test_a_choice_of_card_taken_back_leaves_that_card_and_asks_again(door: Doorway) -> None:
+    """Reversible to the last link: a number bound by the choice leads there no more."""
+    send(door, "M-1", MOTHER, WOMAN)
+    other = person("Златоустова", "Мария", "1991-07-26", "female")
+    policy = '<identifier system="enp">7752084324519825</identifier>'
+    waiting = send(door, "M-2", MOTHER + policy, other)
+    (question,) = questions(door)
+    chosen = card_of(door, SNILS, "22445766068")
+    settled = decide(door, question, chosen)
+    assert card_of(door, ENP, "7752084324519825") == chosen
+    path = f"/v1/repairs/decisions/{settled['decision']['id']}/undo"
+    assert door.post(path, b"{}", type="application/json").status_code == 404
+    answer = door.post(path, b"{}", type="application/json", client="house")
+    assert answer.get_json()["documents"] == [f"{waiting}-1"]
+    assert door.gateway.store.cards(Identifier(system=ENP, value="7752084324519825")) == ()
+    assert len([r for r in door.gateway.store.everything(chosen) if is_report(r)]) == 1
+    worked(door)
+    assert codes(door, waiting) == ("needs_info", ["PAT-103"])

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import verbs
+from gateway.model import Destination, Identifier
 from gateway.repair.replays import Choice
 from tests.doorway import Doorway, doorway
 from tests.scenarios.repairs import lab_document, sent, state, worked
@@ -284,3 +285,59 @@ def standing_tests(door: Doorway, submission: str) -> set[str]:
         for coding in one["code"]["coding"]
         if coding["system"].endswith(".1080")
     }
+
+
+def undo(door: Doorway, decision: str, client: str = "lab") -> Any:
+    return post(door, f"/v1/repairs/decisions/{decision}/undo", client=client)
+
+
+def test_a_decision_taken_back_asks_again_and_its_content_leaves_the_card(door: Doorway) -> None:
+    """A wrong answer must not stay in eight cards because somebody pressed a key."""
+    submissions = unknown(door, "FER-9", 3, name="Ферритин")
+    (question,) = gateway(door, "repair", "list")
+    (settled,) = gateway(door, "repair", "decide", question["id"], "--test", GLUCOSE)
+    worked(door)
+    assert states(door, submissions) == {"accepted"}
+    snils = Identifier(system="urn:oid:1.2.643.100.3", value="22445766068")
+    (patient,) = door.gateway.store.patients_by_identifier(snils)
+    assert any(is_result(one) for one in door.gateway.store.everything(patient))
+    (undone,) = gateway(door, "repair", "undo", settled["decision"]["id"])
+    assert len(undone["documents"]) == 3
+    assert not any(is_result(one) for one in door.gateway.store.everything(patient))
+    worked(door)
+    assert [state(door, one) for one in submissions] == [("needs_info", ["MAP-101"])] * 3
+    (again,) = gateway(door, "repair", "list")
+    assert (again["id"], again["waiting"], again["decision"]) == (question["id"], 3, None)
+    gateway(door, "repair", "decide", question["id"], "--test", FERRITIN)
+    worked(door)
+    assert states(door, submissions) == {"accepted"}
+    assert standing_tests(door, submissions[0]) == {FERRITIN}
+    assert undo(door, settled["decision"]["id"]).status_code == 404
+
+
+def test_what_has_left_the_house_becomes_an_open_item_instead(tmp_path: Path) -> None:
+    """What a clinic has read cannot be unread by us: the laboratory or a person acts."""
+    with doorway(tmp_path, '[[routes]]\nto = "clinic-mis"\n') as door:
+        clinic = Destination(
+            name="clinic-mis",
+            kind="fhir_rest",
+            organization="org-clinic",
+            options={"url": "http://127.0.0.1:9/fhir"},
+        )
+        door.gateway.store.put_destination(clinic)
+        body = lab_document("S-1", code="FER-9", name="Ферритин", unit="мкг/л")
+        submission = sent(door, body.replace(b"1267700000336", b"1027700000002"))
+        (question,) = door.get("/v1/repairs").get_json()["items"]
+        decided = post(door, f"/v1/repairs/{question['id']}/decide", {"test": FERRITIN})
+        worked(door)
+        (order,) = door.gateway.store.claim("delivery", 5, door.gateway.settings.work.lease)
+        door.gateway.store.delivery(order)
+        answer = undo(door, decided.get_json()["decision"]["id"]).get_json()
+        assert (answer["documents"], answer["open_items"]) == ([], [f"{submission}-1"])
+        assert state(door, submission)[0] == "accepted"
+        (item,) = door.gateway.store.open_items()
+        assert (item.kind, item.problem.code) == ("decision-undone", "DUP-003")
+
+
+def is_result(resource: dict[str, Any]) -> bool:
+    return resource["resourceType"] in ("Observation", "DiagnosticReport")

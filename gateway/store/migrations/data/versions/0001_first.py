@@ -180,6 +180,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("current AND identity IS NOT NULL"),
     )
     op.create_table(
+        "document_piece",
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("submission", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("key_generation", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("document"),
+    )
+    op.create_index("ix_piece_submission", "document_piece", ["submission"], unique=False)
+    op.create_table(
         "document_resource",
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
@@ -427,6 +437,7 @@ def upgrade() -> None:
         "decision_use",
         sa.Column("decision", sa.Text(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("bound", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("decision", "document", name="pk_decision_use"),
     )
     op.create_index("ix_decision_use_document", "decision_use", ["document"], unique=False)

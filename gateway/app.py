@@ -33,6 +33,9 @@ MASTER_KEY_BYTES = 32
 REPLAY_EVERY = timedelta(seconds=0.25)
 """How often runs of replays are moved on; also the finest pace of one."""
 
+WHOLES_EVERY = timedelta(hours=1)
+"""How often originals of several patients are looked at; they are kept for days."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
@@ -112,6 +115,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     replays = Replays(store, line.rehearse)
     workers.every("replays", REPLAY_EVERY, replays.step)
     workers.every("seal", work.seal_every, store.seal)
+    workers.every("wholes", WHOLES_EVERY, store.drop_wholes)
     workers.every("consents", work.consents_every, store.recheck_consents)
     return Gateway(
         settings=settings,

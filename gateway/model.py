@@ -309,6 +309,9 @@ class Document:
     place: str = ""
     """Where it stands in a batch of several; empty: it is all that was sent."""
 
+    piece: bytes = b""
+    """What of a batch is this document's own; empty: it is all that was sent."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unreadable:

@@ -491,6 +491,7 @@ class Line:
             document=subject,
             ordinal=document.ordinal,
             place=_place(document),
+            piece=document.piece if isinstance(document, Document) else b"",
             status=status,
             problems=problems,
             report=found.report,

@@ -71,7 +71,14 @@ def _piece(
     if problems:
         return Unreadable(ordinal=ordinal, place=piece.place, problems=problems)
     root = nodes.root(bundled.bundle, bundled)
-    return Document(format=NAME, root=root, content=content, ordinal=ordinal, place=piece.place)
+    return Document(
+        format=NAME,
+        root=root,
+        content=content,
+        ordinal=ordinal,
+        place=piece.place,
+        piece=text.dumps(bundled.bundle),
+    )
 
 
 def _nested(resource: Json, piece: batch.Piece) -> tuple[Bundled, tuple[Problem, ...]]:

@@ -91,8 +91,14 @@ def _piece(
         problems = _problems(element, places)
     if problems:
         return Unreadable(ordinal=ordinal, place=place, problems=problems)
-    root = XmlNode(element, places)
-    return Document(format=NAME, root=root, content=content, ordinal=ordinal, place=place)
+    return Document(
+        format=NAME,
+        root=XmlNode(element, places),
+        content=content,
+        ordinal=ordinal,
+        place=place,
+        piece=etree.tostring(element, encoding="utf-8", with_tail=False),
+    )
 
 
 def _problems(element: etree._Element, places: Places) -> tuple[Problem, ...]:

@@ -40,6 +40,7 @@ from gateway.store import (
     submissions,
     timeline,
     views,
+    wholes,
     work,
 )
 from gateway.store.database import Database
@@ -192,6 +193,17 @@ class Store(RepairStore):
         Work that is under way is left alone.
         """
         work.replay(self.room, submission, actor, document)
+
+    def piece(self, document: str) -> bytes:
+        """Return a document's own piece of an original that held several.
+
+        Raises KeyError when there is none, KeyDestroyed when its patient was erased.
+        """
+        return wholes.piece(self.room, document)
+
+    def drop_wholes(self) -> int:
+        """Drop originals of several documents whose time is over; return how many."""
+        return wholes.drop_due(self.room)
 
     def left_alone(self, submission: str) -> frozenset[str]:
         """Return the documents of a submission that no run of the line need work again."""

@@ -80,7 +80,10 @@ def keep(room: Room, arrival: Arrival) -> Kept:
 
 
 def load(room: Room, id: str) -> Submission:
-    """Return a kept submission, decrypted.  Raises KeyError for an unknown id."""
+    """Return a kept submission, decrypted.  Raises KeyError for an unknown id.
+
+    It has no parts when its original held several documents and was dropped by now.
+    """
     with room.database.read() as connection:
         row = row_of(connection, id)
         rows = _PARTS.all(connection, submission=id)
@@ -119,7 +122,7 @@ def data_key_of(room: Room, row: Row[Any]) -> bytes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Folded:
+class Folded:
     """A signature report without the octets that are stored elsewhere already."""
 
     report: SignatureReport
@@ -128,6 +131,10 @@ class _Folded:
 
     evidence: tuple[tuple[str, ...], ...]
     """Per signature: ids of evidence rows."""
+
+    def without_octets(self) -> Folded:
+        """Return the same for an original whose bytes are no longer kept."""
+        return replace(self, octets=tuple(b"" for _ in self.octets))
 
 
 def fold_report(
@@ -151,7 +158,7 @@ def fold_report(
         names.append(tuple(ids))
         covered = tuple(replace(one, octets=b"", received=b"") for one in finding.covered)
         bare.append(replace(finding, covered=covered, evidence=()))
-    folded = _Folded(
+    folded = Folded(
         report=replace(report, signatures=tuple(bare)),
         octets=tuple(octets),
         evidence=tuple(names),
@@ -183,8 +190,8 @@ def signatures(room: Room, id: str) -> StoredSignatures | None:
         return None
     data_key = data_key_of(room, row)
     plain = vault.open_sealed(data_key, row.signatures, f"signatures:{id}")
-    folded = msgspec.msgpack.decode(plain, type=_Folded)
-    document = load(room, id).document
+    folded = msgspec.msgpack.decode(plain, type=Folded)
+    document = next((part for part in load(room, id).parts if part.name == "document"), None)
     octets = iter(folded.octets)
     findings = []
     for finding, names in zip(folded.report.signatures, folded.evidence, strict=True):
@@ -227,17 +234,7 @@ def _sealed_rows(room: Room, arrival: Arrival) -> _Rows:
     """Encrypt an arrival under a key of its own, before the transaction."""
     generation, intake = room.keys.intake_key(arrival.kept_at)
     data_key = vault.new_key()
-    parts = [
-        {
-            "submission": arrival.id,
-            "ordinal": ordinal,
-            "name": part.name,
-            "media_type": part.media_type,
-            "size": len(part.body),
-            "sealed": vault.seal(data_key, part.body, f"part:{arrival.id}:{ordinal}"),
-        }
-        for ordinal, part in enumerate(arrival.parts)
-    ]
+    parts = _sealed_parts(arrival.id, arrival, data_key)
     document = next(part for part in arrival.parts if part.name == "document")
     row = {
         "id": arrival.id,
@@ -292,18 +289,42 @@ def _known(room: Room, connection: Connection, arrival: Arrival) -> Kept:
     ).one()
     status = Status(row.status)
     if status is Status.REJECTED:
+        _keep_again(room, connection, row.id, arrival)
         work.requeue(connection, row.id, arrival.client, room.clock())
         status = Status.RECEIVED
     receipt = Receipt(number=row.number, kind=row.kind, jws=row.jws, issued_at=row.issued_at)
     return Kept(submission=row.id, receipt=receipt, known=True, status=status)
 
 
+def _keep_again(room: Room, connection: Connection, id: str, arrival: Arrival) -> None:
+    """Keep the bytes of an original that was dropped: they are here again."""
+    if _PARTS.all(connection, submission=id):
+        return
+    data_key = data_key_of(room, row_of(connection, id))
+    insert_rows(connection, tables.part, _sealed_parts(id, arrival, data_key))
+
+
+def _sealed_parts(id: str, arrival: Arrival, data_key: bytes) -> list[dict[str, Any]]:
+    return [
+        {
+            "submission": id,
+            "ordinal": ordinal,
+            "name": part.name,
+            "media_type": part.media_type,
+            "size": len(part.body),
+            "sealed": vault.seal(data_key, part.body, f"part:{id}:{ordinal}"),
+        }
+        for ordinal, part in enumerate(arrival.parts)
+    ]
+
+
 def _unless_document(octets: bytes, sha256: str) -> bytes | None:
     return None if hashlib.sha256(octets).hexdigest() == sha256 else octets
 
 
-def _unfold(one: Covered, octets: bytes | None, document: Part) -> Covered:
-    return replace(one, octets=document.body if octets is None else octets)
+def _unfold(one: Covered, octets: bytes | None, document: Part | None) -> Covered:
+    whole = document.body if document else b""
+    return replace(one, octets=whole if octets is None else octets)
 
 
 def _evidence(room: Room, names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:

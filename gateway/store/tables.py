@@ -202,6 +202,18 @@ document = Table(
     Index("ix_document_cause", "cause"),
 )
 
+# Of an original with several documents: what is this one's, sealed under its patient's key.
+document_piece = Table(
+    "document_piece",
+    metadata,
+    Column("document", Text, primary_key=True),
+    Column("submission", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("key_generation", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("ix_piece_submission", "submission"),
+)
+
 patient = Table(
     "patient",
     metadata,

@@ -65,6 +65,11 @@ _DOCUMENTS = Statement(
         tables.document.c.submission == bindparam("submission")
     )
 )
+_PART = Statement(
+    select(tables.part.c.ordinal)
+    .where(tables.part.c.submission == bindparam("submission"))
+    .limit(1)
+)
 _HELD = Statement(
     select(work_order.c.token, work_order.c.state).where(work_order.c.id == bindparam("id"))
 )
@@ -249,7 +254,11 @@ def requeue(
     ).scalar()
     if status is None:
         raise KeyError(submission)
-    _receive_again(connection, submission, document)
+    if _PART.first(connection, submission=submission) is not None:
+        _receive_again(connection, submission, document)
+    elif status in (Status.NEEDS_INFO, Status.REJECTED):
+        # Its original was dropped in time: only whoever has the bytes can send them again.
+        return
     if status in (Status.NEEDS_INFO, Status.REJECTED):
         _ready(connection, "submission", [submission], now)
         connection.execute(

@@ -51,7 +51,7 @@ def identify(
 ) -> Identified:
     """Return whose card `document` belongs to.  Raises NeedsOperator (PAT-103 … PAT-106)."""
     for one in decisions:
-        if one.subject.get("document") == document:
+        if one.subject.get("document") == document and "card" in one.answer:
             return _decided(store, facts, one)
     looked: dict[str, Json | None] = {}
 

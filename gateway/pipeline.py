@@ -397,9 +397,32 @@ class Line:
         plan = routing.plan(
             found.facts, self.routes, self._receivers(), found.grants, found.asked_at
         )
-        if plan.open:
-            raise NeedsOperator(*plan.open)
-        return plan
+        return self._settled_by_person(found, plan, document_id(submission.id, document.ordinal))
+
+    def _settled_by_person(self, found: _Found, plan: Plan, document: str) -> Plan:
+        """Return the plan less what a person said is not to be sent.  Raises NeedsOperator."""
+        assert found.facts
+        # A patient without a card has no number yet: the strongest of their own stands for it.
+        mine = min(found.facts.patient.identifiers, key=lambda i: i.system, default=None)
+        person = self.store.identifier_token(mine) if mine else document
+        waived = {
+            one.subject["destination"]
+            for one in found.decisions
+            if one.cause == routing.NO_BASIS and one.subject["person"] == person
+        }
+        left = tuple(one for one in plan.open if one.detail["destination"] not in waived)
+        if left:
+            asked = tuple(
+                Question(
+                    cause=one.code,
+                    place=one.place,
+                    subject={"person": person, "destination": one.detail["destination"]},
+                )
+                for one in left
+            )
+            raise NeedsOperator(*left, questions=asked)
+        told = tuple(replace(one, warning=True) for one in plan.open)
+        return replace(plan, problems=plan.problems + told, open=())
 
     def _plan_anonymous(self, found: _Found) -> Plan:
         """Answer an anonymous test to the room that ordered it, and to nobody else."""

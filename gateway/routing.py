@@ -30,6 +30,8 @@ from gateway.model import (
 PURPOSE = TREATMENT
 """Results go to clinics for treatment."""
 
+NO_BASIS = "CON-301"
+
 BASES = ("order", "consent", "patient-request", "care", "legal-duty")
 """Every basis there is, in the order they are tried: the narrowest first."""
 

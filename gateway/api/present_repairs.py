@@ -12,7 +12,7 @@ from gateway.repair import answers
 from gateway.repair.desk import Suggestion
 from gateway.store.values import Repair, ReplayItem, ReplayRun, StandingDecision, UndoneDecision
 
-PERSONAL = answers.PATIENTS
+PERSONAL = answers.PERSONAL
 
 
 def repair(
@@ -50,6 +50,8 @@ def answer_name(cause: str) -> str:
     """Return the member of an answer that a cause asks for."""
     if cause in answers.UNITS:
         return "unit"
+    if cause in answers.CONSENTS:
+        return "consent"
     return "card" if cause in PERSONAL else "test"
 
 

@@ -14,7 +14,7 @@ from gateway.api import present_repairs as present
 from gateway.api.answers import answer, checked, not_found
 from gateway.api.bodies import json_object
 from gateway.door import context
-from gateway.repair.answers import PATIENTS
+from gateway.repair.answers import PERSONAL
 from gateway.store.values import Repair
 
 OPERATOR = "operator"
@@ -33,6 +33,7 @@ class _Decision(Schema):
     test = fields.String(validate=validate.Length(1, 64), metadata={"expected": "ФСЛИ, LOINC"})
     unit = fields.String(validate=validate.Length(1, 64), metadata={"expected": "UCUM"})
     card = fields.String(validate=validate.Length(1, 64), metadata={"expected": "id, new"})
+    consent = fields.String(validate=validate.Length(1, 64), metadata={"expected": "none"})
     valid_from = fields.Date(
         data_key="from", load_default=None, metadata={"expected": "YYYY-MM-DD"}
     )
@@ -63,7 +64,7 @@ def decisions() -> Response:
     """The decisions that stand, newest first."""
     who = context.principal(REPAIR)
     found = context.gateway().store.standing(seen_by(who))
-    mine = [one for one in found if who.role == OPERATOR or one.decision.cause not in PATIENTS]
+    mine = [one for one in found if who.role == OPERATOR or one.decision.cause not in PERSONAL]
     return answer({"items": [present.standing(one) for one in mine]})
 
 
@@ -84,7 +85,7 @@ def decide(repair: str) -> Response:
     given = checked(_Decision(), json_object('{"test": "…"}'))
     settled = context.gateway().repairs.decide(
         found,
-        {name: given[name] for name in ("test", "unit", "card") if name in given},
+        {name: given[name] for name in ("test", "unit", "card", "consent") if name in given},
         by=who.client,
         valid_from=given["valid_from"],
         note=given["note"],
@@ -100,7 +101,7 @@ def undo(decision: str) -> Response:
     who = context.principal(REPAIR)
     known = context.gateway().store.standing(seen_by(who))
     mine = [one for one in known if one.decision.id == decision]
-    if not mine or (who.role != OPERATOR and mine[0].decision.cause in PATIENTS):
+    if not mine or (who.role != OPERATOR and mine[0].decision.cause in PERSONAL):
         not_found()
     undone = context.gateway().repairs.undo(decision, by=who.client)
     return answer(present.undone(decision, undone), 202)
@@ -120,4 +121,4 @@ def _own(repair: str, who: Principal) -> Repair:
 
 
 def _theirs(repair: Repair, who: Principal) -> bool:
-    return who.role == OPERATOR or repair.cause not in PATIENTS
+    return who.role == OPERATOR or repair.cause not in PERSONAL

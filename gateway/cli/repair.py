@@ -96,6 +96,14 @@ def show(out: Output, question: str) -> None:
     help=translated("Карта пациента или new.", "The patient's card, or new."),
 )
 @click.option(
+    "--consent",
+    type=click.Choice(["none"]),
+    help=translated(
+        "none — хранить и никому не отправлять без согласия (CON-301).",
+        "none: store it and send it to nobody without a consent (CON-301).",
+    ),
+)
+@click.option(
     "--from",
     "first_day",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -117,17 +125,18 @@ def decide(
     test: str | None,
     unit: str | None,
     card: str | None,
+    consent: str | None,
     first_day: datetime | None,
     note: str,
     rate: float | None,
 ) -> None:
-    given = {"test": test, "unit": unit, "card": card}
+    given = {"test": test, "unit": unit, "card": card, "consent": consent}
     order: Object = {name: value for name, value in given.items() if value}
     if len(order) != 1:
         raise Wrong(
             out.say(
-                "нужен один ответ: --test, --unit или --card",
-                "give one answer: --test, --unit or --card",
+                "нужен один ответ: --test, --unit, --card или --consent",
+                "give one answer: --test, --unit, --card or --consent",
             )
         )
     if first_day is not None:
@@ -192,8 +201,8 @@ def undo(out: Output, decision: str) -> None:
 def about(one: Object) -> str:
     """Return what a question is about, in a few words."""
     subject = one["subject"]
-    if "document" in subject:
-        return str(subject["document"])
+    if "document" in subject or "destination" in subject:
+        return str(subject.get("document") or subject["destination"])
     name = one.get("facts", {}).get("name") or subject.get("name") or ""
     word = subject.get("unit") if one["cause"] == "MAP-108" else subject.get("code")
     return f"{word or subject.get('code', '')} {name}".strip()

@@ -119,7 +119,7 @@ class LocalBench:
         first_day = order.get("from")
         settled = self.gateway.repairs.decide(
             found,
-            {name: order[name] for name in ("test", "unit", "card") if name in order},
+            {name: order[name] for name in ("test", "unit", "card", "consent") if name in order},
             by=local.ACTOR,
             valid_from=date.fromisoformat(first_day) if first_day else None,
             note=order.get("note", ""),

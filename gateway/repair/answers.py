@@ -12,10 +12,17 @@ from gateway.store.values import Repair
 TESTS = ("MAP-101", "MAP-109")
 UNITS = ("MAP-108",)
 PATIENTS = ("PAT-103", "PAT-104", "PAT-105", "PAT-106")
-DECIDABLE = TESTS + UNITS + PATIENTS
+CONSENTS = ("CON-301",)
+PERSONAL = PATIENTS + CONSENTS
+"""Causes about one patient: an operator's to see and to settle."""
+
+DECIDABLE = TESTS + UNITS + PERSONAL
 
 SAME = "same"
 """Answer to drift: the code means what it meant, under its new name, unit or specimen."""
+
+NONE = "none"
+"""Answer to a missing basis: store it, and send it to nobody for want of a consent."""
 
 NEW = "new"
 """Answer to whose card: a card of its own."""
@@ -53,6 +60,9 @@ def checked(repair: Repair, given: Mapping[str, str], tables: Tables) -> dict[st
         if wanted == NEW:
             return {"card": tables.new_patient(), "kind": NEW}
         return {"card": wanted} if tables.card(wanted) else _refuse("card", "id, new")
+    if repair.cause in CONSENTS:
+        said = _only(given, "consent")
+        return {"consent": NONE} if said == NONE else _refuse("consent", NONE)
     return _refuse("cause", ", ".join(DECIDABLE))
 
 

@@ -42,6 +42,10 @@ class RepairStore:
         """Remember uses of codes that a person has confirmed."""
         repairs.learn(self.room, organization, found)
 
+    def identifier_token(self, identifier: Identifier) -> str:
+        """Return the keyed word that stands for an identifier where it may not be written."""
+        return self.room.identifier_tokens([identifier])[0]
+
     def candidates(self, birth_date: date) -> tuple[Card, ...]:
         """Return cards with a birth date, for a person to choose from; never for a machine."""
         return repairs.candidates(self.room, birth_date)

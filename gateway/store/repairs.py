@@ -39,6 +39,9 @@ CANDIDATES_MAX = 20
 DOCUMENTS_SHOWN_MAX = 1000
 """Waiting documents that a repair names; the count beside them is of all."""
 
+REPAIRS_MAX = 500
+"""Questions of one list, the most asked: the rest shows when these are settled."""
+
 OPENED_MAX = 50_000
 
 table = repair_tables.decision
@@ -271,6 +274,7 @@ def waiting(
             .where(*wanted)
             .group_by(questions.c.repair)
             .order_by(func.count(questions.c.document.distinct()).desc(), questions.c.repair)
+            .limit(REPAIRS_MAX)
         ).all()
         found = [_repair(room, memory, connection, row.repair) for row in rows]
     return tuple(one for one in found if one is not None)

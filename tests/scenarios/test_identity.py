@@ -394,3 +394,26 @@ def test_a_choice_of_card_taken_back_leaves_that_card_and_asks_again(door: Doorw
     assert len([r for r in door.gateway.store.everything(chosen) if is_report(r)]) == 1
     worked(door)
     assert codes(door, waiting) == ("needs_info", ["PAT-103"])
+
+
+def test_a_missing_basis_is_settled_once_for_all_of_a_patient(tmp_path: Path) -> None:
+    """A person says "store it, send it to nobody", once; another patient is asked about apart."""
+    toml = '[[routes]]\nto = "clinic-mis"\nwithout_basis = "ask"\n'
+    with doorway(tmp_path, toml) as door:
+        clinic = Destination(
+            name="clinic-mis",
+            kind="fhir_rest",
+            organization="org-clinic",
+            options={"url": "http://127.0.0.1:9/fhir"},
+        )
+        door.gateway.store.put_destination(clinic)
+        waiting = [send(door, f"C-{n}", MOTHER, WOMAN) for n in range(3)]
+        assert [codes(door, one) for one in waiting] == [("needs_info", ["CON-301"])] * 3
+        another = send(door, "C-9", CHILD, BABY)
+        question, other = door.gateway.repairs.waiting(None)
+        assert (question.waiting, other.waiting) == (3, 1)
+        door.gateway.repairs.decide(question, {"consent": "none"}, by="operator:test")
+        worked(door)
+        assert codes(door, another) == ("needs_info", ["CON-301"])
+        assert [codes(door, one) for one in waiting] == [("accepted", ["CON-301"])] * 3
+        assert door.get("/v1/repairs").get_json()["items"] == []

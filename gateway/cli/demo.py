@@ -68,11 +68,8 @@ def command(out: Output, once: bool, port: int, samples: Path) -> None:
     try:
         with demo.running(made) as alive:
             walk = demo.walk(made, out.language, lambda: datetime.now(UTC))
-            told = []
             with out.progress(len(stories), out.say("История", "Story")) as step:
-                for story in stories:
-                    told.append(walk.tell(story))
-                    step(story.name)
+                told = walk.tell_all(stories, lambda one: step(one.story.name))
             _results(out, told, seconds_since(started))
             if not once:
                 _stay(out, alive)

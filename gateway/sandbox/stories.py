@@ -207,6 +207,11 @@ class Story:
         return [step.facts for step in self.steps if isinstance(step, Expect)][-1]
 
     @property
+    def alone(self) -> bool:
+        """Whether it changes the clinic's mode, which another story would feel."""
+        return any(isinstance(step, Switch) for step in self.steps)
+
+    @property
     def simple(self) -> bool:
         """Whether one document is sent once and looked at, and nothing else happens."""
         kinds = [type(step) for step in self.steps]

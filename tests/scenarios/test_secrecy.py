@@ -98,7 +98,7 @@ def _texts(resource: dict[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _of_xml(text: str) -> Iterator[tuple[str, str]]:
-    patient = text[text.index("<patient>") : text.index("</patient>")]
+    patient = "".join(re.findall(r"<patient>.*?</patient>", text, re.DOTALL))
     yield from (("name", one) for one in re.findall(r"<family>([^<]+)<", patient))
     yield from (("identifier", one) for one in re.findall(r"<identifier[^>]*>([^<]+)<", patient))
     yield from (("birth date", one) for one in re.findall(r"<birthDate>([^<]+)<", patient))

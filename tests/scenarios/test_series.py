@@ -135,10 +135,12 @@ def test_a_clinic_that_takes_no_withdrawals_is_an_open_item(tmp_path: Path, refu
 
 def test_nothing_withdrawn_is_sent_any_more(day: Day) -> None:
     """What never left the gateway needs no withdrawal either."""
-    day.keep(Report())
+    first = day.keep(Report())
     day.line()
     back = day.send(Report(version=2, status="cancelled"))
     assert day.received() == []
+    (ended,) = [e for e in day.gateway.store.events(first) if e.name == "delivery.cancelled"]
+    assert ended.detail["code"] == "DLV-302"
     assert day.document(back).deliveries == ()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,11 @@ import pytest
 from gateway import errors
 from gateway.model import Problem
 
-GATEWAY = Path(__file__).parents[2] / "gateway"
+TESTS = Path(__file__).parents[1]
+GATEWAY = TESTS.parent / "gateway"
+SHOWN_ONLY = ("test_errors.py", "test_pages.py", "test_verbs.py")
+"""Tests that show pages of the catalogue: a code in them is not provoked."""
+
 FAMILIES = ("FMT", "SIG", "PAT", "CON", "MAP", "DLV", "AUTH", "LIM", "DUP", "SYS")
 CODE = re.compile(rf"\b(?:{'|'.join(FAMILIES)})-\d{{3}}\b")
 RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
@@ -39,6 +45,25 @@ def spoken() -> dict[str, str]:
     return found
 
 
+def provoked() -> set[str]:
+    """Return each code that a test or a story waits for; docstrings and comments do not count."""
+    found: set[str] = set()
+    for file in TESTS.rglob("*.py"):
+        if file.name not in SHOWN_ONLY:
+            for text in _strings(ast.parse(file.read_text("utf-8"))):
+                found.update(CODE.findall(text))
+    for file in (TESTS.parent / "samples").glob("*/story.yaml"):
+        found.update(CODE.findall(file.read_text("utf-8")))
+    return found
+
+
+def _strings(tree: ast.Module) -> Iterator[str]:
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+            yield node.value
+
+
 def placeholders(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
@@ -52,6 +77,11 @@ def test_every_code_the_source_speaks_is_explained() -> None:
 def test_every_page_is_spoken_somewhere() -> None:
     """A page nobody raises is a promise nobody keeps."""
     assert sorted(set(CATALOGUE) - set(spoken())) == []
+
+
+def test_every_code_is_provoked_by_a_test() -> None:
+    """A refusal no test has met may never come, or come where nobody expects it."""
+    assert sorted(set(CATALOGUE) - provoked()) == []
 
 
 @pytest.mark.parametrize("code", sorted(CATALOGUE))

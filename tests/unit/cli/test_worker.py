@@ -54,7 +54,9 @@ def test_a_worker_finishes_what_a_server_without_a_line_took_in(
         demo.await_up(children[1], lambda: demo.alive(sandbox.url))
         walk = sandboxes.walk(sandbox)
         story = sandboxes.story("01")
-        kept = sandboxes.send(walk.laboratories[story.first.laboratory], sandboxes.outgoing(walk, story))
+        kept = sandboxes.send(
+            walk.laboratories[story.first.laboratory], sandboxes.outgoing(walk, story)
+        )
         time.sleep(1)
         laboratory = walk.laboratories[story.first.laboratory]
         assert laboratory.get(f"/v1/submissions/{kept['id']}").body["status"] == "received"

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from gateway.model import CodeUse, Decision, Identifier, Json, Question
-from gateway.store import repairs, replays, undoing
+from gateway.store import choosing, code_uses, repairs, replays, undoing
 from gateway.store.room import Room
 from gateway.store.values import (
     Card,
@@ -36,11 +36,11 @@ class RepairStore:
 
     def code_uses(self, organization: str, codes: Iterable[tuple[str, str]]) -> tuple[CodeUse, ...]:
         """Return how an organisation has used its own codes (system, code) so far."""
-        return repairs.uses(self.room, self.memory, organization, codes)
+        return code_uses.uses(self.room, self.memory.uses, organization, codes)
 
     def learn_uses(self, organization: str, found: Iterable[CodeUse]) -> None:
         """Remember uses of codes that a person has confirmed."""
-        repairs.learn(self.room, organization, found)
+        code_uses.learn(self.room, organization, found)
 
     def identifier_token(self, identifier: Identifier) -> str:
         """Return the keyed word that stands for an identifier where it may not be written."""
@@ -48,21 +48,21 @@ class RepairStore:
 
     def candidates(self, birth_date: date) -> tuple[Card, ...]:
         """Return cards with a birth date, for a person to choose from; never for a machine."""
-        return repairs.candidates(self.room, birth_date)
+        return choosing.candidates(self.room, birth_date)
 
     def card(self, patient: str) -> Card | None:
         """Return a card by its patient number."""
-        return repairs.card_of(self.room, patient)
+        return choosing.card_of(self.room, patient)
 
     def provisional(self, patient: str) -> bool:
         """Say whether a card still waits for its person's own number."""
-        return repairs.provisional(self.room, patient)
+        return choosing.provisional(self.room, patient)
 
     def linked_elsewhere(
         self, identifiers: Sequence[Identifier], patient: str
     ) -> tuple[Identifier, ...]:
         """Return those of `identifiers` that lead to another card than `patient`'s."""
-        return repairs.linked_elsewhere(self.room, identifiers, patient)
+        return choosing.linked_elsewhere(self.room, identifiers, patient)
 
     def repairs(
         self, organizations: tuple[str, ...] | None, cause: str | None = None
@@ -96,7 +96,7 @@ class RepairStore:
 
     def own_ground(self, type: str, id: str, organization: str) -> bool:
         """Say whether an organisation was sent a document with this very resource."""
-        return repairs.own_ground(self.room, type, id, organization)
+        return choosing.own_ground(self.room, type, id, organization)
 
     # --- replays -----------------------------------------------------------------------
 

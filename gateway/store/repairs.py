@@ -1,4 +1,4 @@
-"""What documents ask persons, what persons decided, and how laboratories use their codes.
+"""What documents ask persons, and what persons decided.
 
 A question is sealed under its document's own key, so it dies with the document; a decision and
 the use of a code say nothing of a patient, but may hold a sender's own words, so they are
@@ -8,7 +8,7 @@ sealed too.  Equal questions of one organisation share a token: one answer serve
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    and_,
     bindparam,
     delete,
     func,
@@ -25,16 +24,13 @@ from sqlalchemy import (
     select,
 )
 
-from gateway.model import CodeUse, Decision, DeliveryState, Identifier, Question
-from gateway.store import records, repair_tables, submissions, tables, vault
+from gateway.model import CodeUse, Decision, Question
+from gateway.store import repair_tables, submissions, vault
 from gateway.store.keys import KeyDestroyed
 from gateway.store.log import audit_entry
 from gateway.store.room import Room, new_id, write_audit
 from gateway.store.statement import Statement, insert_new, insert_rows
-from gateway.store.values import Card, NewDecision, Outcome, Repair, StandingDecision
-
-CANDIDATES_MAX = 20
-"""Cards of one birth date that are looked at for a person to choose from."""
+from gateway.store.values import NewDecision, Outcome, Repair, StandingDecision
 
 DOCUMENTS_SHOWN_MAX = 1000
 """Waiting documents that a repair names; the count beside them is of all."""
@@ -90,97 +86,6 @@ def decisions(room: Room, memory: Memory, organization: str, document: str) -> t
     return tuple(_decision(room, memory, row) for row in rows)
 
 
-def uses(
-    room: Room, memory: Memory, organization: str, codes: Iterable[tuple[str, str]]
-) -> tuple[CodeUse, ...]:
-    """Return how an organisation has used these of its codes (system, code)."""
-    tokens = sorted({_code_token(room, organization, system, code) for system, code in codes})
-    if not tokens:
-        return ()
-    use = repair_tables.code_use
-    with room.database.read() as connection:
-        rows = connection.execute(select(use).where(use.c.code_token.in_(tokens))).all()
-    key = room.keys.system_key("code-use")
-    found = []
-    for row in rows:
-        opened = memory.uses.get(row.token)
-        if opened is None:
-            plain = vault.open_sealed(key, row.sealed, f"code-use:{row.token}")
-            opened = msgspec.json.decode(plain, type=CodeUse)
-            _remember(memory.uses, row.token, opened)
-        found.append(opened)
-    return tuple(found)
-
-
-def candidates(room: Room, birth_date: date) -> tuple[Card, ...]:
-    """Return cards with a birth date, for a person to choose from; never for a machine."""
-    token = room.keys.token("search:birthdate", "", birth_date.isoformat())
-    value, head = tables.search_value, tables.resource
-    with room.database.read() as connection:
-        numbers = connection.execute(
-            select(value.c.owner)
-            .join(head, and_(head.c.type == value.c.type, head.c.id == value.c.id))
-            .where(
-                value.c.type == "Patient",
-                value.c.param == "birthdate",
-                value.c.value == token,
-                ~head.c.deleted,
-            )
-            .order_by(value.c.owner)
-            .limit(CANDIDATES_MAX)
-        ).scalars()
-        found = list(dict.fromkeys(numbers))
-    return tuple(card for number in found if (card := card_of(room, number)) is not None)
-
-
-def card_of(room: Room, patient: str) -> Card | None:
-    """Return a card by its patient number."""
-    found = records.resource(room, "Patient", patient)
-    return None if found is None else Card(patient=patient, resource=found[0])
-
-
-def provisional(room: Room, patient: str) -> bool:
-    """Say whether a card still waits for its person's own number."""
-    row = tables.patient
-    with room.database.read() as connection:
-        found = connection.execute(select(row.c.provisional).where(row.c.number == patient))
-        return bool(found.scalar())
-
-
-def own_ground(room: Room, type: str, id: str, organization: str) -> bool:
-    """Say whether a document with a resource goes to an organisation: a ground of its own."""
-    content, delivery, destination = (
-        tables.document_resource,
-        tables.delivery,
-        tables.destination,
-    )
-    with room.database.read() as connection:
-        found = connection.execute(
-            select(delivery.c.id)
-            .join(content, content.c.document == delivery.c.document)
-            .join(destination, destination.c.name == delivery.c.destination)
-            .where(
-                content.c.type == type,
-                content.c.id == id,
-                destination.c.organization == organization,
-                delivery.c.state != DeliveryState.HELD.value,
-            )
-            .limit(1)
-        ).first()
-    return found is not None
-
-
-def linked_elsewhere(
-    room: Room, identifiers: Sequence[Identifier], patient: str
-) -> tuple[Identifier, ...]:
-    """Return those of `identifiers` that lead to another card than `patient`'s."""
-    return tuple(
-        one
-        for one in identifiers
-        if any(card.patient != patient for card in records.cards(room, one))
-    )
-
-
 # --- what settle writes ----------------------------------------------------------------
 
 
@@ -204,24 +109,6 @@ def rows_of(
                 "place": one.place,
                 "sealed": vault.seal(data_key, plain, place),
                 "asked_at": now,
-            }
-        )
-    return rows
-
-
-def use_rows(room: Room, organization: str, found: Iterable[CodeUse]) -> list[dict[str, Any]]:
-    """Return the rows of newly known uses of codes, sealed."""
-    key, now = room.keys.system_key("code-use"), room.clock()
-    rows = []
-    for one in found:
-        plain = msgspec.json.encode(one)
-        token = room.keys.exact_token("code-use", organization.encode() + b"\x00" + plain)
-        rows.append(
-            {
-                "token": token,
-                "code_token": _code_token(room, organization, one.system, one.code),
-                "sealed": vault.seal(key, plain, f"code-use:{token}"),
-                "seen_at": now,
             }
         )
     return rows
@@ -323,18 +210,6 @@ def waiting_on(room: Room, id: str) -> tuple[str, ...]:
             .order_by(questions.c.asked_at, questions.c.document)
         ).scalars()
         return tuple(dict.fromkeys(found))
-
-
-def learn(room: Room, organization: str, found: Iterable[CodeUse]) -> None:
-    """Remember uses of codes that a person has confirmed."""
-    rows = use_rows(room, organization, found)
-
-    def transaction(connection: Connection) -> None:
-        for row in rows:
-            insert_new(connection, repair_tables.code_use, **row)
-
-    if rows:
-        room.database.write(transaction)
 
 
 def decided(
@@ -508,8 +383,3 @@ def _remember(known: dict[str, Any], name: str, value: Any) -> None:
     if len(known) >= OPENED_MAX:
         known.clear()
     known[name] = value
-
-
-def _code_token(room: Room, organization: str, system: str, code: str) -> str:
-    words = json.dumps([organization, system, code], ensure_ascii=False)
-    return room.keys.exact_token("code", words.encode())

@@ -23,6 +23,7 @@ from gateway.model import (
     Status,
 )
 from gateway.store import (
+    code_uses,
     consents,
     directory,
     planned,
@@ -263,7 +264,7 @@ class _Settled:
             ledger=vault.seal(self.data_key, ledger, f"ledger:{outcome.document}"),
             drafts=[*self._drafts(outcome, record, owner), *back],
             asked=[],
-            used=repairs.use_rows(room, self.organization, outcome.uses),
+            used=code_uses.use_rows(room, self.organization, outcome.uses),
             bound=bound,
             report_series=self._series(outcome),
             taken=taken,

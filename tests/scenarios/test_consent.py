@@ -140,8 +140,8 @@ def test_an_unsigned_consent_is_believed_only_where_policy_says_so(day: Day) -> 
     kept = line.keep(laboratory._Sender("polaris"), "multipart/form-data", (document, part))
     submission = store.submission(kept.submission)
     with pytest.raises(Exception, match="CON-306"):
-        line.enclosures._octets(part, submission, replace(sender, allow_unsigned=False))
-    assert line.enclosures._octets(part, submission, sender) == consent
+        line.examiner.enclosures._octets(part, submission, replace(sender, allow_unsigned=False))
+    assert line.examiner.enclosures._octets(part, submission, sender) == consent
 
 
 def test_a_consent_that_cannot_be_carried_out_leaves_the_result_sound(day: Day) -> None:

@@ -10,6 +10,8 @@ from tests.doorway import Doorway, doorway, form
 
 SAMPLE = Path(__file__).parents[3] / "samples/03-lab-xml-gost256/result.xml"
 XML = "application/xml"
+OWN = SAMPLE.read_bytes().replace(b"1267700000116", b"1027700000000")
+"""The sample as the door's own laboratory performed it: it may not send another's."""
 
 
 @pytest.fixture(scope="module")
@@ -19,20 +21,21 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doorway]:
 
 
 def test_a_dry_run_finds_what_the_line_finds_and_keeps_nothing(door: Doorway) -> None:
-    octets = SAMPLE.read_bytes()
-    body = door.post("/v1/check", octets, XML).get_json()
-    assert (body["outcome"], body["problems"]) == ("accepted", [])
-    unsigned = door.post("/v1/check", octets, XML, client="lab2").get_json()
+    body = door.post("/v1/check", OWN, XML).get_json()
+    # The door's laboratory has an invented ОГРН, whose check digit is only warned of.
+    stops = [problem for problem in body["problems"] if not problem["warning"]]
+    assert (body["outcome"], stops) == ("accepted", [])
+    unsigned = door.post("/v1/check", OWN, XML, client="lab2").get_json()
     assert unsigned["outcome"] == "rejected"
     assert unsigned["problems"][0]["code"] == "SIG-201"
-    assert door.post("/v1/check", octets, XML, client="clinic").status_code == 200
+    assert door.post("/v1/check", OWN, XML, client="clinic").status_code == 200
     assert door.get("/v1/submissions").get_json()["items"] == []
 
 
 def test_waiting_for_a_good_document_ends_accepted_with_its_documents(door: Doorway) -> None:
     timer = threading.Timer(0.2, door.work)
     timer.start()
-    answer = door.keep(SAMPLE.read_bytes(), type=XML, Prefer="wait=20")
+    answer = door.keep(OWN, type=XML, Prefer="wait=20")
     timer.join()
     body = answer.get_json()
     assert (answer.status_code, body["status"]) == (200, "accepted")
@@ -67,7 +70,7 @@ def test_verify_reads_any_bytes_and_judges_at_the_time_asked(door: Doorway) -> N
     assert said["signatures"][0]["sub_indication"] == "FORMAT_FAILURE"
     assert said["signatures"][0]["times"]["validation"].startswith("2026-01-01T00:00:00")
     unsigned = door.post("/v1/verify", b"text", "text/plain").get_json()
-    assert unsigned == {"indication": "INDETERMINATE", "signatures": []}
+    assert (unsigned["indication"], unsigned["signatures"]) == ("INDETERMINATE", [])
     for query in ("at=now", "at=0001-01-01", "when=1"):
         assert door.post(f"/v1/verify?{query}", b"text", "text/plain").status_code == 400
     assert door.http.post("/v1/verify", data=b"text").status_code == 401

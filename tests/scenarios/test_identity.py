@@ -37,8 +37,14 @@ BABY = person("Златоустова", "Девочка", "2026-11-01", "female"
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[Doorway]:
-    with doorway(tmp_path) as opened:
+def environ() -> dict[str, str]:
+    """The environment the gateway is opened in; tests/postgres names its databases here."""
+    return {}
+
+
+@pytest.fixture
+def door(tmp_path: Path, environ: dict[str, str]) -> Iterator[Doorway]:
+    with doorway(tmp_path, environ=environ) as opened:
         store = opened.gateway.store
         store.put_organization(
             Organization(
@@ -262,9 +268,9 @@ to = "clinic-mis"
 
 
 @pytest.fixture
-def routed(tmp_path: Path) -> Iterator[Doorway]:
+def routed(tmp_path: Path, environ: dict[str, str]) -> Iterator[Doorway]:
     """A gateway that sends every result to the ordering clinic's system."""
-    with doorway(tmp_path / "routed", ROUTES) as opened:
+    with doorway(tmp_path / "routed", ROUTES, environ=environ) as opened:
         opened.gateway.store.put_destination(
             Destination(
                 name="clinic-mis",
@@ -396,10 +402,12 @@ def test_a_choice_of_card_taken_back_leaves_that_card_and_asks_again(door: Doorw
     assert codes(door, waiting) == ("needs_info", ["PAT-103"])
 
 
-def test_a_missing_basis_is_settled_once_for_all_of_a_patient(tmp_path: Path) -> None:
+def test_a_missing_basis_is_settled_once_for_all_of_a_patient(
+    tmp_path: Path, environ: dict[str, str]
+) -> None:
     """A person says "store it, send it to nobody", once; another patient is asked about apart."""
     toml = '[[routes]]\nto = "clinic-mis"\nwithout_basis = "ask"\n'
-    with doorway(tmp_path, toml) as door:
+    with doorway(tmp_path, toml, environ) as door:
         clinic = Destination(
             name="clinic-mis",
             kind="fhir_rest",

@@ -195,9 +195,15 @@ CASES = (
 
 
 @pytest.fixture
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def environ() -> dict[str, str]:
+    """The environment the gateway is opened in; tests/postgres names its databases here."""
+    return {}
+
+
+@pytest.fixture
+def world(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -> Iterator[World]:
     home = tmp_path_factory.mktemp("tenancy")
-    with doorway(home, "[limits]\nrequests_per_second = 100000\n") as door:
+    with doorway(home, "[limits]\nrequests_per_second = 100000\n", environ=environ) as door:
         yield World(door, _things(door))
 
 

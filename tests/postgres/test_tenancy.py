@@ -1,0 +1,13 @@
+"""What is hidden on SQLite is hidden on PostgreSQL: the same tests again."""
+
+# ruff: noqa: F403
+from __future__ import annotations
+
+import pytest
+
+from tests.scenarios.test_tenancy import *
+
+
+@pytest.fixture
+def environ(database_url: str) -> dict[str, str]:
+    return {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_KEYSTORE_URL": database_url}

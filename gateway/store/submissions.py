@@ -264,7 +264,11 @@ def _write_new(connection: Connection, arrival: Arrival, parts: list[dict[str, A
     for part in parts:
         # One by one: many rows at once go as text, and a part may be long.
         insert_rows(connection, tables.part, [part])
-    work.add(connection, work.NewOrder(kind="submission", subject=arrival.id, at=at, kept_at=at))
+    lane = arrival.organization
+    work.add(
+        connection,
+        work.NewOrder(kind="submission", subject=arrival.id, at=at, kept_at=at, lane=lane),
+    )
     write_event(connection, at, arrival.id, "received")
     write_receipt(connection, arrival.receipt, arrival.audit.id, arrival.id)
     write_audit(connection, arrival.audit, receipts={arrival.audit.id: arrival.receipt})

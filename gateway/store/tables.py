@@ -378,6 +378,9 @@ work_order = Table(
     Column("due_at", Instant, nullable=False),
     Column("order_key", Text),
     Column("sequence", BigInteger, nullable=False),
+    # Whose work it is, and its turn among everybody's: see `work`.
+    Column("lane", Text),
+    Column("turn", BigInteger, nullable=False),
     Column("cause", Text),
     Column("created_at", Instant, nullable=False),
     Column("kept_at", Instant),
@@ -385,6 +388,7 @@ work_order = Table(
     Index(
         "ix_work_order_due",
         "kind",
+        "turn",
         "due_at",
         sqlite_where=text("state IN ('ready', 'leased')"),
         postgresql_where=text("state IN ('ready', 'leased')"),
@@ -393,6 +397,13 @@ work_order = Table(
         "ix_work_order_first",
         "order_key",
         "sequence",
+        sqlite_where=text("state IN ('ready', 'leased')"),
+        postgresql_where=text("state IN ('ready', 'leased')"),
+    ),
+    Index(
+        "ix_work_order_lane",
+        "lane",
+        "turn",
         sqlite_where=text("state IN ('ready', 'leased')"),
         postgresql_where=text("state IN ('ready', 'leased')"),
     ),

@@ -3,6 +3,12 @@
 A claim is a lease with a fencing token that counts up with every claim.  Whoever finishes an
 order shows the token in the transaction that writes the result; a worker that was thought
 dead and comes back late finds its token worthless and writes nothing.
+
+Submissions take turns by sender (start-time fair queueing): an order's turn is one past the
+last of its sender's, but never before the turn that is being worked.  A laboratory that sends
+a thousand at once fills its own turns; another's next result is worked after the one at hand.
+
+Source: Goyal, Vin, Cheng: Start-time Fair Queueing (SIGCOMM 1996).
 """
 
 from __future__ import annotations
@@ -11,7 +17,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, text, update
+from sqlalchemy import BigInteger, Connection, and_, bindparam, column, or_, select, text, update
 
 from gateway.model import DeliveryState, Problem, Status
 from gateway.store import tables
@@ -39,7 +45,7 @@ _CLAIMABLE = """
 # S608: only the constants above and below are put together.
 _CLAIM = """
     WITH due AS MATERIALIZED (
-      SELECT w.id {claimable} ORDER BY w.due_at, w.id LIMIT :limit {lock})
+      SELECT w.id {claimable} ORDER BY w.turn, w.due_at, w.id LIMIT :limit {lock})
     UPDATE work_order
     SET state = 'leased', attempts = attempts + 1, token = token + 1, due_at = :until
     WHERE id IN (SELECT id FROM due)
@@ -85,6 +91,29 @@ class NewOrder:
     kept_at: datetime | None = None
     order_key: str | None = None
     sequence: int = 0
+    lane: str | None = None
+    """The sender whose turn it takes; None for work that takes no turns."""
+
+
+_TURN = Statement(
+    text("""
+    SELECT
+      COALESCE((SELECT MIN(turn) FROM work_order
+                WHERE kind = 'submission' AND state IN ('ready', 'leased')
+                  AND (state = 'leased' OR due_at <= :now)), 0) AS worked,
+      COALESCE((SELECT MAX(turn) + 1 FROM work_order
+                WHERE lane = :lane AND state IN ('ready', 'leased')), 0) AS own
+    """)
+    .bindparams(_TIMES[0])
+    .columns(column("worked", BigInteger), column("own", BigInteger))
+)
+
+
+def _turn(connection: Connection, order: NewOrder) -> int:
+    if order.lane is None:
+        return 0
+    row = _TURN.first(connection, lane=order.lane, now=order.at)
+    return max(int(row.worked), int(row.own))
 
 
 def add(connection: Connection, *orders: NewOrder) -> None:
@@ -102,6 +131,8 @@ def add(connection: Connection, *orders: NewOrder) -> None:
                 "due_at": order.at,
                 "order_key": order.order_key,
                 "sequence": order.sequence,
+                "lane": order.lane,
+                "turn": _turn(connection, order),
                 "cause": None,
                 "created_at": order.at,
                 "kept_at": order.kept_at,
@@ -112,7 +143,7 @@ def add(connection: Connection, *orders: NewOrder) -> None:
 
 
 def claim(room: Room, kind: str, limit: int, lease: timedelta) -> tuple[WorkOrder, ...]:
-    """Claim due orders, oldest first; of one order key only the first that is unfinished."""
+    """Claim due orders, by turn, then oldest first; of one order key only the first unfinished."""
     now = room.clock()
     statement = _CLAIM_EMBEDDED if room.database.embedded else _CLAIM_SHARED
     rows = room.database.write(

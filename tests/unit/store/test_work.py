@@ -118,6 +118,22 @@ def test_many_claimers_never_share_an_order(house: House) -> None:
     assert len(claimed) == len(set(claimed)) == 40
 
 
+def test_a_flood_from_one_laboratory_does_not_hold_up_another(house: House) -> None:
+    """After a crash a LIS re-exports a day; its neighbour's next result must not wait for it."""
+    flood = [house.store.keep(house.arrive(b"a%d" % n)).submission for n in range(40)]
+    first = house.claim()
+    assert first.subject == flood[0]
+    other = [
+        house.store.keep(house.arrive(b"b%d" % n, organization="lab-2")).submission
+        for n in range(2)
+    ]
+    order = [house.claim().subject for _ in range(6)]
+    assert order.index(other[0]) <= 1
+    assert order.index(other[1]) <= 3
+    mine = [subject for subject in order if subject not in other]
+    assert mine == flood[1:5]
+
+
 def test_deliveries_of_one_patient_to_one_destination_stay_in_line(house: House) -> None:
     """The second result may not overtake the first, not even while that waits to be retried."""
     patient = house.store.new_patient_number()

@@ -369,6 +369,8 @@ def upgrade() -> None:
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.Column("order_key", sa.Text(), nullable=True),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=True),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("kept_at", sa.BigInteger(), nullable=True),
@@ -378,7 +380,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_work_order_due",
         "work_order",
-        ["kind", "due_at"],
+        ["kind", "turn", "due_at"],
         unique=False,
         sqlite_where=sa.text("state IN ('ready', 'leased')"),
         postgresql_where=sa.text("state IN ('ready', 'leased')"),
@@ -387,6 +389,14 @@ def upgrade() -> None:
         "ix_work_order_first",
         "work_order",
         ["order_key", "sequence"],
+        unique=False,
+        sqlite_where=sa.text("state IN ('ready', 'leased')"),
+        postgresql_where=sa.text("state IN ('ready', 'leased')"),
+    )
+    op.create_index(
+        "ix_work_order_lane",
+        "work_order",
+        ["lane", "turn"],
         unique=False,
         sqlite_where=sa.text("state IN ('ready', 'leased')"),
         postgresql_where=sa.text("state IN ('ready', 'leased')"),

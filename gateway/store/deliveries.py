@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 
 from gateway.consent import leaving
 from gateway.model import Answer, Delivery, DeliveryState, Problem, Receipt
-from gateway.store import consents, holds, planned, recalls, series, tables, vault, work
+from gateway.store import consents, holds, items, planned, recalls, series, tables, vault, work
 from gateway.store.keys import KeyDestroyed
 from gateway.store.room import (
     Room,
@@ -138,7 +138,7 @@ def failed(room: Room, order: WorkOrder, problem: Problem, next_try: datetime | 
         if next_try is not None:
             detail["next_try"] = next_try.isoformat()
         else:
-            _hand_over(connection, row, recalls.UNDELIVERED, problem, now)
+            _hand_over(connection, row, items.UNDELIVERED, problem, now)
             recalls.released_by(connection, row, now)
         _tell(connection, row, now, state.value, detail)
 
@@ -213,7 +213,7 @@ def _close(
         )
         _tell(connection, row, now, answer.state.value, {"attempt": str(row.attempts)}, ended=True)
         if problem is not None:
-            _hand_over(connection, row, recalls.REFUSED, problem, now)
+            _hand_over(connection, row, items.REFUSED, problem, now)
         recalls.released_by(connection, row, now)
         if receipt is not None:
             write_receipt(connection, receipt, audit.id, row.submission, row.document, row.id)
@@ -229,7 +229,7 @@ def _hand_over(
 ) -> None:
     """Make a withdrawal that did not arrive a person's matter."""
     if row.action == planned.WITHDRAWAL:
-        recalls.open_item(connection, row, kind, problem, now)
+        items.add(connection, row, kind, problem, now)
 
 
 def _destination(room: Room, order: WorkOrder) -> str:

@@ -31,9 +31,9 @@ from gateway.store import (
     deliveries,
     directory,
     endings,
+    items,
     log,
     log_checks,
-    recalls,
     records,
     series,
     settle,
@@ -286,13 +286,13 @@ class Store(RepairStore):
         self, organizations: tuple[str, ...] | None = None, closed: bool = False
     ) -> tuple[OpenItem, ...]:
         """Return what only a person can bring to an end, oldest first."""
-        return recalls.items(self.room, organizations, closed)
+        return items.find(self.room, organizations, closed)
 
     def close_item(
         self, id: str, actor: str, note: str, organizations: tuple[str, ...] | None = None
     ) -> OpenItem:
         """Close an open item with what was done.  Raises KeyError for one not theirs to see."""
-        return recalls.close_item(self.room, id, actor, note, organizations)
+        return items.close(self.room, id, actor, note, organizations)
 
     # --- consents ----------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from gateway.store import (
     code_uses,
     consents,
     directory,
+    items,
     planned,
     recalls,
     repairs,
@@ -427,11 +428,11 @@ class _Settled:
         for leg in plan.legs:
             self.planned += planned.add(connection, leg, outcome.document, subject, self.now)
         for destination in plan.unsupported:
-            where = recalls.Recipient(
+            where = items.Recipient(
                 id=None, submission=subject, document=outcome.document, destination=destination
             )
             problem = Problem(code="DLV-303", detail={"destination": destination})
-            recalls.open_item(connection, where, recalls.UNSUPPORTED, problem, self.now)
+            items.add(connection, where, items.UNSUPPORTED, problem, self.now)
 
     def _events(self, one: _Written) -> list[dict[str, Any]]:
         outcome, subject = one.outcome, self.order.subject

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.model import Problem, Status
-from gateway.store import recalls, repair_tables, series, tables, work, writing
+from gateway.store import items, repair_tables, series, tables, work, writing
 from gateway.store.keys import KeyStore
 from gateway.store.log import audit_entry
 from gateway.store.room import Room, write_audit, write_event
@@ -80,7 +80,7 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
             done.left.append(row.id)
             for one in planned:
                 problem = Problem(code=UNDONE, detail={"destination": one.destination})
-                recalls.open_item(connection, one, KIND, problem, now)
+                items.add(connection, one, KIND, problem, now)
             continue
         _receive_again(connection, row, planned, now)
         done.opened.append(row.id)

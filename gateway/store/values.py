@@ -187,7 +187,8 @@ class OpenItem:
 
     id: str
     kind: str
-    """`withdrawal-unsupported`, `withdrawal-refused` or `withdrawal-undelivered`."""
+    """`withdrawal-unsupported`, `withdrawal-refused`, `withdrawal-undelivered`, or
+    `decision-undone` where a person took back what a document rests on."""
 
     organization: str
     """Organisation of the sender of what was to be taken back."""

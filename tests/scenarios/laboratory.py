@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 
 from gateway.app import Gateway, open_gateway
 from gateway.fhir import text
-from gateway.model import Destination, Identifier, Json, Part, Receipt
+from gateway.model import Destination, Identifier, Json, JsonValue, Part, Receipt
 from gateway.sandbox.clinic import Clinic, create_clinic
 from gateway.settings import Settings
 from gateway.store.values import DocumentView, Organization, SubmissionView
@@ -146,6 +146,27 @@ def _organization(ogrn: str) -> dict[str, Any]:
         "identifier": [{"system": OGRN, "value": ogrn}],
         "name": f"Организация {ogrn}",
     }
+
+
+def batch(*reports: Report) -> bytes:
+    """Return one batch Bundle that holds each report's Bundle as an entry."""
+    entries: list[JsonValue] = []
+    for one in reports:
+        inner = text.loads(one.octets())
+        entries.append(
+            {
+                "fullUrl": f"urn:uuid:{uuid.uuid4()}",
+                "resource": inner
+                | {
+                    "type": "collection",
+                    "entry": [
+                        {"fullUrl": e["fullUrl"], "resource": e["resource"]} for e in inner["entry"]
+                    ],
+                },
+                "request": {"method": "POST", "url": "Bundle"},
+            }
+        )
+    return text.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
 
 
 @dataclass

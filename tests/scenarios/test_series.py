@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.model import Identifier
+from gateway.model import Identifier, Problem
 from gateway.store.keys import KeyDestroyed
 from tests.scenarios import laboratory
 from tests.scenarios.laboratory import ANNA, BORIS, HBA1C, SIRIUS, SNILS, Day, Report
@@ -154,6 +154,35 @@ def test_a_withdrawal_reaches_who_may_have_it_though_the_answer_was_lost(day: Da
     assert day.holds() == {}
     assert [one["report"] for one in day.received()] == ["final", "entered-in-error"]
     assert day.status(first) == "withdrawn"
+
+
+def test_what_was_on_the_wire_when_it_was_withdrawn_is_not_tried_again(day: Day) -> None:
+    """The clinic may have it though the answer never came; it hears of the withdrawal next."""
+    day.keep(Report())
+    day.line()
+    store = day.gateway.store
+    (order,) = store.claim("delivery", 1, day.gateway.settings.work.lease)
+    sent = store.delivery(order)
+    assert [one["status"] for one in sent.resources if one["resourceType"] == "Observation"] == [
+        "final"
+    ]
+    day.send(Report(version=2, status="entered-in-error"))
+    store.delivery_failed(order, Problem(code="DLV-101"), day.gateway.clock())
+    day.at("12:00")
+    day.work()
+    assert [one["report"] for one in day.received()] == ["entered-in-error"]
+
+
+def test_versions_of_one_report_in_one_batch(day: Day) -> None:
+    """They are settled together, in their order, and the corrected one stands."""
+    original = Report(issued=Report().issued)
+    corrected = original.but(version=2, status="corrected", values={HBA1C: "6.00"})
+    sent = day.send(laboratory.batch(original, corrected, original))
+    documents = day.view(sent).documents
+    assert [str(one.status) for one in documents] == ["replaced", "accepted", "accepted"]
+    assert documents[0].succeeded_by == documents[1].id
+    assert documents[2].duplicate_of == documents[0].id
+    assert day.results() == day.holds() == {HBA1C: "6.00"}
 
 
 def test_a_correction_goes_where_the_original_went_and_after_it(day: Day) -> None:

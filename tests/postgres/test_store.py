@@ -5,5 +5,5 @@ from tests.unit.store.test_consents import *
 from tests.unit.store.test_keep import *
 from tests.unit.store.test_line import *
 from tests.unit.store.test_settle import *
-from tests.unit.store.test_work import *
 from tests.unit.store.test_views import *
+from tests.unit.store.test_work import *

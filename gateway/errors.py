@@ -72,8 +72,8 @@ class Explanation:
 
 
 def codes() -> tuple[str, ...]:
-    """Return every code in the catalogue, in its order."""
-    return tuple(_catalogue())
+    """Return every code in the catalogue, in the order of the alphabet: where one looks."""
+    return tuple(sorted(_catalogue()))
 
 
 def explain(code: str, language: str = "ru") -> Explanation:

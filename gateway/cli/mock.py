@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 
 import click
 
-from gateway.cli.output import Output, options, translated
+from gateway.cli.output import Output, Wrong, options, translated
 
 
 @click.group(
@@ -48,12 +49,23 @@ def clinic(out: Output, port: int) -> None:
         out.text(out.say(f"Клиника отвечает на {url}", f"The clinic answers at {url}"))
         sys.stdout.flush()
 
+    _free(out, port)
     die_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         serve_clinic(port, ready)
     except KeyboardInterrupt:
         out.note(out.say("Клиника остановлена", "The clinic has stopped"))
+
+
+def _free(out: Output, port: int) -> None:
+    """Raise Wrong for a taken port: the server of the clinic would say it in its own words."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Wrong(out.say(f"порт {port} занят", f"port {port} is taken")) from error
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -121,6 +121,11 @@ class Output:
             self.text(f"{indent}{code}  {page.reason}{place}")
             self.text(f"{indent}    {self.say('Что делать', 'What to do')}: {page.fix}")
 
+    def reason(self, problem: Problem) -> str:
+        """Return a problem in one line: code, reason, place."""
+        place = f" ({problem.place})" if problem.place else ""
+        return f"{problem.code}: {errors.say(problem, self.language).reason}{place}"
+
     def _draw(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         from rich import box
         from rich.console import Console

@@ -74,11 +74,12 @@ def _verify(out: Output, octets: bytes, jwks: Path | None) -> None:
 
     found = verify(jws_in(octets), _keys(out, jwks))
     claims = dict(found.claims)
+    reason = out.say(REASONS.get(found.reason, found.reason), found.reason)
     out.data(
         {
             "valid": found.valid,
             "included": found.included,
-            "reason": found.reason,
+            "reason": reason,
             "receipt": claims or None,
         }
     )
@@ -89,8 +90,21 @@ def _verify(out: Output, octets: bytes, jwks: Path | None) -> None:
             + f": {claims.get('number')}  {claims.get('kind')}"
         )
         leave(Exit.GOOD)
-    out.text(f"{out.mark(False)} {out.say('Квитанция не принята', 'Not valid')}: {found.reason}")
+    out.text(f"{out.mark(False)} {out.say('Квитанция не принята', 'Not valid')}: {reason}")
     leave(Exit.REFUSED)
+
+
+REASONS = {
+    "The receipt is too long to be one of ours.": "слишком длинная для нашей квитанции.",
+    "The receipt is not a JWS in compact form.": "это не JWS в компактной записи.",
+    "The receipt names a key that is not among the gateway's keys.": (
+        "подписана ключом, которого нет среди ключей шлюза."
+    ),
+    "The signature does not hold: the receipt was changed or is not ours.": (
+        "подпись не сходится: квитанция изменена или не наша."
+    ),
+}
+"""What `gateway.receipts.verify` says without a proof, in Russian."""
 
 
 def jws_in(octets: bytes) -> str:
@@ -120,7 +134,7 @@ def _keys(out: Output, jwks: Path | None) -> dict[str, Any]:
     try:
         keys = json.loads(jwks.read_text("utf-8"))
     except ValueError as error:
-        raise Wrong(f"{jwks}: {error}") from error
+        raise Wrong(out.say(f"{jwks}: это не JSON", f"{jwks}: not JSON")) from error
     if not isinstance(keys, dict):
         raise Wrong(out.say(f"{jwks}: это не набор ключей", f"{jwks}: not a key set"))
     return keys

@@ -15,7 +15,7 @@ from urllib.request import getproxies
 
 import requests
 
-from gateway.cli.output import Failed, Output, Wrong
+from gateway.cli.output import Failed, Output, Wrong, translated
 from gateway.model import Part
 
 CONNECT_SECONDS = 5.0
@@ -105,7 +105,8 @@ class Remote:
                 **content,
             )
         except requests.RequestException as error:
-            raise Failed(f"{self.url}: {type(error).__name__}") from error
+            line = translated(f"{self.url} не отвечает", f"{self.url} does not answer")
+            raise Failed(f"{line} ({type(error).__name__})") from error
         return Answered(
             status=response.status_code, headers=response.headers, octets=response.content
         )

@@ -192,7 +192,7 @@ def undo(out: Output, decision: str) -> None:
     opened, left = len(undone["documents"]), len(undone["open_items"])
     out.note(
         out.say(
-            f"Отменено; снова на линии: {opened}, открытых дел: {left}",
+            f"Отменено; снова на линии: {opened}, открытых вопросов: {left}",
             f"Undone; on the line again: {opened}, open items: {left}",
         )
     )

@@ -146,7 +146,9 @@ def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> No
                 _compared(out, item)
     missing = [one for one in named if one not in found]
     for one in missing:
-        out.complain(out.say(f"отправки {one} нет", f"there is no submission {one}"))
+        line = out.say(f"отправки {one} нет", f"there is no submission {one}")
+        out.data({"id": one, "error": line})
+        out.complain(line)
     verb = (
         out.say("Были бы повторены", "Would be repeated")
         if order["dry_run"]

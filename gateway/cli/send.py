@@ -107,7 +107,7 @@ class Counter(Protocol):
 @click.option("--signer", help=translated("Чьим ключом (signers/).", "Whose key (signers/)."))
 @click.option("--signature", help=translated("Файл подписи.", "File of the signature."))
 @click.option("--media-type", help=translated("Вид документа.", "Media type."))
-@click.option("--key", help="Idempotency-Key")
+@click.option("--idempotency-key", "--key", "key", help="Idempotency-Key.")
 @options_to
 def command(
     out: Output,
@@ -134,9 +134,15 @@ def command(
         for file in files:
             started = time.monotonic()
             given = documents.read(out, file, signature, media_type)
-            if fresh or sign:
-                given = documents.signed(out, given, signer, fresh=fresh)
-            sent = _send(out, counter, given, timeout if wait else 0)
+            try:
+                if fresh or sign:
+                    given = documents.signed(out, given, signer, fresh=fresh)
+                sent = _send(out, counter, given, timeout if wait else 0)
+            except Rejected as error:
+                # One file that cannot be made fresh or signed does not stop those after it.
+                problems = [problem_json(one, out.language) for one in error.problems]
+                view = _nothing("rejected", problems)
+                sent = Sent(file=file, view=view, code=Exit.REFUSED)
             results.append(sent)
             step(file)
             out.data({"file": sent.file, **sent.view})

@@ -20,6 +20,8 @@ from gateway.xml.parser import is_xml
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FORMATS = ("cades", "jws", "xades", "xmldsig")
 ENVELOPED = ("xades", "xmldsig")
+NOT_A_KEY = translated("это не закрытый ключ PKCS#8", "not a PKCS#8 private key")
+NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an X.509 certificate")
 
 
 @click.command(
@@ -34,25 +36,37 @@ ENVELOPED = ("xades", "xmldsig")
     ),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
-@click.option("--key", required=True, type=_FILE, help="PKCS#8 (PEM, DER)")
+@click.option(
+    "--key",
+    required=True,
+    type=_FILE,
+    help=translated("Закрытый ключ PKCS#8 (PEM, DER).", "Private key, PKCS#8 (PEM, DER)."),
+)
 @click.option(
     "--cert",
     required=True,
     type=_FILE,
-    help=translated("сертификат и цепочка (PEM, DER)", "certificate and chain (PEM, DER)"),
+    help=translated("Сертификат и цепочка (PEM, DER).", "Certificate and chain (PEM, DER)."),
 )
-@click.option("--format", "form", type=click.Choice(FORMATS))
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help=translated("Вид подписи.", "Its form.")
+)
 @click.option(
     "--attached",
     is_flag=True,
-    help=translated("CAdES, JWS с содержимым внутри", "CAdES, JWS with the content inside"),
+    help=translated("CAdES, JWS с содержимым внутри.", "CAdES, JWS with the content inside."),
 )
 @click.option(
     "--inside",
     is_flag=True,
-    help=translated("подпись в Bundle.signature", "the signature in Bundle.signature"),
+    help=translated("Подпись в Bundle.signature.", "The signature in Bundle.signature."),
 )
-@click.option("--out", "target", type=click.Path(allow_dash=True))
+@click.option(
+    "--out",
+    "target",
+    type=click.Path(allow_dash=True),
+    help=translated("Куда писать; иначе рядом с файлом.", "Where to write; else beside the file."),
+)
 @options
 def command(
     out: Output,
@@ -70,7 +84,9 @@ def command(
     if (attached or inside) and (form in ENVELOPED or attached is inside):
         said = "--attached или --inside, для cades и jws", "--attached or --inside, for cades, jws"
         raise Wrong(out.say(*said))
-    signed = _signed(octets, _private_key(key), _chain(cert), cast("Form", form), attached, inside)
+    signed = _signed(
+        out, octets, _private_key(key), _chain(cert), cast("Form", form), attached, inside
+    )
     place = target or _beside(file, form, attached, inside)
     if place == "-":
         sys.stdout.buffer.write(signed)
@@ -81,7 +97,13 @@ def command(
 
 
 def _signed(
-    octets: bytes, key: bytes, chain: list[bytes], form: Form, attached: bool, inside: bool
+    out: Output,
+    octets: bytes,
+    key: bytes,
+    chain: list[bytes],
+    form: Form,
+    attached: bool,
+    inside: bool,
 ) -> bytes:
     at, algorithms = datetime.now(UTC), standard()
     try:
@@ -98,7 +120,9 @@ def _signed(
             detached=not attached,
             at=at,
         )
-    except (ValueError, Unsupported, GatewayError) as error:
+    except GatewayError as error:
+        raise Wrong("; ".join(out.reason(one) for one in error.problems)) from error
+    except (ValueError, Unsupported) as error:
         raise Wrong(str(error)) from error
 
 
@@ -125,7 +149,7 @@ def _private_key(path: Path) -> bytes:
     try:
         keys.PrivateKeyInfo.load(octets, strict=True)["private_key_algorithm"].native  # noqa: B018
     except (ValueError, TypeError, KeyError) as error:
-        raise Wrong(f"{path}: PKCS#8") from error
+        raise Wrong(f"{path}: {NOT_A_KEY}") from error
     return octets
 
 
@@ -135,7 +159,7 @@ def _chain(path: Path) -> list[bytes]:
         for one in chain:
             x509.Certificate.load(one, strict=True).serial_number  # noqa: B018
     except (ValueError, TypeError, KeyError) as error:
-        raise Wrong(f"{path}: X.509") from error
+        raise Wrong(f"{path}: {NOT_A_CERTIFICATE}") from error
     return chain
 
 

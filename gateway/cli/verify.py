@@ -46,7 +46,7 @@ EXITS = {
     "signatures",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help=translated("отдельный файл подписи; можно повторять", "detached file; repeatable"),
+    help=translated("Отдельный файл подписи; можно повторять.", "Detached file; repeatable."),
 )
 @click.option(
     "--trust",
@@ -54,14 +54,14 @@ EXITS = {
     multiple=True,
     type=click.Path(path_type=Path),
     help=translated(
-        "папка с якорями, промежуточными УЦ, CRL и OCSP (PEM, DER) вместо настроенных",
-        "folder of anchors, intermediates, CRLs and OCSP (PEM, DER) in place of the configured",
+        "Папка с якорями, промежуточными УЦ, CRL и OCSP (PEM, DER) вместо настроенных.",
+        "Folder of anchors, intermediates, CRLs and OCSP (PEM, DER) in place of the configured.",
     ),
 )
 @click.option(
     "--at",
     "moment",
-    help=translated("на какой момент судить, ISO 8601", "the time to judge at, ISO 8601"),
+    help=translated("На какой момент судить, ISO 8601.", "The time to judge at, ISO 8601."),
 )
 @click.option(
     "--policy",
@@ -75,8 +75,8 @@ EXITS = {
     "--offline",
     is_flag=True,
     help=translated(
-        "только по локальным материалам (сеть не используется)",
-        "by local material alone (the network is not used)",
+        "Только по локальным материалам (сеть не используется).",
+        "By local material alone (the network is not used).",
     ),
 )
 @options

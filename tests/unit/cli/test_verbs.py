@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -208,3 +209,65 @@ def test_a_gateway_that_does_not_answer_ends_with_four(call: Call, sandbox: Path
     said = call("list", "--to", "http://127.0.0.1:9", "--home", sandbox, "--json")
     assert said.code == 4
     assert "error" in said.json
+
+
+def test_one_unreadable_file_does_not_stop_the_others(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text("noise")
+    (tmp_path / "b.json").write_bytes((SAMPLES / "01-transaction-gost256/result.json").read_bytes())
+    said = call("send", tmp_path, "--fresh", "--home", sandbox, "--json")
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert [(Path(one["file"]).name, one["status"]) for one in lines] == [
+        ("a.json", "rejected"),
+        ("b.json", "received"),
+    ]
+    assert said.code == 1
+
+
+def test_a_dry_run_of_what_was_sent_is_a_repeat_whichever_laboratory_sent_it(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    """Not another organisation's report: the home's operator is nobody's rival."""
+    sample = SAMPLES / "01-transaction-gost256/result.json"
+    assert call("send", sample, "--sign", "--wait", "--home", sandbox, "--json").code == 0
+    said = call("check", sample, "--sign", "--home", sandbox, "--json")
+    assert (said.code, said.json["outcome"]) == (0, "accepted")
+    assert [one["code"] for one in said.json["problems"]] == ["DUP-101"]
+
+
+def test_an_unknown_submission_of_a_replay_is_named_in_json_too(call: Call, sandbox: Path) -> None:
+    said = call("replay", "nope", "--home", sandbox, "--json")
+    assert (said.code, said.json["id"]) == (1, "nope")
+
+
+def test_what_cannot_be_signed_says_why_in_words(call: Call, sandbox: Path, tmp_path: Path) -> None:
+    key, chain = (sandbox / "signers" / f"gost256-doctor.{end}.pem" for end in ("key", "crt"))
+    noise = tmp_path / "noise.txt"
+    noise.write_text("noise")
+    said = call("sign", noise, "--key", key, "--cert", chain, "--format", "xades", "--lang", "ru")
+    assert said.code == 2
+    assert "FMT-201: " in said.stderr
+    said = call("sign", noise, "--key", noise, "--cert", chain)
+    assert said.code == 2
+    assert "PKCS#8" in said.stderr
+
+
+def test_a_changed_receipt_is_refused_in_the_reader_s_language(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "noise.jws"
+    file.write_text("noise")
+    russian = call("receipt", "verify", file, "--home", sandbox, "--lang", "ru", "--json")
+    english = call("receipt", "verify", file, "--home", sandbox, "--lang", "en", "--json")
+    assert (russian.code, english.code) == (1, 1)
+    assert russian.json["reason"].startswith("это не JWS")
+    assert english.json["reason"] == "The receipt is not a JWS in compact form."
+
+
+def test_a_clinic_on_a_taken_port_is_wrong_usage(call: Call) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = call("mock", "clinic", "--port", str(taken.getsockname()[1]))
+    assert said.code == 2

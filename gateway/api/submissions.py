@@ -42,7 +42,9 @@ blueprint = Blueprint("submissions", __name__, url_prefix="/v1/submissions")
 
 
 class _ListQuery(Schema):
-    status = fields.Enum(Status, by_value=True, load_default=None, metadata={"expected": "status"})
+    status = fields.Enum(
+        Status, by_value=True, load_default=None, metadata={"expected": ", ".join(Status)}
+    )
     cause = fields.String(
         load_default=None,
         validate=validate.Regexp(r"[A-Z]{3,4}-[0-9]{3}\Z"),

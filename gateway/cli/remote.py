@@ -149,6 +149,13 @@ def connect(out: Output, role: str = "laboratory", url: str | None = None) -> Re
     """Return the gateway at `--to` (or `url`) with this user's credentials.  Raises Wrong."""
     address = url or out.to
     assert address is not None
+    if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:
+        raise Wrong(
+            out.say(
+                f"{address}: это не адрес; пример: https://gateway.example",
+                f"{address}: not a URL; for example https://gateway.example",
+            )
+        )
     ca = os.environ.get("GATEWAY_CA_FILE")
     return Remote(address, credentials(out, address, role), out.language, ca=ca)
 

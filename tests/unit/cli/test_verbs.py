@@ -271,3 +271,9 @@ def test_a_clinic_on_a_taken_port_is_wrong_usage(call: Call) -> None:
         taken.listen()
         said = call("mock", "clinic", "--port", str(taken.getsockname()[1]))
     assert said.code == 2
+
+
+def test_an_address_that_is_none_is_wrong_usage(call: Call, sandbox: Path) -> None:
+    said = call("list", "--to", "gateway.example", "--home", sandbox, "--lang", "en")
+    assert said.code == 2
+    assert "https://gateway.example" in said.stderr

@@ -11,11 +11,11 @@ Source: semantics, rule 2.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+
+import msgspec
 
 from gateway.model import Json, JsonValue, PatientRecord
 
@@ -63,6 +63,7 @@ _LEFT_OUT = frozenset(
     }
 )
 _REPORT_VERSION = "urn:gateway:report-version"
+_PRINTER = msgspec.json.Encoder(order="sorted", decimal_format="string")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)")
 
@@ -72,7 +73,7 @@ def canonical(record: PatientRecord, patient: str | None) -> bytes:
     clinical = [r for r in record.resources if r["resourceType"] not in NOT_CLINICAL]
     reading = _Reading(clinical)
     entries = sorted(_printed([r["resourceType"], reading.content(r)]) for r in clinical)
-    return _printed([VERSION, patient, list(entries)]).encode()
+    return b"\n".join([_printed([VERSION, patient]), *entries])
 
 
 class _Reading:
@@ -95,15 +96,15 @@ class _Reading:
         return kept
 
     def _value(self, value: JsonValue) -> JsonValue:
+        if isinstance(value, str):
+            # Nearly no text is a time: the first look spares the rest.
+            return _instant(value) if value[10:11] == "T" else value
         if isinstance(value, list):
             items = [self._value(item) for item in value if not _is_version(item)]
+            items = [one for one in items if one is not None and one != {}]
             # The order of codings, results and ranges is the exporter's, not the doctor's.
-            return sorted((one for one in items if one not in ({}, None)), key=_printed)
-        if isinstance(value, dict):
-            return self._element(value)
-        if isinstance(value, str):
-            return _instant(value)
-        return value
+            return sorted(items, key=_printed) if len(items) > 1 else items
+        return self._element(value) if isinstance(value, dict) else value
 
     def _element(self, element: Json) -> JsonValue:
         reference = element.get("reference")
@@ -115,25 +116,27 @@ class _Reading:
             codings = self._value(element["coding"])
             return codings if codings else {"text": element.get("text")}
         if "value" in element and ("code" in element or "unit" in element):
-            kept = dict(element)
-            if element.get("code"):
-                # мкмоль/л and umol/L are one unit; the code says which.
-                kept.pop("unit", None)
-            return {name: self._value(one) for name, one in kept.items() if name != "id"}
-        skipped = ("id", "display", "userSelected", "identifier")
-        return {name: self._value(one) for name, one in element.items() if name not in skipped}
+            # мкмоль/л and umol/L are one unit; the code says which.
+            skipped: tuple[str, ...] = ("id", "unit") if element.get("code") else ("id",)
+        else:
+            skipped = ("id", "display", "userSelected", "identifier")
+        return {
+            name: self._value(one) if isinstance(one, (str, list, dict)) else one
+            for name, one in element.items()
+            if name not in skipped
+        }
 
 
 def _key(resource: Json) -> JsonValue:
     """Return what a referred resource is known by within its report."""
     kind = resource["resourceType"]
     if kind == "Specimen":
-        return [kind, _labels(resource), _printed(resource.get("type"))]
+        return [kind, _labels(resource), resource.get("type")]
     code = resource.get("code")
     codings = code.get("coding") if isinstance(code, dict) else None
     if isinstance(codings, list) and codings:
         return [kind, *sorted(_coding(one) for one in codings if isinstance(one, dict))]
-    return [kind, _printed(code)]
+    return [kind, code]
 
 
 def _coding(coding: Mapping[str, JsonValue]) -> str:
@@ -169,13 +172,6 @@ def _instant(text: str) -> str:
     return moment.astimezone(UTC).isoformat()
 
 
-def _printed(value: JsonValue) -> str:
-    return json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_number
-    )
-
-
-def _number(value: object) -> list[str]:
-    # As written: 5.0 and 5.00 are two results of different precision.
-    assert isinstance(value, Decimal), type(value)
-    return ["decimal", str(value)]
+def _printed(value: JsonValue) -> bytes:
+    # Decimals as they were written: 5.0 and 5.00 are two results of different precision.
+    return _PRINTER.encode(value)

@@ -17,7 +17,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.model import Identifier, Problem
-from gateway.store import recalls
+from gateway.store import items
 from tests.doorway import FHIR, Doorway, document, doorway
 from tests.scenarios.repairs import lab_document, sent
 from tests.unit.fhir_api.test_fhir_api import NUMBER, SAMPLE, SNILS, grant
@@ -247,13 +247,13 @@ def _repairs(door: Doorway) -> list[Any]:
 def _open_item(door: Doorway, submission: str) -> str:
     """Note that a destination did not take a withdrawal; return the item's id."""
     store = door.gateway.store
-    where = recalls.Recipient(
+    where = items.Recipient(
         id=None, submission=submission, document=f"{submission}-1", destination="registry"
     )
     problem = Problem(code="DLV-303", detail={"destination": "registry"})
     store.room.database.write(
-        lambda connection: recalls.open_item(
-            connection, where, recalls.UNSUPPORTED, problem, door.gateway.clock()
+        lambda connection: items.add(
+            connection, where, items.UNSUPPORTED, problem, door.gateway.clock()
         )
     )
     (item,) = store.open_items()

@@ -65,14 +65,16 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
         .where(use.c.decision == id, document.c.status == Status.ACCEPTED.value)
         .order_by(document.c.id)
     ).all()
+    # Patients before series, in one order everywhere: as `settle` does.
+    for number in sorted({row.patient for row in rows if row.patient}):
+        connection.execute(
+            select(tables.patient.c.number)
+            .where(tables.patient.c.number == number)
+            .with_for_update()
+        )
     series.lock(connection, {row.series for row in rows if row.series})
     done = _Undone(opened=[], left=[], rows=[])
     for row in rows:
-        connection.execute(
-            select(tables.patient.c.number)
-            .where(tables.patient.c.number == row.patient)
-            .with_for_update()
-        )
         planned = connection.execute(
             select(delivery).where(delivery.c.document == row.id).with_for_update()
         ).all()

@@ -45,7 +45,7 @@ from gateway.verdict import require_passed
 from gateway.verification import Verifier
 
 CONTENT_DIGEST_VERSION = b"gateway-content-1\n"
-MOVED_REPEATS_MAX = 5
+MOVED_REPEATS_MAX = 10
 """How often a document starts again from *identify* because its patient moved meanwhile."""
 
 

@@ -18,6 +18,15 @@ DSA = ("40104", "40105")
 """DSA is good in the suite and refused by us: nobody signs health documents with it."""
 
 
+AUTHORITIES = {
+    "valid_pathlenconstraint_test8",
+    "valid_pathlenconstraint_test14",
+    "overlapping_policies_test6",
+    "valid_onlycontainscacerts_crl_test13",
+}
+"""Paths to an authority's own certificate: right as paths, but an authority signs no documents."""
+
+
 def test_every_path_without_policy_settings_is_judged_as_nist_says(corpus: Path) -> None:
     folder = corpus / "signatures" / "nist-pkits"
     if not folder.is_dir():
@@ -26,13 +35,13 @@ def test_every_path_without_policy_settings_is_judged_as_nist_says(corpus: Path)
     cases = json.loads((folder / "pkits.json").read_text())
     # Thirty-three cases set the user's policies, which a signature's judge has no use for.
     asked = [c for c in cases if "params" not in c and c["id"] not in DSA]
-    wrong = [
+    wrong = {
         case["name"]
         for case in asked
         if _passes(folder / "PKITS_data", case, algorithms) is ("error" in case)
-    ]
+    }
     assert len(asked) == 211
-    assert not wrong
+    assert wrong == AUTHORITIES
 
 
 def _passes(folder: Path, case: dict[str, list[str]], algorithms: Algorithms) -> bool:

@@ -146,20 +146,6 @@ def failed(room: Room, order: WorkOrder, problem: Problem, next_try: datetime | 
     room.waker.ring("delivery")
 
 
-def hold(room: Room, order: WorkOrder, problem: Problem) -> None:
-    """Set a delivery aside until somebody releases it."""
-    now = room.clock()
-
-    def transaction(connection: Connection) -> None:
-        work.finish(connection, order, "parked")
-        state = DeliveryState.HELD.value
-        _set(connection, order, now, state=state, next_try=None, problem=_plain(problem))
-        _tell(connection, _row(connection, order), now, state, {"code": problem.code})
-
-    room.database.write(transaction)
-    room.waker.ring("delivery")
-
-
 @dataclass(frozen=True, kw_only=True)
 class _KeptAnswer:
     """An answer as it is sealed: a destination's own ids may tell who a patient is."""

@@ -399,10 +399,6 @@ class Store(RepairStore):
         """Record a failed attempt; without `next_try` the delivery is dead.  Raises LostLease."""
         deliveries.failed(self.room, order, problem, next_try)
 
-    def hold(self, order: WorkOrder, problem: Problem) -> None:
-        """Hold a delivery until a person or a consent releases it.  Raises LostLease."""
-        deliveries.hold(self.room, order, problem)
-
     # --- directory ---------------------------------------------------------------------
 
     def put_organization(self, organization: Organization) -> None:

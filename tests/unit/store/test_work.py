@@ -81,7 +81,6 @@ def test_a_late_worker_writes_nothing(
     [
         lambda house, order: house.deliver(order),
         lambda house, order: house.store.delivery_failed(order, PROBLEM, None),
-        lambda house, order: house.store.hold(order, PROBLEM),
         lambda house, order: house.store.postpone(order, house.clock.now, PROBLEM),
         lambda house, order: house.store.give_up(order, PROBLEM),
     ],

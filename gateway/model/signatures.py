@@ -1,0 +1,191 @@
+"""Signatures, from their mathematics to the verdict (ETSI EN 319 102-1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.model.words import Assurance, CheckStatus, Identifier, Indication
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One itemised check with its outcome, for people and machines."""
+
+    name: str
+    status: CheckStatus
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Covered:
+    """Octets that a signature covers."""
+
+    octets: bytes
+    """Exactly what was digested: for XML the canonical form, for CMS the content."""
+
+    scope: str
+    """`FULL`, `PARTIAL` or `DIGEST` (EU DSS, SignatureScopeType)."""
+
+    covers_enclosing: bool | None
+    """Whether the document that carried the signature is covered as a whole (the signature
+    element itself aside); None where nothing encloses."""
+
+    reference: str = ""
+    """The reference as written in the signature (URI, or empty)."""
+
+    media_type: str = ""
+    received: bytes = b""
+    """For canonicalised JSON: the received text restricted to the digested members, whose
+    canonical form `octets` is (semantics, rule 15); empty where the octets are read themselves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedTimestamp:
+    """A time-stamp token whose mathematics were checked; its authority is not judged yet."""
+
+    kind: str
+    """`content`, `signature`, `references` or `archive` (EN 319 122-1, clause 5)."""
+
+    at: datetime
+    """genTime: what it stamps existed then, once the authority is believed (RFC 3161)."""
+
+    certificate: bytes | None
+    """The time-stamping authority's certificate, DER; None when it could not be identified."""
+
+    other_certificates: tuple[bytes, ...]
+    checks: tuple[Check, ...]
+    indication: Indication
+    """TOTAL_PASSED here means only: imprint and signature hold."""
+
+    sub_indication: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedSignature:
+    """A signature whose mathematics were checked; its certificate is not judged yet.
+
+    `problem` is None when the mathematics hold; otherwise it is the ETSI sub-indication.
+    """
+
+    format: str
+    """`CMS`, `CAdES`, `XMLDSig`, `XAdES`, `JWS`."""
+
+    level: str
+    """`BES`, `B`, `T`, … or empty when the form has no levels."""
+
+    certificate: bytes | None
+    """Signing certificate, DER; None when it could not be identified."""
+
+    other_certificates: tuple[bytes, ...]
+    covered: tuple[Covered, ...]
+    claimed_at: datetime | None
+    checks: tuple[Check, ...]
+    indication: Indication
+    """TOTAL_PASSED here means only: the mathematics hold and the form is complete."""
+
+    sub_indication: str | None = None
+    hints: tuple[str, ...] = ()
+    place: str = ""
+    """Where the signature was found: part name and position, XPath or JSON pointer."""
+
+    claimed: Claimed | None = None
+    timestamps: tuple[CheckedTimestamp, ...] = ()
+    revocations: tuple[tuple[str, bytes], ...] = ()
+    """Revocation objects the signature brought: (`crl` | `ocsp`, DER)."""
+
+    counter_signatures: tuple[CheckedSignature, ...] = ()
+    """Signatures over this one's value, each with `covered` naming it (EN 319 122-1, 5.2.7)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """Whom the message, not the certificate, names as the signer (FHIR `Signature.who`)."""
+
+    role: str
+    """As `Signer.role`; empty when the message does not tell."""
+
+    identifiers: tuple[Identifier, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signer:
+    """Who signed, read from the certificate alone."""
+
+    subject: str
+    """Distinguished name, RFC 4514."""
+
+    serial: str = ""
+    issuer: str = ""
+    common_name: str = ""
+    snils: str | None = None
+    inn: str | None = None
+    ogrn: str | None = None
+    organization: str | None = None
+    certificate_sha256: str = ""
+    inn_organization: str | None = None
+    """ИННЮЛ; `inn` holds the person's own, or this one where there is no other."""
+
+    @property
+    def role(self) -> str:
+        """`doctor`, `organisation` or empty: a certificate with a СНИЛС is a person's, be an
+        organisation named beside or not (semantics, rule 5)."""
+        if self.snils:
+            return "doctor"
+        return "organisation" if self.ogrn or self.inn_organization else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """Claimed signing time, best (trusted) time and the time the verdict is for."""
+
+    claimed: datetime | None
+    best: datetime | None
+    validation: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureFinding:
+    """The verdict on one signature (ETSI EN 319 102-1) with everything it rests on."""
+
+    indication: Indication
+    sub_indication: str | None
+    format: str
+    level: str
+    signer: Signer | None
+    covered: tuple[Covered, ...]
+    qualification: str
+    """`UNKNOWN` until the trusted list says otherwise; apart from the indication."""
+
+    times: Times
+    checks: tuple[Check, ...]
+    hints: tuple[str, ...] = ()
+    place: str = ""
+    evidence: tuple[tuple[str, bytes], ...] = ()
+    """Objects the verdict rests on: (`certificate` | `crl` | `ocsp`, DER)."""
+
+    awaited_issuer: str = ""
+    """With TRY_LATER: the CA whose revocation list is missing, which need not be the signer's."""
+
+    claimed: Claimed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignatureReport:
+    """All signatures in or beside one document, and the verdict on them together."""
+
+    indication: Indication
+    signatures: tuple[SignatureFinding, ...]
+    bindings: tuple[Check, ...] = ()
+    """Whose signatures they are, per document (semantics, rule 5); none before it is read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedContent:
+    """The only thing a parser may read: the exact octets that were digested."""
+
+    octets: bytes
+    media_type: str
+    assurance: Assurance
+    report: SignatureReport | None
+    """None only for a sender whose policy allows unsigned content."""

@@ -20,8 +20,10 @@ from cryptography.x509 import load_der_x509_crl
 from gateway.algorithms.asn1 import MALFORMED
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication, Signer
-from gateway.trust.chain import OTHERS_MAX, Verdict, covers, judge_path
+from gateway.trust.brought import key_of, read_brought
+from gateway.trust.chain import Verdict, covers, judge_path
 from gateway.trust.finding import Freshness, ProviderDescription, RevocationList, TrustFinding
+from gateway.trust.fitness import Purpose
 from gateway.trust.material import (
     Material,
     fingerprint,
@@ -31,7 +33,7 @@ from gateway.trust.material import (
 )
 from gateway.trust.signer import read_signer, short_name, signer_of
 
-__all__ = ["Freshness", "ProviderDescription", "Trust", "TrustFinding", "read_signer"]
+__all__ = ["Freshness", "ProviderDescription", "Purpose", "Trust", "TrustFinding", "read_signer"]
 
 VERDICTS_MAX = 4096
 """Verdicts remembered; the least recently used goes first."""
@@ -95,25 +97,35 @@ class Trust:
             self._watched, self._fingerprint = watched, seen
         return True
 
-    def judge(self, certificate: bytes, others: Sequence[bytes], at: datetime) -> TrustFinding:
-        """Return the verdict on signing certificate `certificate` at moment `at`.
+    def judge(
+        self,
+        certificate: bytes,
+        others: Sequence[bytes],
+        at: datetime,
+        *,
+        revocations: Sequence[tuple[str, bytes]] = (),
+        purpose: Purpose = "signing",
+    ) -> TrustFinding:
+        """Return the verdict on `certificate`, used for `purpose` at moment `at`.
 
-        `others` are the certificates that came with the signature.
+        `others` are the certificates that came with the signature, `revocations` the lists
+        and OCSP answers (`crl` | `ocsp`, DER); they stand beside our own material.
         """
         assert at.tzinfo is not None, "Times are aware."
         self.reload()
-        key = _key(certificate, others)
+        key = key_of(certificate, others, revocations, purpose)
         remembered = self._remembered(key, at)
         if remembered is not None:
             return remembered
+        brought = read_brought(others, revocations)
         with self._judging:
-            material = self._material
+            material = self._material.beside(brought.crls, brought.ocsps)
             try:
                 leaf = x509.Certificate.load(certificate, strict=True)
                 signer = signer_of(leaf)
             except MALFORMED:
                 return _unreadable(certificate)
-            verdict = self._judged(leaf, others, at, material)
+            verdict = self._judged(leaf, brought.certificates, at, material, purpose)
             finding = TrustFinding(
                 status=verdict.indication,
                 sub_indication=verdict.sub_indication,
@@ -123,7 +135,10 @@ class Trust:
                 signer=signer,
                 awaited_issuer=verdict.awaited_issuer,
             )
-            self._remember(key, finding, verdict, at, material)
+            # A list brought along may be forged, and how long one holds is asked by name: such
+            # a verdict would be remembered for longer than what it really rests on.
+            if material is self._material:
+                self._remember(key, finding, verdict, at, material)
         return finding
 
     def freshness(self, now: datetime) -> Freshness:
@@ -167,20 +182,13 @@ class Trust:
     def _judged(
         self,
         leaf: x509.Certificate,
-        others: Sequence[bytes],
+        brought: Sequence[x509.Certificate],
         at: datetime,
         material: Material,
+        purpose: Purpose,
     ) -> Verdict:
-        brought = []
-        for der in others[:OTHERS_MAX]:
-            try:
-                parsed = x509.Certificate.load(der, strict=True)
-                _ = (parsed.subject.hashable, parsed.issuer.hashable, parsed.ca)
-            except MALFORMED:
-                continue
-            brought.append(parsed)
         try:
-            return judge_path(leaf, brought, at, material, self.algorithms)
+            return judge_path(leaf, brought, at, material, self.algorithms, purpose)
         except (NotImplementedError, *MALFORMED) as error:
             # A certificate can be malformed deeper than anybody looks beforehand; that is
             # unknown, never passed.
@@ -222,14 +230,6 @@ class Trust:
             self._verdicts[key] = _Remembered(finding=finding, since=since, until=until)
             while len(self._verdicts) > VERDICTS_MAX:
                 self._verdicts.popitem(last=False)
-
-
-def _key(certificate: bytes, others: Sequence[bytes]) -> bytes:
-    """Return what a verdict depends on beside the material and the moment."""
-    digest = hashlib.sha256(hashlib.sha256(certificate).digest())
-    for other in others[:OTHERS_MAX]:
-        digest.update(hashlib.sha256(other).digest())
-    return digest.digest()
 
 
 def _window(verdict: Verdict, at: datetime, material: Material) -> tuple[datetime, datetime] | None:

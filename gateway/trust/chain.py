@@ -34,6 +34,7 @@ from pyhanko_certvalidator.validate import async_validate_path
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication
+from gateway.trust.fitness import Purpose, fitness
 from gateway.trust.hook import Bench, SignatureChecker, at_work
 from gateway.trust.material import Material, signed_by
 from gateway.trust.signer import short_name
@@ -41,15 +42,8 @@ from gateway.trust.signer import short_name
 PATHS_MAX = 16
 """Paths tried for one certificate; a real PKI has one or two."""
 
-OTHERS_MAX = 32
-"""Certificates looked at among those a message brings along."""
-
-RSA_BITS_MIN = 2048
 TIME_TOLERANCE = timedelta(0)
 """The moment is our own clock's; it needs no allowance."""
-
-SIGNING_USAGES = {"digital_signature", "non_repudiation"}
-NOT_FOR_DOCUMENTS = {"time_stamping", "ocsp_signing"}
 
 _Answer = TypeVar("_Answer")
 
@@ -91,13 +85,13 @@ def judge_path(
     at: datetime,
     material: Material,
     algorithms: Algorithms,
+    purpose: Purpose = "signing",
 ) -> Verdict:
-    """Return the verdict on a signing certificate at moment `at`.
+    """Return the verdict on a certificate used for `purpose` at moment `at`.
 
     `others` are certificates the message brought; they help to find a path, never to trust it.
     """
-    usage = _usage(leaf)
-    strength = _strength(leaf)
+    fit = fitness(leaf, purpose)
     helpful = _genuine(others, material, algorithms)
     verdicts = []
     # A list issued after the moment still says what was revoked before it, but one issued
@@ -110,12 +104,9 @@ def judge_path(
         if not verdicts or verdicts[0].sub_indication != "TRY_LATER":
             break
     best = verdicts[0]
-    checks = (*best.checks, usage, strength)
+    checks = (*best.checks, *(check for check, _ in fit))
     if best.indication is Indication.TOTAL_PASSED:
-        for check, word in (
-            (usage, "CHAIN_CONSTRAINTS_FAILURE"),
-            (strength, "CRYPTO_CONSTRAINTS_FAILURE"),
-        ):
+        for check, word in fit:
             if check.status is not CheckStatus.PASSED:
                 return _verdict(word, checks, best.path)
     return _verdict(best.sub_indication, checks, best.path, best.awaited_issuer)
@@ -280,13 +271,13 @@ def _lists_after(leaf: x509.Certificate, at: datetime, material: Material) -> bo
 def _genuine(
     others: Sequence[x509.Certificate], material: Material, algorithms: Algorithms
 ) -> list[x509.Certificate]:
-    """Return the CA certificates among `others` that really hang below our material.
+    """Return the authorities among `others` that really hang below our material.
 
     A stranger can bring dozens of CA certificates that sign each other under one name, and
     the number of paths through them grows without bound; none of them survives this.
     """
     known = [*material.anchors, *material.intermediates]
-    waiting = [c for c in others[:OTHERS_MAX] if c.ca and not c.self_issued]
+    waiting = [c for c in others if _helps(c)]
     accepted: list[x509.Certificate] = []
     moved = True
     while moved:
@@ -300,33 +291,11 @@ def _genuine(
     return accepted
 
 
-def _usage(leaf: x509.Certificate) -> Check:
-    """Check that the certificate may sign documents."""
-    allowed = leaf.key_usage_value.native if leaf.key_usage_value is not None else None
-    extended = leaf.extended_key_usage_value
-    purposes = set(extended.native) if extended is not None else set()
-    if leaf.ca:
-        status, detail = CheckStatus.FAILED, "of an authority, which signs no documents"
-    elif allowed is not None and not allowed & SIGNING_USAGES:
-        status, detail = CheckStatus.FAILED, "neither digitalSignature nor nonRepudiation"
-    elif purposes and purposes <= NOT_FOR_DOCUMENTS:
-        status, detail = CheckStatus.FAILED, "only for " + ", ".join(sorted(purposes))
-    else:
-        status, detail = CheckStatus.PASSED, ", ".join(sorted(allowed or ())) or "not limited"
-    return Check(name="key_usage", status=status, detail=detail)
-
-
-def _strength(leaf: x509.Certificate) -> Check:
-    key = leaf["tbs_certificate"]["subject_public_key_info"]
-    kind = key["algorithm"]["algorithm"].native
-    detail, status = str(kind), CheckStatus.PASSED
-    if kind in ("rsa", "rsassa_pss"):
-        detail = f"{kind} {key.bit_size}"
-        if key.bit_size < RSA_BITS_MIN:
-            status = CheckStatus.FAILED
-    elif kind not in ("ec", "gost2012_256", "gost2012_512"):
-        status = CheckStatus.INDETERMINATE
-    return Check(name="crypto_policy", status=status, detail=detail)
+def _helps(certificate: x509.Certificate) -> bool:
+    """Return whether a certificate can stand in a path, or sign lists in another's stead."""
+    usage = certificate.key_usage_value
+    signs_lists = usage is not None and "crl_sign" in usage.native
+    return (certificate.ca or signs_lists) and not certificate.self_issued
 
 
 def _validity(leaf: x509.Certificate, at: datetime) -> Check:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -32,6 +32,14 @@ class Material:
     ocsps: tuple[ocsp.OCSPResponse, ...]
     ignored: tuple[str, ...] = ()
 
+    def beside(
+        self, crls: Sequence[crl.CertificateList], ocsps: Sequence[ocsp.OCSPResponse]
+    ) -> Material:
+        """Return this material with what a signature brought; itself when that is nothing."""
+        if not crls and not ocsps:
+            return self
+        return replace(self, crls=(*self.crls, *crls), ocsps=(*self.ocsps, *ocsps))
+
 
 def material_of(
     anchors: Sequence[bytes],
@@ -43,8 +51,8 @@ def material_of(
     return Material(
         anchors=tuple(_certificate(der) for der in anchors),
         intermediates=tuple(_certificate(der) for der in intermediates),
-        crls=tuple(_crl(der) for der in crls),
-        ocsps=tuple(_ocsp(der) for der in ocsps),
+        crls=tuple(read_list(der) for der in crls),
+        ocsps=tuple(read_answer(der) for der in ocsps),
     )
 
 
@@ -153,7 +161,7 @@ def _objects(path: Path) -> Iterator[bytes]:
 
 
 def _recognise(der: bytes) -> x509.Certificate | crl.CertificateList | ocsp.OCSPResponse | None:
-    for load in (_certificate, _crl, _ocsp):
+    for load in (_certificate, read_list, read_answer):
         try:
             return load(der)
         except ValueError:
@@ -174,7 +182,8 @@ def _certificate(der: bytes) -> x509.Certificate:
     return found
 
 
-def _crl(der: bytes) -> crl.CertificateList:
+def read_list(der: bytes) -> crl.CertificateList:
+    """Return a parsed revocation list.  Raises ValueError when it is none."""
     try:
         found = crl.CertificateList.load(der, strict=True)
         _ = (found.issuer.hashable, found.critical_extensions)
@@ -186,7 +195,8 @@ def _crl(der: bytes) -> crl.CertificateList:
     return found
 
 
-def _ocsp(der: bytes) -> ocsp.OCSPResponse:
+def read_answer(der: bytes) -> ocsp.OCSPResponse:
+    """Return a parsed OCSP response that answers.  Raises ValueError when it is none."""
     try:
         found = ocsp.OCSPResponse.load(der, strict=True)
         if found["response_status"].native != "successful":

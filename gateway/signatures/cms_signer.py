@@ -6,7 +6,6 @@ Source: RFC 5652, clause 5; RFC 5035; RFC 6211; ETSI EN 319 122-1, clause 5.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.model import CheckedSignature, Covered, Part
 from gateway.signatures import ber, certificates, findings
+from gateway.signatures.cms_file import SignedData
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
     FORMAT_FAILURE,
@@ -43,21 +43,6 @@ DATA = "1.2.840.113549.1.7.1"
 _SINGLE = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, ESS_V1, ESS_V2, ALGORITHM_PROTECTION)
 
 
-@dataclass(frozen=True, kw_only=True)
-class SignedData:
-    """A CMS file, opened."""
-
-    content: bytes | None
-    """eContent; None when the file is detached."""
-
-    content_type: str
-    digests: frozenset[str]
-    """Digest algorithms the file announces; a signer must use one of them."""
-
-    certificates: list[x509.Certificate]
-    signers: list[cms.SignerInfo]
-
-
 class Signer:
     """The checks of one SignerInfo."""
 
@@ -68,13 +53,18 @@ class Signer:
         beside: Part | None,
         algorithms: Algorithms,
         digests: dict[str, bytes],
+        kind: str = DATA,
     ) -> None:
-        """`digests` are those of the content computed already, by name; new ones are added."""
+        """`digests` are those of the content computed already, by name; new ones are added.
+
+        `kind` is the content type that may be signed here (a dotted identifier).
+        """
         self.signed = signed
         self.info = info
         self.beside = beside
         self.algorithms = algorithms
         self.digests = digests
+        self.kind = kind
         self.checks = Checks()
         self.certificate: x509.Certificate | None = None
         self.covered: tuple[Covered, ...] = ()
@@ -203,7 +193,7 @@ class Signer:
         kind = self.attributes[CONTENT_TYPE][0].dotted
         if kind != self.signed.content_type:
             raise failed("content_type", FORMAT_FAILURE, f"{kind} signed, not the file's")
-        if kind != DATA:
+        if kind != self.kind:
             raise undecided("content_type", SIG_CONSTRAINTS_FAILURE, kind)
         self.checks.passed("content_type")
         content = self.signed.content

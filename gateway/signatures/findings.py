@@ -144,6 +144,12 @@ def strong_enough(scheme: Scheme, key: keys.PublicKeyInfo) -> None:
             raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, detail)
 
 
+def strong_digest(algorithms: Algorithms, name: str, check: str) -> None:
+    """Raise the flaw when a digest is too weak to bind octets to anything."""
+    if name in WEAK_DIGESTS:
+        raise undecided(check, CRYPTO_CONSTRAINTS_FAILURE, f"digest {name}")
+
+
 def shown(name: str, known: Container[str], what: str = "algorithm") -> str:
     """Return a sender's name for something only if it is one of `known`; else its digest.
 

@@ -14,26 +14,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal
 
-from asn1crypto import algos, cms, core, tsp, x509
+from asn1crypto import x509
 from lxml import etree
 
-from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Scheme
 from gateway.fhir import canonical
-from gateway.signatures import sign_json
+from gateway.signatures import sign_cms, sign_json
 from gateway.signatures import xml_names as names
 from gateway.xml import c14n
 from gateway.xml.parser import parse
 
 Form = Literal["cades", "jws", "xmldsig", "xades"]
-
-_DIGESTS = {"gost256": "streebog256", "gost512": "streebog512", "rsa": "sha256", "ecdsa": "sha256"}
-_KEY_KINDS = {
-    "gost2012_256": "gost256",
-    "gost2012_512": "gost512",
-    "rsa": "rsa",
-    "ec": "ecdsa",
-}
 
 
 def sign(
@@ -55,7 +46,9 @@ def sign(
     """
     certificate = x509.Certificate.load(chain[0], strict=True)
     if form == "cades":
-        return _cades(octets, key, chain, certificate, algorithms, detached, at)
+        return sign_cms.file(
+            octets, key=key, chain=chain, algorithms=algorithms, detached=detached, at=at
+        )
     if form == "jws":
         return sign_json.compact(
             octets, key=key, chain=chain, algorithms=algorithms, detached=detached, at=at
@@ -92,106 +85,11 @@ def sign_bundle(
                 at=at,
                 canon=method,
             )
-        certificate = x509.Certificate.load(chain[0], strict=True)
-        return _cades(content, key, chain, certificate, algorithms, True, at)
+        return sign_cms.file(
+            content, key=key, chain=chain, algorithms=algorithms, detached=True, at=at
+        )
 
     return sign_json.into_bundle(octets, signed, form=form, at=at, method=method)
-
-
-def _scheme(certificate: x509.Certificate) -> Scheme:
-    kind = str(certificate.public_key["algorithm"]["algorithm"].native)
-    if kind not in _KEY_KINDS:
-        raise ValueError(f"Cannot sign with a key of kind {kind}.")
-    return asn1.scheme_for(certificate.public_key, _DIGESTS[_KEY_KINDS[kind]])
-
-
-# --- CAdES -----------------------------------------------------------------------------
-
-
-def _cades(
-    octets: bytes,
-    key: bytes,
-    chain: Sequence[bytes],
-    certificate: x509.Certificate,
-    algorithms: Algorithms,
-    detached: bool,
-    at: datetime,
-) -> bytes:
-    scheme = _scheme(certificate)
-    attributes = _signed_attributes(octets, certificate, algorithms, scheme, at)
-    digest = algos.DigestAlgorithm({"algorithm": scheme.digest})
-    signer = cms.SignerInfo(
-        {
-            "version": "v1",
-            "sid": cms.SignerIdentifier(
-                "issuer_and_serial_number",
-                cms.IssuerAndSerialNumber(
-                    {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
-                ),
-            ),
-            "digest_algorithm": digest,
-            "signed_attrs": attributes,
-            "signature_algorithm": _signature_algorithm(scheme),
-            "signature": algorithms.sign(key, scheme, attributes.dump()),
-        }
-    )
-    signed = cms.SignedData(
-        {
-            "version": "v1",
-            "digest_algorithms": [digest],
-            "encap_content_info": {
-                "content_type": "data",
-                **({} if detached else {"content": octets}),
-            },
-            "certificates": [x509.Certificate.load(one) for one in chain],
-            "signer_infos": [signer],
-        }
-    )
-    file = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
-    assert isinstance(file, bytes)
-    return file
-
-
-def _signed_attributes(
-    octets: bytes,
-    certificate: x509.Certificate,
-    algorithms: Algorithms,
-    scheme: Scheme,
-    at: datetime,
-) -> cms.CMSAttributes:
-    named = tsp.ESSCertIDv2(
-        {
-            "hash_algorithm": {"algorithm": scheme.digest},
-            "cert_hash": algorithms.digest(scheme.digest, certificate.dump()),
-        }
-    )
-    return cms.CMSAttributes(
-        [
-            {"type": "content_type", "values": ["data"]},
-            {"type": "signing_time", "values": [_time(at)]},
-            {"type": "message_digest", "values": [algorithms.digest(scheme.digest, octets)]},
-            {"type": "signing_certificate_v2", "values": [{"certs": [named]}]},
-        ]
-    )
-
-
-def _time(at: datetime) -> cms.Time:
-    moment = at.astimezone(UTC).replace(microsecond=0)
-    # UTCTime ends with 2049 (RFC 5652, clause 11.3).
-    return cms.Time("utc_time" if moment.year < 2050 else "general_time", moment)
-
-
-def _signature_algorithm(scheme: Scheme) -> algos.SignedDigestAlgorithm:
-    """Return the SignerInfo's algorithm: GOST states the key's alone (RFC 9385 usage)."""
-    name = {
-        "gost256": "gost2012_256",
-        "gost512": "gost2012_512",
-        "rsa": f"{scheme.digest}_rsa",
-        "ecdsa": f"{scheme.digest}_ecdsa",
-    }[scheme.family]
-    if scheme.family == "rsa":
-        return algos.SignedDigestAlgorithm({"algorithm": name, "parameters": core.Null()})
-    return algos.SignedDigestAlgorithm({"algorithm": name})
 
 
 # --- XML -------------------------------------------------------------------------------
@@ -206,7 +104,7 @@ def _xml(
     xades: bool,
     at: datetime,
 ) -> bytes:
-    scheme = _scheme(certificate)
+    scheme = sign_cms.scheme_of(certificate)
     if scheme.family == "ecdsa":
         scheme = replace(scheme, encoding="raw")  # XMLDSig 1.1, clause 6.4.3
     root = parse(octets)

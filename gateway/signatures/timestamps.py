@@ -1,0 +1,137 @@
+"""Time-stamp tokens: what they stamp, and the authority's signature over that.
+
+The authority's certificate is only named here; whether anybody believes it is for `trust`.
+
+Source: RFC 3161, sections 2.4.2 and 2.4.1; RFC 5816 (ESSCertIDv2); ETSI EN 319 422.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from asn1crypto import cms, core, tsp
+
+from gateway.algorithms.interface import Algorithms
+from gateway.model import CheckedSignature, CheckedTimestamp
+from gateway.signatures import ber, certificates, cms_file, findings
+from gateway.signatures.cms_signer import Signer
+from gateway.signatures.findings import (
+    FORMAT_FAILURE,
+    HASH_FAILURE,
+    MALFORMED,
+    SIG_CONSTRAINTS_FAILURE,
+    Checks,
+    Flaw,
+    failed,
+    undecided,
+)
+
+TST_INFO = "1.2.840.113549.1.9.16.1.4"
+UNREAD = datetime(9999, 1, 1, tzinfo=UTC)
+"""The moment of a token that could not be read: later than anything, so it proves nothing."""
+
+TOKEN_BYTES_MAX = 1 << 20
+"""Tokens are some kilobytes; one with its lists of revoked certificates some hundred."""
+
+
+class TimeStampResp(core.Sequence):  # type: ignore[misc]
+    """RFC 3161, section 2.4.2; asn1crypto's own does not know answers without a token."""
+
+    _fields = [  # noqa: RUF012 (asn1crypto's way to declare a structure)
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
+
+
+def check_token(
+    token: bytes,
+    stamped: bytes,
+    kind: str,
+    algorithms: Algorithms,
+    known: Sequence[bytes] = (),
+) -> CheckedTimestamp:
+    """Check a TimeStampToken (ContentInfo, BER or DER) over the octets `stamped`.
+
+    `kind` is `content`, `signature`, `references` or `archive`.  `known` are certificates
+    (DER) among which the authority's may be when the token does not bring it.
+    Never raises for bad input: what cannot be read is TOTAL_FAILED with FORMAT_FAILURE, an
+    imprint of other octets is HASH_FAILURE, a broken signature SIG_CRYPTO_FAILURE, and an
+    imprint too weak to rest anything on INDETERMINATE with CRYPTO_CONSTRAINTS_FAILURE.
+    """
+    checks = Checks()
+    at = UNREAD
+    signature: CheckedSignature | None = None
+    try:
+        signed = _opened(token, known)
+        signer = Signer(signed, signed.signers[0], None, algorithms, {}, TST_INFO)
+        checks = signer.checks
+        signature = signer.check("")
+        content = _read(signed)
+        at = _generated(content)
+        with checks.recording():
+            _imprint(content, stamped, algorithms)
+            checks.passed("message_imprint")
+        with checks.recording():
+            _extensions(content)
+    except Flaw as flaw:
+        checks.flawed(flaw)
+    except MALFORMED:
+        checks.flawed(failed("format", FORMAT_FAILURE, "not readable as a time-stamp token"))
+    return CheckedTimestamp(
+        kind=kind,
+        at=at,
+        certificate=signature.certificate if signature is not None else None,
+        other_certificates=signature.other_certificates if signature is not None else (),
+        checks=checks.made,
+        indication=checks.indication,
+        sub_indication=checks.sub_indication,
+    )
+
+
+def _opened(token: bytes, known: Sequence[bytes]) -> cms_file.SignedData:
+    if len(token) > TOKEN_BYTES_MAX:
+        raise failed("format", FORMAT_FAILURE, "a token larger than any")
+    signed = cms_file.opened(token)
+    if len(signed.signers) != 1:
+        # RFC 3161, 2.4.2: no signatures other than the authority's.
+        raise failed("format", FORMAT_FAILURE, f"{len(signed.signers)} signers of a token")
+    if signed.content_type != TST_INFO or signed.content is None:
+        raise failed("format", FORMAT_FAILURE, "not a time-stamp token")
+    brought = {one.dump() for one in signed.certificates}
+    more = [one for one in certificates.read_all(known) if one.dump() not in brought]
+    signed.certificates.extend(more)
+    return signed
+
+
+def _read(signed: cms_file.SignedData) -> tsp.TSTInfo:
+    assert signed.content is not None
+    if not ber.walk(signed.content):
+        raise failed("format", FORMAT_FAILURE, "TSTInfo is not DER")
+    content = tsp.TSTInfo.load(signed.content, strict=True)
+    if content["version"].native != "v1":
+        raise failed("format", FORMAT_FAILURE, "unknown version of TSTInfo")
+    return content
+
+
+def _generated(content: tsp.TSTInfo) -> datetime:
+    moment = content["gen_time"].native
+    if not isinstance(moment, datetime) or moment.tzinfo is None:
+        raise failed("format", FORMAT_FAILURE, "genTime is not in UTC")
+    return moment.astimezone(UTC)
+
+
+def _imprint(content: tsp.TSTInfo, stamped: bytes, algorithms: Algorithms) -> None:
+    imprint = content["message_imprint"]
+    name = str(imprint["hash_algorithm"]["algorithm"].native)
+    computed = findings.digest(algorithms, name, stamped, "message_imprint")
+    if imprint["hashed_message"].native != computed:
+        raise failed("message_imprint", HASH_FAILURE, "stamps other octets")
+    findings.strong_digest(algorithms, name, "message_imprint")
+
+
+def _extensions(content: tsp.TSTInfo) -> None:
+    extensions: Any = content["extensions"].native or ()
+    if any(one["critical"] for one in extensions):
+        raise undecided("format", SIG_CONSTRAINTS_FAILURE, "critical extension of the token")

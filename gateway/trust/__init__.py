@@ -31,9 +31,19 @@ from gateway.trust.material import (
     material_of,
     read_folders,
 )
+from gateway.trust.policy import PathPolicy, read_policy
 from gateway.trust.signer import read_signer, short_name, signer_of
 
-__all__ = ["Freshness", "ProviderDescription", "Purpose", "Trust", "TrustFinding", "read_signer"]
+__all__ = [
+    "Freshness",
+    "PathPolicy",
+    "ProviderDescription",
+    "Purpose",
+    "Trust",
+    "TrustFinding",
+    "read_policy",
+    "read_signer",
+]
 
 VERDICTS_MAX = 4096
 """Verdicts remembered; the least recently used goes first."""
@@ -57,8 +67,10 @@ class Trust:
         ocsps: Sequence[bytes] = (),
         *,
         algorithms: Algorithms,
+        policy: PathPolicy | None = None,
     ) -> None:
         self.algorithms = algorithms
+        self.policy = policy or PathPolicy()
         self._folders: tuple[Path, ...] = ()
         self._watched: tuple[Path, ...] = ()
         self._fingerprint: tuple[tuple[object, ...], ...] = ()
@@ -70,12 +82,14 @@ class Trust:
         self._remembering = threading.Lock()
 
     @classmethod
-    def load(cls, folders: Sequence[Path], algorithms: Algorithms) -> Trust:
+    def load(
+        cls, folders: Sequence[Path], algorithms: Algorithms, policy: PathPolicy | None = None
+    ) -> Trust:
         """Return a Trust of all material below `folders`; it follows what changes there.
 
         Replace files by renaming, so that nobody reads half of one.
         """
-        trust = cls((), algorithms=algorithms)
+        trust = cls((), algorithms=algorithms, policy=policy)
         trust._folders = tuple(folders)
         trust.reload()
         return trust
@@ -188,7 +202,7 @@ class Trust:
         purpose: Purpose,
     ) -> Verdict:
         try:
-            return judge_path(leaf, brought, at, material, self.algorithms, purpose)
+            return judge_path(leaf, brought, at, material, self.algorithms, purpose, self.policy)
         except (NotImplementedError, *MALFORMED) as error:
             # A certificate can be malformed deeper than anybody looks beforehand; that is
             # unknown, never passed.

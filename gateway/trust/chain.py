@@ -28,7 +28,12 @@ from pyhanko_certvalidator.errors import (
     RevokedError,
 )
 from pyhanko_certvalidator.path import ValidationPath
-from pyhanko_certvalidator.policy_decl import REQUIRE_REVINFO, CertRevTrustPolicy
+from pyhanko_certvalidator.policy_decl import (
+    REQUIRE_REVINFO,
+    AcceptAllAlgorithms,
+    CertRevTrustPolicy,
+    PKIXValidationParams,
+)
 from pyhanko_certvalidator.registry import SimpleTrustManager
 from pyhanko_certvalidator.validate import async_validate_path
 
@@ -37,6 +42,7 @@ from gateway.model import Check, CheckStatus, Indication
 from gateway.trust.fitness import Purpose, fitness
 from gateway.trust.hook import Bench, SignatureChecker, at_work
 from gateway.trust.material import Material, signed_by
+from gateway.trust.policy import ANY_POLICY, PathPolicy
 from gateway.trust.signer import short_name
 
 PATHS_MAX = 16
@@ -85,7 +91,8 @@ def judge_path(
     at: datetime,
     material: Material,
     algorithms: Algorithms,
-    purpose: Purpose = "signing",
+    purpose: Purpose,
+    policy: PathPolicy,
 ) -> Verdict:
     """Return the verdict on a certificate used for `purpose` at moment `at`.
 
@@ -100,7 +107,7 @@ def judge_path(
     for retroactive in (False, True):
         if retroactive and not _lists_after(leaf, at, material):
             break
-        verdicts = _judge_paths(leaf, helpful, at, material, algorithms, retroactive)
+        verdicts = _judge_paths(leaf, helpful, at, material, algorithms, policy, retroactive)
         if not verdicts or verdicts[0].sub_indication != "TRY_LATER":
             break
     best = verdicts[0]
@@ -118,22 +125,27 @@ def _judge_paths(
     at: datetime,
     material: Material,
     algorithms: Algorithms,
+    policy: PathPolicy,
     retroactive: bool,
 ) -> list[Verdict]:
     """Return a verdict per path, the one that counts first; at least one."""
-    bench = Bench(algorithms)
+    bench = Bench(algorithms, weak=policy.weak_algorithms)
     found = []
     with at_work(bench):
-        context = _context(others, at, material, retroactive)
+        context = _context(others, at, material, policy, retroactive)
         for path in _at_once(_paths(context, leaf)):
-            found.append(_judge_one(context, path, at, bench, material))
+            found.append(_judge_one(context, path, at, bench, material, policy))
     if not found:
         found.append(_verdict("NO_CERTIFICATE_CHAIN_FOUND", (_no_chain(leaf.issuer),), (leaf,)))
     return sorted(found, key=lambda verdict: _RANK.index(verdict.sub_indication))
 
 
 def _context(
-    others: Sequence[x509.Certificate], at: datetime, material: Material, retroactive: bool
+    others: Sequence[x509.Certificate],
+    at: datetime,
+    material: Material,
+    policy: PathPolicy,
+    retroactive: bool,
 ) -> ValidationContext:
     trusted = SimpleTrustManager.build(trust_roots=list(material.anchors))
     return ValidationContext(
@@ -146,6 +158,18 @@ def _context(
         revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO, retroactive_revinfo=retroactive),
         time_tolerance=TIME_TOLERANCE,
         signature_validator=SignatureChecker(),
+        algorithm_usage_policy=AcceptAllAlgorithms() if policy.weak_algorithms else None,
+    )
+
+
+def _parameters(policy: PathPolicy) -> PKIXValidationParams:
+    # The library calls anyPolicy by a name, all others by their numbers.
+    named = {"any_policy" if oid == ANY_POLICY else oid for oid in policy.policies}
+    return PKIXValidationParams(
+        user_initial_policy_set=frozenset(named),
+        initial_explicit_policy=policy.explicit_policy,
+        initial_policy_mapping_inhibit=policy.policy_mapping_inhibited,
+        initial_any_policy_inhibit=policy.any_policy_inhibited,
     )
 
 
@@ -168,6 +192,7 @@ def _judge_one(
     at: datetime,
     bench: Bench,
     material: Material,
+    policy: PathPolicy,
 ) -> Verdict:
     certificates = tuple(reversed(list(path.iter_certs(include_root=True))))
     leaf = certificates[0]
@@ -182,7 +207,7 @@ def _judge_one(
         # The rest of the path could only make it worse.
         return _verdict(word, (chain, validity), certificates)
     try:
-        _at_once(async_validate_path(context, path))
+        _at_once(async_validate_path(context, path, _parameters(policy)))
     except PathValidationError as error:
         word, check = _explain(error, certificates, bench)
         if check.name == "certificate_chain":

@@ -5,23 +5,35 @@ a DiagnosticReport with everything it refers to, near and far, and with what spe
 such as a Provenance.  What two reports share, a Patient or a Specimen, belongs to both.  An
 entry that belongs to no report is a piece of its own, so that nothing is lost unsaid.
 
+A fault of the JSON inside an entry is that entry's, unless it leaves in doubt what the entry is
+or by which name others call it: then nobody can tell whose result would be missing.
+
 Source: https://hl7.org/fhir/R4/http.html#transaction (batch: each entry for itself).
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from gateway.errors import Rejected
 from gateway.fhir import bundle as whole
 from gateway.fhir import structure
 from gateway.fhir.references import Bundled
 from gateway.fhir.shape import PROBLEMS_MAX, has_shape
-from gateway.fhir.text import plain_name
+from gateway.fhir.text import DOUBLED, plain_name
 from gateway.model import Json, JsonValue, Problem
 
 REPORT = "DiagnosticReport"
+
+Faults = defaultdict[int, tuple[Problem, ...]]
+"""Problems by position of the entry they stand in; an entry without any has none."""
+
+_INSIDE = re.compile(r"/entry/(?P<position>[0-9]+)(/|\Z)")
+_WHAT = frozenset(("", "/resource", "/resource/resourceType"))
+_WHO = frozenset(("/fullUrl", "/resource/id"))
 
 _SHARED = frozenset(
     ("Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Device")
@@ -51,11 +63,14 @@ def head_problems(bundle: Json) -> tuple[Problem, ...]:
     return whole.problems(head) or _no_entries(bundle)
 
 
-def pieces(bundle: Json, bundled: Bundled) -> tuple[Piece, ...]:
-    """Return the pieces of `bundle` in the order they stand in it."""
+def pieces(bundle: Json, bundled: Bundled, faults: Faults) -> tuple[Piece, ...]:
+    """Return the pieces of `bundle` in the order they stand in it.
+
+    `faults` are those of its entries' JSON, as `faults_by_entry` gives them.
+    """
     entries = bundle["entry"]
     assert isinstance(entries, list)
-    problems = _entry_problems(entries, bundled)
+    problems = _entry_problems(entries, bundled, faults)
     found: list[Piece] = []
     flat: dict[int, Json] = {}
     for position, entry in enumerate(entries):
@@ -70,6 +85,24 @@ def pieces(bundle: Json, bundled: Bundled) -> tuple[Piece, ...]:
             flat[position] = resource
     found += _by_report(flat, bundled, problems)
     return tuple(sorted(found, key=lambda piece: int(piece.place.split("/")[2])))
+
+
+def faults_by_entry(bundle: Json, faults: Iterable[Problem]) -> Faults:
+    """Return the faults of the JSON of a batch by position of the entry they stand in.
+
+    Raises Rejected with those that spoil more than their entry.
+    """
+    found: defaultdict[int, tuple[Problem, ...]] = defaultdict(tuple)
+    beyond: list[Problem] = []
+    for problem in faults:
+        inside = _INSIDE.match(problem.place)
+        if inside is None or _in_doubt(bundle, int(inside["position"]), problem):
+            beyond.append(problem)
+        else:
+            found[int(inside["position"])] += (problem,)
+    if beyond:
+        raise Rejected(*beyond[:PROBLEMS_MAX])
+    return found
 
 
 def picked(bundle: Json, entries: tuple[int, ...]) -> Bundled:
@@ -90,14 +123,32 @@ def _no_entries(bundle: Json) -> tuple[Problem, ...]:
 # --- what is wrong with each entry -----------------------------------------------------
 
 
-def _entry_problems(
-    entries: list[JsonValue], bundled: Bundled
-) -> defaultdict[int, tuple[Problem, ...]]:
-    """Return the problems by position of the entry they stand in."""
+def _in_doubt(bundle: Json, position: int, problem: Problem) -> bool:
+    """Say whether a fault leaves open what an entry is, or by which name others call it."""
+    entries = bundle["entry"]
+    assert isinstance(entries, list)
+    entry = entries[position]
+    resource = entry.get("resource") if isinstance(entry, dict) else None
+    is_bundle = isinstance(resource, dict) and resource.get("resourceType") == "Bundle"
+    what = problem.place.removeprefix(f"/entry/{position}")
+    if problem.code == DOUBLED:
+        what += "/" + problem.detail["name"]
+    return what in _WHAT or (not is_bundle and what in _WHO)
+
+
+def _entry_problems(entries: list[JsonValue], bundled: Bundled, faults: Faults) -> Faults:
+    """Return the problems by position of the entry they stand in.
+
+    An entry that could not be read as it stands is not judged further: something is missing.
+    """
     found: defaultdict[int, tuple[Problem, ...]] = defaultdict(tuple)
     resources = {entry.place: entry for entry in bundled.entries}
     shaped: list[Json] = []
     for position, item in enumerate(entries):
+        shaped.append(item if isinstance(item, dict) else {})
+        if position in faults:
+            found[position] = faults[position][:PROBLEMS_MAX]
+            continue
         place = f"/entry/{position}"
         mine = list(_around(item, place))
         entry = resources.get(f"{place}/resource")
@@ -106,7 +157,6 @@ def _entry_problems(
             mine += examined.problems
             mine += whole.unfollowed(examined.pointed, entry, bundled, whole.BATCH)
         found[position] = tuple(mine[:PROBLEMS_MAX])
-        shaped.append(item if isinstance(item, dict) else {})
     for problem in whole.doubled_urls(shaped):
         found[int(problem.place.split("/")[2])] += (problem,)
     return found
@@ -135,9 +185,7 @@ def _around(item: JsonValue, place: str) -> Iterator[Problem]:
 # --- which entries belong together -----------------------------------------------------
 
 
-def _by_report(
-    flat: dict[int, Json], bundled: Bundled, problems: defaultdict[int, tuple[Problem, ...]]
-) -> Iterator[Piece]:
+def _by_report(flat: dict[int, Json], bundled: Bundled, problems: Faults) -> Iterator[Piece]:
     """Yield a piece per report, and one per entry that belongs to none."""
     types = {position: str(resource.get("resourceType")) for position, resource in flat.items()}
     links = _links(flat, bundled)

@@ -3,7 +3,8 @@
 Reading refuses what two parsers could understand differently (RFC 7493, I-JSON): a name twice
 in one object, an integer beyond 2^53, a number with more digits or a larger exponent than any
 measurement has, half a surrogate pair, bytes that are not UTF-8; and what no resource needs:
-nesting beyond `DEPTH_MAX`.  Every refusal is `Rejected` with a JSON pointer.
+nesting beyond `DEPTH_MAX`.  Every refusal is `Rejected` with a JSON pointer; `read` leaves it to
+the caller whether what stands at that pointer spoils the rest.
 
 The standard library's decoder reads, because its hooks see every object and number as text:
 with all checks it costs what msgspec costs without the check for doubled names.  msgspec writes.
@@ -13,8 +14,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, cast
+from itertools import chain, islice
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -32,8 +37,14 @@ EXPONENT_MAX = 308
 
 INTEGER_MAX = 2**53 - 1
 
+DOUBLED = "FMT-303"
+"""A name twice in one object, at whose place the problem stands."""
+
 FAULTS_MAX = 50
 """Faults named in one refusal: a problem for each of millions would be heavier than the file."""
+
+FAULTS_READ_MAX = 2000
+"""Faults that make a text unreadable: a bound on what is held of them."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -60,28 +71,58 @@ class Written(Decimal):
         return Written, (self.text,)
 
 
+class Reading(NamedTuple):
+    """A JSON object with what is wrong inside it."""
+
+    value: Json
+    """Without what the faults are about: null for a number that is refused or a branch that is
+    too deep, and of a name that stands twice the last."""
+
+    faults: tuple[Problem, ...]
+    """FMT-301 and FMT-303 to FMT-306, every one with its place."""
+
+
 def loads(octets: bytes) -> Json:
     """Return the JSON object that `octets` hold, numbers with a point or exponent as Decimal.
 
     A byte order mark of UTF-8 is passed over, as RFC 8259 allows.  Raises Rejected (FMT-301
     to FMT-307).
     """
+    reading = read(octets)
+    if reading.faults:
+        raise Rejected(*reading.faults[:FAULTS_MAX])
+    return reading.value
+
+
+def read(octets: bytes) -> Reading:
+    """Return the JSON object that `octets` hold, and the faults that have a place in it.
+
+    Raises Rejected where nothing can be read beside the fault (FMT-301, 302, 305, 307), or
+    there are `FAULTS_READ_MAX` of them.
+    """
     text = _decode(octets)
+    faults: list[Problem] = []
     try:
         value = _DECODER.decode(text)
     except _Fault:
-        raise _located(text) from None
+        value = _marked(text, faults)
     except json.JSONDecodeError as error:
         detail = {"line": str(error.lineno), "column": str(error.colno)}
         raise Rejected(Problem(code="FMT-301", detail=detail)) from None
     except RecursionError:
         raise Rejected(_too_deep()) from None
     if not isinstance(value, dict):
+        if faults:
+            raise Rejected(*faults)
         raise Rejected(Problem(code="FMT-307", detail={"found": kind(value)}))
-    _check_depth(value)
-    if "\\u" in text:
-        _check_characters(value, "")
-    return cast(Json, value)
+    further = chain(
+        _cut(value) if _is_deep(value) else (),
+        _bad_characters(value, "") if "\\u" in text else (),
+    )
+    faults += islice(further, FAULTS_READ_MAX)
+    if len(faults) >= FAULTS_READ_MAX:
+        raise Rejected(*faults[:FAULTS_MAX])
+    return Reading(cast(Json, value), tuple(faults))
 
 
 def dumps(value: JsonValue) -> bytes:
@@ -133,11 +174,12 @@ class _Fault(Exception):
     """Something in the text is refused; where, the second pass tells."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Marked:
     """Stands in the tree, in the second pass, for the thing that is refused."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+    problems: tuple[Problem, ...]
+    instead: Json | None = None
 
 
 def _decode(octets: bytes) -> str:
@@ -205,23 +247,21 @@ def _written(value: object) -> msgspec.Raw:
 _ENCODER = msgspec.json.Encoder(decimal_format="number", enc_hook=_written)
 
 
-def _located(text: str) -> Rejected:
-    """Read `text` again with the first faults marked in the tree, and name their places."""
-    left = FAULTS_MAX
+def _marked(text: str, faults: list[Problem]) -> Json:
+    """Read `text` again, gather its faults with their places, and return it without them.
 
-    def mark(problem: Problem, beyond: object = None) -> object:
-        nonlocal left
-        left -= 1
-        return _Marked(problem) if left >= 0 else beyond
+    Raises Rejected when the text is none after all, or has `FAULTS_READ_MAX`.
+    """
 
     def marked_object(pairs: list[tuple[str, Any]]) -> object:
         result = dict(pairs)
         if len(result) == len(pairs):
             return result
-        seen: set[str] = set()
-        doubled = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        # Beyond the limit the object stays: the marks may all stand in it.
-        return mark(Problem(code="FMT-303", detail={"name": plain_name(doubled)}), result)
+        doubled = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+        return mark(
+            *(Problem(code="FMT-303", detail={"name": plain_name(name)}) for name in doubled),
+            instead=result,
+        )
 
     def marked_number(read: Any) -> Any:
         def number(text: str) -> object:
@@ -233,6 +273,16 @@ def _located(text: str) -> Rejected:
 
         return number
 
+    left = FAULTS_READ_MAX
+
+    def mark(*problems: Problem, instead: Json | None = None) -> object:
+        nonlocal left
+        if left <= 0:
+            # The object stays: the marks may all stand in it.
+            return instead
+        left -= len(problems)
+        return _Marked(problems=problems[:FAULTS_MAX], instead=instead)
+
     decoder = json.JSONDecoder(
         object_pairs_hook=marked_object,
         parse_float=marked_number(_decimal),
@@ -240,27 +290,29 @@ def _located(text: str) -> Rejected:
         parse_constant=lambda _: mark(Problem(code="FMT-301", detail={})),
     )
     try:
-        return Rejected(*_marks(decoder.decode(text), ""))
-    except (json.JSONDecodeError, RecursionError):
-        return Rejected(Problem(code="FMT-301", detail={}))
+        value = _unmarked(decoder.decode(text), "", faults)
+    except json.JSONDecodeError:
+        raise Rejected(Problem(code="FMT-301", detail={})) from None
+    except RecursionError:
+        raise Rejected(_too_deep()) from None
+    if left <= 0:
+        # Those that stood in the first of a doubled name went with it.
+        raise Rejected(*faults[:FAULTS_MAX] or (Problem(code="FMT-303", detail={"name": "…"}),))
+    return cast(Json, value)
 
 
-def _marks(value: object, place: str) -> list[Problem]:
+def _unmarked(value: object, place: str, faults: list[Problem]) -> object:
+    """Return `value` with its marks taken out, each noted in `faults` with its place."""
     if isinstance(value, _Marked):
-        problem = value.problem
-        return [Problem(code=problem.code, place=place, detail=problem.detail)]
-    if isinstance(value, dict):
-        steps: list[tuple[str | int, object]] = list(value.items())
-    elif isinstance(value, list):
-        steps = list(enumerate(value))
-    else:
-        return []
-    return [
-        mark
-        for step, item in steps
-        if isinstance(item, _Marked | dict | list)
-        for mark in _marks(item, pointer(place, step))
-    ]
+        faults += (replace(problem, place=place) for problem in value.problems)
+        value = value.instead
+    if isinstance(value, dict | list):
+        steps: Any = value.items() if isinstance(value, dict) else enumerate(value)
+        for step, item in steps:
+            if isinstance(item, _Marked | dict | list):
+                # The key is there already, so the walk over the mapping goes on.
+                value[step] = _unmarked(item, _below(place, step), faults)
+    return value
 
 
 def plain_name(name: str) -> str:
@@ -268,7 +320,8 @@ def plain_name(name: str) -> str:
     return name if _NAME.fullmatch(name) else "…"
 
 
-def _check_depth(value: Json) -> None:
+def _is_deep(value: Json) -> bool:
+    """Say whether `value` is nested beyond `DEPTH_MAX`."""
     level: list[Any] = [value]
     for _ in range(DEPTH_MAX):
         level = [
@@ -278,23 +331,42 @@ def _check_depth(value: Json) -> None:
             if type(item) is dict or type(item) is list
         ]
         if not level:
-            return
-    raise Rejected(_too_deep())
+            return False
+    return True
+
+
+def _cut(node: Any, place: str = "", depth: int = 1) -> Iterator[Problem]:
+    """Take out of `node` what is too deep, and yield the place of each branch."""
+    for step, item in node.items() if isinstance(node, dict) else enumerate(node):
+        if not isinstance(item, dict | list):
+            continue
+        here = _below(place, step)
+        if depth < DEPTH_MAX:
+            yield from _cut(item, here, depth + 1)
+        else:
+            node[step] = None
+            yield replace(_too_deep(), place=here)
+
+
+def _below(place: str, step: str | int) -> str:
+    """Return `place` extended by `step`, whose name is shown only if it looks like one."""
+    return pointer(place, plain_name(step) if isinstance(step, str) else step)
 
 
 def _too_deep() -> Problem:
     return Problem(code="FMT-305", detail={"limit": str(DEPTH_MAX)})
 
 
-def _check_characters(value: JsonValue, place: str) -> None:
-    """Refuse half surrogate pairs and NUL, which an escape can write and UTF-8 text cannot."""
+def _bad_characters(value: JsonValue, place: str) -> Iterator[Problem]:
+    """Yield where half surrogate pairs and NUL stand; an escape can write them, UTF-8 cannot."""
     if isinstance(value, str):
         if _SURROGATE.search(value) or "\0" in value:
-            raise Rejected(Problem(code="FMT-306", place=place))
+            yield Problem(code="FMT-306", place=place)
     elif isinstance(value, dict):
         for name, item in value.items():
-            _check_characters(name, place)
-            _check_characters(item, pointer(place, plain_name(name)))
+            yield from _bad_characters(name, place)
+            if isinstance(item, str | dict | list):
+                yield from _bad_characters(item, _below(place, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _check_characters(item, pointer(place, index))
+            yield from _bad_characters(item, _below(place, index))

@@ -41,19 +41,24 @@ def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
     Raises Rejected with every problem found: FMT-301 to FMT-307 for the JSON, FMT-310 to
     FMT-338 for the FHIR.
     """
-    resource = text.loads(content.octets)
+    resource, faults = text.read(content.octets)
     if resource.get("resourceType") == "Bundle" and resource.get("type") == bundle.BATCH:
-        return _batch(resource, content)
+        return _batch(resource, faults, content)
+    if faults:
+        raise Rejected(*faults[: text.FAULTS_MAX])
     bundled = Bundled(resource)
     if problems := _problems(resource, bundled, bundle.CLOSED | {bundle.BATCH}):
         raise Rejected(*problems)
     return (Document(format=NAME, root=nodes.root(resource, bundled), content=content),)
 
 
-def _batch(resource: Json, content: SignedContent) -> tuple[Document | Unreadable, ...]:
+def _batch(
+    resource: Json, faults: tuple[Problem, ...], content: SignedContent
+) -> tuple[Document | Unreadable, ...]:
+    by_entry = batch.faults_by_entry(resource, faults)
     if problems := batch.head_problems(resource):
         raise Rejected(*problems)
-    pieces = batch.pieces(resource, Bundled(resource))
+    pieces = batch.pieces(resource, Bundled(resource), by_entry)
     if len(pieces) > DOCUMENTS_MAX:
         detail = {"count": str(len(pieces)), "limit": str(DOCUMENTS_MAX)}
         raise Rejected(Problem(code="FMT-338", place="/entry", detail=detail))

@@ -73,6 +73,20 @@ def test_day_22_forty_reports_two_of_them_broken(day: Day, shape: str) -> None:
     assert {name for name in after if after[name] != before[name]} == {one.id for one in broken}
 
 
+@pytest.mark.parametrize("shape", ["nested", "flat"])
+def test_a_report_whose_json_is_at_fault_is_refused_alone(day: Day, shape: str) -> None:
+    """A name twice is found while reading, before there are documents; it is one document's."""
+    three = reports(3)
+    batches.resources(three[1], "Observation")[0]["status"] = "FAULT"
+    octets = getattr(batches, shape)(*three)
+    id = day.send(octets.replace(b'"FAULT"', b'"final","status":"amended"'))
+    assert statuses(day, id) == ["accepted", "rejected", "accepted"]
+    (problem,) = documents(day, id)[1].problems
+    assert (problem.code, problem.detail) == ("FMT-303", {"name": "status"})
+    assert day.results(batches.person(0)) == day.results(batches.person(2)) == {HBA1C: "5.10"}
+    assert day.results(batches.person(1)) == {}
+
+
 def _settled(day: Day, document: str) -> int:
     """Return how often a document was settled, by the timeline."""
     submission = document.rpartition("-")[0]

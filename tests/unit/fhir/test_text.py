@@ -167,6 +167,48 @@ def test_refuses_what_is_no_json_object_in_utf_8(octets: bytes, code: str) -> No
     assert refusal(octets)[0] == code
 
 
+@pytest.mark.parametrize(
+    ("octets", "left", "faults"),
+    [
+        (b'{"a":1,"b":[1e999,2]}', {"a": 1, "b": [None, 2]}, ["FMT-304 /b/0"]),
+        (b'{"a":1,"b":{"c":1,"c":2}}', {"a": 1, "b": {"c": 2}}, ["FMT-303 /b"]),
+        (b'{"c":1,"d":1,"c":2,"d":2}', {"c": 2, "d": 2}, ["FMT-303 ", "FMT-303 "]),
+        (b'{"c":NaN,"c":[NaN]}', {"c": [None]}, ["FMT-303 ", "FMT-301 /c/0"]),
+        (b'{"a":1,"b":"\\u0000"}', {"a": 1, "b": "\0"}, ["FMT-306 /b"]),
+        (b'{"a":1}', {"a": 1}, []),
+    ],
+)
+def test_what_is_beside_a_fault_can_be_read(octets: bytes, left: Any, faults: list[str]) -> None:
+    """One wrong entry in a day's batch must not cost the others."""
+    reading = text.read(octets)
+    assert reading.value == left
+    assert [f"{one.code} {one.place}" for one in reading.faults] == faults
+
+
+def test_a_branch_that_is_too_deep_is_cut_where_it_is() -> None:
+    branch = b"[" * text.DEPTH_MAX + b"]" * text.DEPTH_MAX
+    reading = text.read(b'{"a":1,"b":' + branch + b',"c":' + branch[1:-1] + b"}")
+    assert [one.code for one in reading.faults] == ["FMT-305"]
+    assert reading.faults[0].place == "/b" + "/0" * (text.DEPTH_MAX - 1)
+    assert text.dumps(reading.value).startswith(b'{"a":1,"b":[[[')
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b'{"a":[' + b"NaN," * 3000 + b"1]}",
+        b'{"a":[' + b"NaN," * 3000 + b'1],"a":1}',
+        b'{"a":[' + b'"\\u0000",' * 3000 + b"1]}",
+        b'{"a":' + b"[" * 63 + b"[]," * 3000 + b"1" + b"]" * 63 + b"}",
+    ],
+)
+def test_beyond_a_limit_of_faults_nothing_is_read(octets: bytes) -> None:
+    """What is not noted would be taken for what was sent."""
+    with pytest.raises(Rejected) as caught:
+        text.read(octets)
+    assert 1 <= len(caught.value.problems) <= text.FAULTS_MAX
+
+
 def test_a_byte_order_mark_is_passed_over() -> None:
     """Windows writes one; RFC 8259 lets a reader ignore it."""
     assert text.loads(b'\xef\xbb\xbf{"a":"\\ud83d\\ude00"}') == {"a": "\U0001f600"}

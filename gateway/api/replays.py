@@ -68,7 +68,10 @@ class _Order(Schema):
 
 @blueprint.post("")
 def start() -> Response:
-    """Replay the client's own submissions; ids that are not theirs are passed over."""
+    """Replay the client's own submissions; ids that are not theirs are passed over.
+
+    Nothing is started when there is nothing to repeat: 404 for ids, 422 for a filter.
+    """
     who = context.principal(FOLLOW)
     order = checked(_Order(), json_object("{ids: […]} / {cause: …}"))
     dry_run, rate = order.pop("dry_run"), order.pop("rate")

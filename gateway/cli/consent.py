@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from gateway.cli import local, remote
-from gateway.cli.output import Exit, Failed, Output, Wrong, leave, options_to, translated
+from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -273,12 +273,12 @@ class _Remote:
 
         kind = {"Content-Type": "application/fhir+json"}
         posted = self.gateway.post("/v1/consents", data=text.dumps(resource), headers=kind)
-        return _expected(posted, 201)
+        return remote.expected(posted, 201)
 
     def find(self, filters: dict[str, str]) -> Iterator[Object]:
         query = {**filters, "limit": "200"}
         while True:
-            page = _expected(self.gateway.get("/v1/consents", **query), 200)
+            page = remote.expected(self.gateway.get("/v1/consents", **query), 200)
             yield from page["items"]
             if not page["next_cursor"]:
                 return
@@ -291,19 +291,11 @@ class _Remote:
             "purpose": question.purpose,
         }
         asked |= {"test": question.test} if question.test else {}
-        return _expected(self.gateway.post("/v1/consents/check", json=asked), 200)
+        return remote.expected(self.gateway.post("/v1/consents/check", json=asked), 200)
 
     def revoke(self, consent: str) -> Object | None:
         answered = self.gateway.post(f"/v1/consents/{consent}/revoke")
-        return None if answered.status == 404 else _expected(answered, 200)
-
-
-def _expected(answered: remote.Answered, status: int) -> Object:
-    if answered.status != status:
-        said = answered.body
-        reason = said.get("reason") or said.get("detail") or ""
-        raise Failed(f"HTTP {answered.status} {said.get('code', '')} {reason}".rstrip())
-    return answered.body
+        return None if answered.status == 404 else remote.expected(answered, 200)
 
 
 def _question(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from gateway.cli import local, remote
-from gateway.cli.output import Failed, Output, Wrong
+from gateway.cli.output import Output, Wrong
 from gateway.model import Part
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class RemoteDesk:
         answer = self.gateway.post(f"/v1/submissions/{quote(submission)}/replay?{query}")
         if answer.status == 404:
             return False
-        _expect(answer, 202)
+        remote.expected(answer, 202)
         return True
 
     def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
@@ -105,8 +105,7 @@ class RemoteDesk:
         # What the door refuses the line would never see: for the sender it is a refusal too.
         if answer.status in (400, 413, 415, 422) and "problems" in answer.body:
             return {"outcome": "rejected", "problems": answer.body["problems"]}
-        _expect(answer, 200)
-        return {}
+        return remote.expected(answer, 200)
 
     def jwks(self) -> Object:
         return self._found("/oauth/jwks") or {}
@@ -118,8 +117,7 @@ class RemoteDesk:
         answer = self.gateway.get(path, **query)
         if answer.status == 404:
             return None
-        _expect(answer, 200)
-        return answer.body
+        return remote.expected(answer, 200)
 
 
 class LocalDesk:
@@ -218,14 +216,6 @@ class LocalDesk:
             if self.language == "ru"
             else "there is no laboratory in this home"
         )
-
-
-def _expect(answer: remote.Answered, status: int) -> None:
-    """Raise Failed unless the answer has the status; its own words say why."""
-    if answer.status != status:
-        reason = answer.body.get("reason") or answer.body.get("detail") or ""
-        code = answer.body.get("code", "")
-        raise Failed(f"HTTP {answer.status} {code} {reason}".rstrip())
 
 
 def _moment(text: str | None) -> datetime | None:

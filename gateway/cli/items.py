@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway.cli import local, remote
-from gateway.cli.output import Exit, Failed, Output, leave, options_to, translated
+from gateway.cli.output import Exit, Output, leave, options_to, translated
 
 Object = dict[str, Any]
 
@@ -76,7 +76,7 @@ def close(out: Output, item: str, note: str) -> None:
 def _found(out: Output, closed: bool) -> list[Object]:
     if out.to is not None:
         query = {"closed": "true"} if closed else {}
-        return list(_expected(remote.connect(out).get("/v1/items", **query))["items"])
+        return list(remote.expected(remote.connect(out).get("/v1/items", **query), 200)["items"])
     from gateway.api import present
 
     with local.opened(out) as gateway:
@@ -87,7 +87,7 @@ def _found(out: Output, closed: bool) -> list[Object]:
 def _closed(out: Output, item: str, note: str) -> Object | None:
     if out.to is not None:
         answered = remote.connect(out).post(f"/v1/items/{item}/close", json={"note": note})
-        return None if answered.status == 404 else _expected(answered)
+        return None if answered.status == 404 else remote.expected(answered, 200)
     from gateway.api import present
 
     with local.opened(out) as gateway:
@@ -96,12 +96,6 @@ def _closed(out: Output, item: str, note: str) -> Object | None:
         except KeyError:
             return None
         return present.item(closed, out.language)
-
-
-def _expected(answered: remote.Answered) -> Object:
-    if answered.status != 200:
-        raise Failed(f"HTTP {answered.status} {answered.body.get('code', '')}".rstrip())
-    return answered.body
 
 
 def _row(out: Output, one: Object) -> tuple[str, ...]:

@@ -53,6 +53,17 @@ class Wrong(Exception):
     """The call cannot be carried out as it was written; one line says why."""
 
 
+class TurnedAway(Exception):
+    """A gateway refused over HTTP; the problems are its own words."""
+
+    def __init__(self, problems: list[dict[str, Any]], code: Exit, line: str = "") -> None:
+        """`line` says what the caller does about it, where the gateway cannot know."""
+        self.problems = problems
+        self.code = code
+        self.line = line
+        super().__init__()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """How to show results, and where the gateway is; the first argument of every verb."""
@@ -230,6 +241,8 @@ def _answered(out: Output, run: Callable[[], None]) -> None:
         _refuse(out, error, Exit.REFUSED)
     except (errors.TryLater, errors.NeedsOperator) as error:
         _refuse(out, error, Exit.UNDECIDED)
+    except TurnedAway as error:
+        _turned_away(out, error)
     except Wrong as error:
         raise click.UsageError(str(error)) from error
     except Failed as error:
@@ -245,6 +258,17 @@ def _refuse(out: Output, error: errors.GatewayError, code: Exit) -> NoReturn:
     out.data({"problems": [problem_json(p, out.language) for p in error.problems]})
     out.problems(error.problems, indent="")
     leave(code)
+
+
+def _turned_away(out: Output, error: TurnedAway) -> NoReturn:
+    out.data({"problems": error.problems})
+    for one in error.problems:
+        place = f" ({one['place']})" if one.get("place") not in (None, "", "/") else ""
+        out.complain(f"{one['code']}  {one['reason']}{place}")
+        out.complain(f"    {out.say('Что делать', 'What to do')}: {one['fix']}")
+    if error.line:
+        out.complain(error.line)
+    leave(error.code)
 
 
 def _fail(out: Output, line: str) -> NoReturn:

@@ -15,7 +15,7 @@ from urllib.request import getproxies
 
 import requests
 
-from gateway.cli.output import Failed, Output, Wrong, translated
+from gateway.cli.output import Exit, Failed, Output, TurnedAway, Wrong, translated
 from gateway.model import Part
 
 CONNECT_SECONDS = 5.0
@@ -24,6 +24,7 @@ TOKEN_SPARE_SECONDS = 60.0
 """A token is renewed this long before it ends."""
 
 SANDBOX_FILE = "sandbox.json"
+TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,17 +124,27 @@ class Remote:
         answer = self._send(
             "POST",
             "/oauth/token",
+            headers={"Accept-Language": self._language},
             data={
                 "grant_type": "client_credentials",
                 "client_id": self._credentials.client_id,
                 "client_secret": self._credentials.client_secret,
             },
         )
-        token = answer.body.get("access_token")
-        if answer.status != 200 or not isinstance(token, str):
-            reason = answer.body.get("error_description") or answer.body.get("detail") or ""
-            raise Failed(f"{self.url}/oauth/token: HTTP {answer.status} {reason}".rstrip())
-        return token, float(answer.body.get("expires_in", 0))
+        try:
+            granted = expected(answer, 200)
+        except TurnedAway as refused:
+            refused.line = translated(
+                f"{self.url} не дал доступа: проверьте GATEWAY_CLIENT_ID и GATEWAY_CLIENT_SECRET"
+                " (или папку песочницы в --home); новый секрет выдаёт оператор шлюза.",
+                f"{self.url} gave no access: check GATEWAY_CLIENT_ID and GATEWAY_CLIENT_SECRET"
+                " (or the sandbox's folder in --home); the gateway's operator gives a new secret.",
+            )
+            raise
+        token = granted.get("access_token")
+        if not isinstance(token, str):
+            raise Failed(f"{self.url}/oauth/token: HTTP {answer.status}")
+        return token, float(granted.get("expires_in", 0))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -143,6 +154,23 @@ class Remote:
             session.trust_env = False
             session.proxies = {} if _is_near(self.url) else getproxies()
         return session
+
+
+def expected(answered: Answered, *statuses: int) -> dict[str, Any]:
+    """Return the body of an answer with one of the statuses.
+
+    Raises TurnedAway for what the gateway refused: the caller acts, or tries later (429);
+    Failed, with the answer's own words, when the gateway could not do its work.
+    """
+    body = answered.body
+    if answered.status in statuses:
+        return body
+    problems = body.get("problems")
+    if answered.status < 500 and isinstance(problems, list) and problems:
+        later = answered.status == TOO_MANY_REQUESTS
+        raise TurnedAway(problems, Exit.UNDECIDED if later else Exit.REFUSED)
+    said = (body.get("code", ""), body.get("reason") or body.get("detail") or "")
+    raise Failed(" ".join(filter(None, (f"HTTP {answered.status}", *said))))
 
 
 def connect(out: Output, role: str = "laboratory", url: str | None = None) -> Remote:

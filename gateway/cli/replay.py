@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -126,6 +127,9 @@ def _one_document(out: Output, named: tuple[str, ...], document: str, *, plain: 
 def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> None:
     with at_workbench(out) as bench:
         started = bench.start(order)
+        if started is None:
+            _unknown(out, named)
+            leave(Exit.REFUSED)
         run = started["run"]
         compared = {}
         if wait or order["dry_run"]:
@@ -145,10 +149,7 @@ def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> No
             if item:
                 _compared(out, item)
     missing = [one for one in named if one not in found]
-    for one in missing:
-        line = out.say(f"отправки {one} нет", f"there is no submission {one}")
-        out.data({"id": one, "error": line})
-        out.complain(line)
+    _unknown(out, missing)
     verb = (
         out.say("Были бы повторены", "Would be repeated")
         if order["dry_run"]
@@ -156,6 +157,13 @@ def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> No
     )
     out.note(f"{verb}: {len(found)} ({out.say('прогон', 'run')} {run['id']})")
     leave(Exit.REFUSED if missing else Exit.GOOD)
+
+
+def _unknown(out: Output, named: Sequence[str]) -> None:
+    for one in named:
+        line = out.say(f"отправки {one} нет", f"there is no submission {one}")
+        out.data({"id": one, "error": line})
+        out.complain(line)
 
 
 def _manage(

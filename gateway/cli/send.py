@@ -17,6 +17,7 @@ from gateway.cli.output import (
     Exit,
     Failed,
     Output,
+    TurnedAway,
     Wrong,
     leave,
     options_to,
@@ -39,7 +40,6 @@ DELIVERY_SECONDS = 5.0
 """How long `--wait` waits for deliveries of what is decided: a clinic may be down for days, and
 the gateway goes on trying without us."""
 
-TOO_MANY_REQUESTS = 429
 WORST_FIRST = (Exit.FAILED, Exit.REFUSED, Exit.UNDECIDED, Exit.GOOD)
 
 
@@ -52,15 +52,6 @@ class Sent:
     """`id`, `status`, `receipt`, `problems[]` (contract, section 2) and what else is known."""
 
     code: Exit
-
-
-class TurnedAway(Exception):
-    """The door refused before anything was kept; the problems are the gateway's own words."""
-
-    def __init__(self, problems: list[Object], code: Exit) -> None:
-        self.problems = problems
-        self.code = code
-        super().__init__()
 
 
 class Counter(Protocol):
@@ -253,13 +244,8 @@ class _OverHttp:
         answer = self.gateway.post_parts(
             "/v1/submissions", given.document, given.signatures, headers
         )
-        body = answer.body
-        if answer.status in (200, 202):
-            return {"id": body["id"], "status": body["status"], "receipt": body["receipt"]}
-        if "problems" in body and answer.status < 500:
-            later = answer.status == TOO_MANY_REQUESTS
-            raise TurnedAway(body["problems"], Exit.UNDECIDED if later else Exit.REFUSED)
-        raise Failed(f"HTTP {answer.status} {body.get('code', '')}".rstrip())
+        body = remote.expected(answer, 200, 202)
+        return {"id": body["id"], "status": body["status"], "receipt": body["receipt"]}
 
 
 @dataclass(frozen=True)

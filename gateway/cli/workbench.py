@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.cli import local, remote
-from gateway.cli.output import Failed, Output
+from gateway.cli.output import Output
+from gateway.errors import Rejected
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -27,12 +28,16 @@ class Workbench(Protocol):
     def waiting(self, cause: str | None) -> list[Object]: ...
     def repair(self, id: str) -> Object | None: ...
     def decide(self, id: str, order: Mapping[str, Any]) -> Object | None:
-        """Settle a question.  Raises Rejected, or Failed over HTTP."""
+        """Settle a question.  Raises Rejected, or TurnedAway over HTTP."""
 
     def decisions(self) -> list[Object]: ...
     def undo(self, decision: str) -> Object | None: ...
-    def start(self, order: Mapping[str, Any]) -> Object:
-        """Start a run of replays; members are those of POST /v1/replays."""
+    def start(self, order: Mapping[str, Any]) -> Object | None:
+        """Start a run of replays; members are those of POST /v1/replays.
+
+        None when none of the ids is there.  Raises Rejected, or TurnedAway over HTTP, when
+        nothing matches the filter.
+        """
 
     def runs(self) -> list[Object]: ...
     def run(self, id: str) -> Object | None: ...
@@ -72,8 +77,8 @@ class RemoteBench:
     def undo(self, decision: str) -> Object | None:
         return _read(self.gateway.post(f"/v1/repairs/decisions/{decision}/undo"))
 
-    def start(self, order: Mapping[str, Any]) -> Object:
-        return _read(self.gateway.post("/v1/replays", json=dict(order))) or {}
+    def start(self, order: Mapping[str, Any]) -> Object | None:
+        return _read(self.gateway.post("/v1/replays", json=dict(order)))
 
     def runs(self) -> list[Object]:
         return list((_read(self.gateway.get("/v1/replays")) or {}).get("items", []))
@@ -144,7 +149,7 @@ class LocalBench:
             return None
         return present.undone(decision, undone)
 
-    def start(self, order: Mapping[str, Any]) -> Object:
+    def start(self, order: Mapping[str, Any]) -> Object | None:
         from gateway.api import present_repairs as present
         from gateway.model import Status
         from gateway.repair.replays import Choice
@@ -159,13 +164,18 @@ class LocalBench:
             since=_moment(order.get("from")),
             until=_moment(order.get("to")),
         )
-        run, found = self.gateway.replays.start(
-            choice,
-            None,
-            actor=local.ACTOR,
-            rate=order.get("rate"),
-            dry_run=bool(order.get("dry_run")),
-        )
+        try:
+            run, found = self.gateway.replays.start(
+                choice,
+                None,
+                actor=local.ACTOR,
+                rate=order.get("rate"),
+                dry_run=bool(order.get("dry_run")),
+            )
+        except Rejected:
+            if ids is not None:
+                return None
+            raise
         return {
             "submissions": list(found),
             "dry_run": run.dry_run,
@@ -205,14 +215,10 @@ class LocalBench:
 
 
 def _read(answer: Answered) -> Object | None:
-    """Return the body of an answer, None for 404.  Raises Failed with its own words."""
+    """Return the body of an answer, None for 404.  Raises TurnedAway and Failed."""
     if answer.status == 404:
         return None
-    if answer.status not in (200, 202):
-        reason = answer.body.get("reason") or answer.body.get("detail") or ""
-        code = answer.body.get("code", "")
-        raise Failed(f"HTTP {answer.status} {code} {reason}".rstrip())
-    return answer.body
+    return remote.expected(answer, 200, 202)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.errors import GatewayError, Rejected, TryLater
-from gateway.model import Json, Status
+from gateway.model import Json, Problem, Status
 from gateway.repair import diff
 from gateway.store import Store
 from gateway.store.values import Filter, Outcome, ReplayItem, ReplayRun
@@ -86,8 +86,16 @@ class Replays:
         rate: float | None = None,
         dry_run: bool = False,
     ) -> tuple[ReplayRun, tuple[str, ...]]:
-        """Start a run over a choice, and its first step; return it with its submissions."""
+        """Start a run over a choice, and its first step; return it with its submissions.
+
+        Raises Rejected when there is nothing to repeat, and writes no run: SYS-404 when none of
+        the ids is there to be seen, FMT-113 when nothing matches the filter.
+        """
         found = self.chosen(choice, organizations)
+        if not found and choice.ids is not None:
+            raise Rejected(Problem(code="SYS-404", place="ids"))
+        if not found:
+            raise Rejected(Problem(code="FMT-113"))
         run = self.store.start_replay(
             found,
             organization=organizations[0] if organizations else None,

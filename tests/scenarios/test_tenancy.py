@@ -98,7 +98,7 @@ CASES = (
         "POST",
     ),
     # Replays of many: ids that are not one's own are passed over.
-    Case("/v1/replays", "/v1/replays", LABS_TAKEN, "POST", '{{"ids": ["{submission}"]}}'),
+    Case("/v1/replays", "/v1/replays", OWN_TAKEN, "POST", '{{"ids": ["{submission}"]}}'),
     Case("/v1/replays", "/v1/replays", LABS),
     Case("/v1/replays/<key:run>", "/v1/replays/{run}", OWN),
     Case("/v1/replays/<key:run>/stop", "/v1/replays/{run}/stop", OWN, "POST"),

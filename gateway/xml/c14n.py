@@ -9,22 +9,21 @@ Source: W3C Canonical XML 1.0 and 1.1; W3C Exclusive XML Canonicalization 1.0.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 from lxml import etree
+
+from gateway.xml import base as base_of
+from gateway.xml import escape
 
 C14N_10 = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 C14N_11 = "http://www.w3.org/2006/12/xml-c14n11"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 
 _XML = "http://www.w3.org/XML/1998/namespace"
-_IN_TEXT = re.compile(r"[&<>\r]")
-_IN_ATTRIBUTE = re.compile(r'[&<"\t\n\r]')
-_DEFAULT = "#default"
+DEFAULT = "#default"
 """How a PrefixList names the default namespace."""
 
 
@@ -116,7 +115,7 @@ class _Writer:
     ) -> None:
         self.kind = kind
         self.comments = comments
-        self.inclusive = frozenset("" if p == _DEFAULT else p for p in prefixes)
+        self.inclusive = frozenset("" if p == DEFAULT else p for p in prefixes)
         self.omit = frozenset(omit)
         self.out: list[str] = []
 
@@ -143,12 +142,12 @@ class _Writer:
         out.append(f"<{name}")
         for prefix in sorted(declared):
             label = f"xmlns:{prefix}" if prefix else "xmlns"
-            out.append(f' {label}="{_escape_attribute(declared[prefix])}"')
+            out.append(f' {label}="{escape.attribute(declared[prefix])}"')
         for attribute in attributes:
-            out.append(f' {attribute.name}="{_escape_attribute(attribute.value)}"')
+            out.append(f' {attribute.name}="{escape.attribute(attribute.value)}"')
         out.append(">")
         if element.text:
-            out.append(_escape_text(element.text))
+            out.append(escape.text(element.text))
         inner = {**rendered, **declared} if declared else rendered
         for child in element:
             if isinstance(child, etree._Comment | etree._ProcessingInstruction):
@@ -157,7 +156,7 @@ class _Writer:
             elif child not in self.omit:
                 self.element(child, inner, {})
             if child.tail:
-                out.append(_escape_text(child.tail))
+                out.append(escape.text(child.tail))
         out.append(f"</{name}>")
 
     def _declare(
@@ -231,27 +230,6 @@ def _name(element: etree._Element) -> str:
     return f"{element.prefix}:{local}" if element.prefix else local
 
 
-def _escape_text(text: str) -> str:
-    if not _IN_TEXT.search(text):
-        return text
-    return (
-        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#xD;")
-    )
-
-
-def _escape_attribute(text: str) -> str:
-    if not _IN_ATTRIBUTE.search(text):
-        return text
-    return (
-        text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace('"', "&quot;")
-        .replace("\t", "&#x9;")
-        .replace("\n", "&#xA;")
-        .replace("\r", "&#xD;")
-    )
-
-
 # --- what the apex of a part inherits --------------------------------------------------
 
 
@@ -284,50 +262,10 @@ def _joined_base(element: etree._Element) -> str:
         return ""
     joined = written[-1]
     for base in reversed(written[:-1]):
-        joined = _join(joined, base)
+        joined = base_of.join(joined, base)
     return joined
 
 
 def _upwards(element: etree._Element) -> Iterator[etree._Element]:
     yield element
     yield from element.iterancestors()
-
-
-def _join(base: str, reference: str) -> str:
-    """Join as C14N 1.1 does (clause 2.4): RFC 3986 clause 5.2, for relative bases too."""
-    b, r = urlsplit(base), urlsplit(reference)
-    if r.scheme:
-        return urlunsplit((r.scheme, r.netloc, _no_dots(r.path), r.query, ""))
-    if r.netloc:
-        return urlunsplit((b.scheme, r.netloc, _no_dots(r.path), r.query, ""))
-    if not r.path:
-        return urlunsplit((b.scheme, b.netloc, _no_dots(b.path), r.query or b.query, ""))
-    if r.path.startswith("/"):
-        path = r.path
-    elif b.netloc and not b.path:
-        path = "/" + r.path
-    else:
-        folder = b.path if b.path.endswith("/..") or b.path == ".." else b.path.rpartition("/")[0]
-        path = f"{folder}/{r.path}" if folder or b.path.startswith("/") else r.path
-    return urlunsplit((b.scheme, b.netloc, _no_dots(path), r.query, ""))
-
-
-def _no_dots(path: str) -> str:
-    """Remove `.` and `..` segments; leading `..` stay in a relative path (C14N 1.1, 2.4)."""
-    absolute = path.startswith("/")
-    segments = re.sub(r"/{2,}", "/", path).split("/")
-    if absolute:
-        segments = segments[1:]
-    kept: list[str] = []
-    for segment in segments:
-        if segment == "..":
-            if kept and kept[-1] != "..":
-                kept.pop()
-            elif not absolute:
-                kept.append("..")
-        elif segment not in (".", ""):
-            kept.append(segment)
-    # A path that ends in a dot segment names a folder and keeps its slash.
-    if segments[-1] in ("", ".", "..") and kept:
-        kept.append("")
-    return ("/" if absolute else "") + "/".join(kept)

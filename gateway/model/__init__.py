@@ -30,11 +30,13 @@ from gateway.model.signatures import (
     CheckedTimestamp,
     Claimed,
     Covered,
+    Judge,
     SignatureFinding,
     SignatureReport,
     SignedContent,
     Signer,
     Times,
+    TimestampFinding,
 )
 from gateway.model.words import (
     Assurance,
@@ -70,6 +72,7 @@ __all__ = [
     "Indication",
     "Json",
     "JsonValue",
+    "Judge",
     "Ledger",
     "MatchKind",
     "Node",
@@ -93,5 +96,6 @@ __all__ = [
     "Status",
     "Submission",
     "Times",
+    "TimestampFinding",
     "Unreadable",
 ]

@@ -48,7 +48,8 @@ class CheckedTimestamp:
     """`content`, `signature`, `references` or `archive` (EN 319 122-1, clause 5)."""
 
     at: datetime
-    """genTime: what it stamps existed then, once the authority is believed (RFC 3161)."""
+    """genTime: what it stamps existed then, once the authority is believed (RFC 3161).
+    The year 9999, which proves nothing, when the token could not be read."""
 
     certificate: bytes | None
     """The time-stamping authority's certificate, DER; None when it could not be identified."""
@@ -145,6 +146,22 @@ class Times:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimestampFinding:
+    """The verdict on one time-stamp token: its mathematics and its authority together."""
+
+    kind: str
+    """As `CheckedTimestamp.kind`."""
+
+    at: datetime
+    indication: Indication
+    """TOTAL_PASSED: what it stamps existed at `at`."""
+
+    sub_indication: str | None
+    authority: Signer | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignatureFinding:
     """The verdict on one signature (ETSI EN 319 102-1) with everything it rests on."""
 
@@ -155,19 +172,45 @@ class SignatureFinding:
     signer: Signer | None
     covered: tuple[Covered, ...]
     qualification: str
-    """`UNKNOWN` until the trusted list says otherwise; apart from the indication."""
+    """`QES`, `AdES-QC`, `AdES` or `UNKNOWN` (63-ФЗ, article 11); apart from the indication."""
 
     times: Times
     checks: tuple[Check, ...]
     hints: tuple[str, ...] = ()
     place: str = ""
     evidence: tuple[tuple[str, bytes], ...] = ()
-    """Objects the verdict rests on: (`certificate` | `crl` | `ocsp`, DER)."""
+    """Objects the verdict rests on: (`certificate` | `anchor` | `crl` | `ocsp`, DER), and
+    (`accreditation`, JSON) for what the list of accredited authorities said."""
 
     awaited_issuer: str = ""
     """With TRY_LATER: the CA whose revocation list is missing, which need not be the signer's."""
 
     claimed: Claimed | None = None
+    claimed_signer: str = "absent"
+    """Whether whom the message names is who signed: `match`, `mismatch`, `absent`, or
+    `unknown` where there is nothing to compare."""
+
+    timestamps: tuple[TimestampFinding, ...] = ()
+    counter_signatures: tuple[SignatureFinding, ...] = ()
+    qualification_checks: tuple[Check, ...] = ()
+    """What the qualification rests on, one condition each; unknown is INDETERMINATE."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Who judged and by which rules: enough to ask the same again."""
+
+    engine: str = ""
+    """Product and version, and the tools that computed."""
+
+    certified: bool = False
+    """Whether every tool that computed is of confirmed conformity (63-ФЗ, article 11, part 3)."""
+
+    policy: str = ""
+    """Name of the policy of verification."""
+
+    policy_sha256: str = ""
+    """Digest of all the policy asks, the policy of algorithms included (hex)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +221,8 @@ class SignatureReport:
     signatures: tuple[SignatureFinding, ...]
     bindings: tuple[Check, ...] = ()
     """Whose signatures they are, per document (semantics, rule 5); none before it is read."""
+
+    judge: Judge = Judge()
 
 
 @dataclass(frozen=True, kw_only=True)

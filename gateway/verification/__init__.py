@@ -1,0 +1,26 @@
+"""Verification: every signature in or beside a document, its mathematics and its certificate.
+
+The forms check the mathematics, trust judges certificates, the qualification is asked apart;
+here they become one finding each, and one verdict on all.  Nothing here raises for a bad
+signature: a check returns its finding and the line decides.
+
+Source: ETSI EN 319 102-1, clauses 5.3 to 5.6.
+"""
+
+from gateway.signature_report.as_json import to_json
+from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
+from gateway.verification.moments import CLOCK_TOLERANCE
+from gateway.verification.policy import Policy
+from gateway.verification.verifier import SIGNATURES_MAX, Verifier
+
+__all__ = [
+    "CLOCK_TOLERANCE",
+    "HEAD_BYTES",
+    "INSIDE",
+    "SIGNATURES_MAX",
+    "Policy",
+    "Verifier",
+    "covers_whole",
+    "signed_octets",
+    "to_json",
+]

@@ -1,0 +1,65 @@
+"""What a verdict rests on, gathered so that it can be given again without anybody's help."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.qualification import Accreditation
+from gateway.trust import TrustFinding
+
+CERTIFICATE, ANCHOR, CRL, OCSP, ACCREDITATION = (
+    "certificate",
+    "anchor",
+    "crl",
+    "ocsp",
+    "accreditation",
+)
+
+Objects = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptAccreditation:
+    """What a list of accredited authorities said when the verdict was given."""
+
+    state: str
+
+
+def grounds_of(trust: TrustFinding) -> Objects:
+    """Return the evidence of one judgement, with the anchor it ended at marked as such.
+
+    A chain of one certificate that did not pass has no anchor.
+    """
+    if len(trust.chain) == 1 and trust.sub_indication == "NO_CERTIFICATE_CHAIN_FOUND":
+        return trust.evidence
+    return (*trust.evidence, *((ANCHOR, der) for der in trust.chain[-1:]))
+
+
+def gathered(*evidence: Objects) -> Objects:
+    """Return all objects, each once, in order of first use."""
+    return tuple(dict.fromkeys(one for objects in evidence for one in objects))
+
+
+def accreditation_object(
+    found: Accreditation, issuer: bytes, issued_at: datetime
+) -> tuple[str, bytes]:
+    """Return what was said of an issuer on a day as an object of evidence."""
+    said = {
+        "issuer_sha256": hashlib.sha256(issuer).hexdigest(),
+        "at": issued_at.isoformat(),
+        "state": found.state,
+    }
+    return ACCREDITATION, json.dumps(said, sort_keys=True).encode()
+
+
+def kept_accreditations(objects: Objects) -> dict[tuple[str, str], KeptAccreditation]:
+    """Return what was said, by the issuer's digest and the day."""
+    found = {}
+    for kind, blob in objects:
+        if kind == ACCREDITATION:
+            said = json.loads(blob)
+            found[said["issuer_sha256"], said["at"]] = KeptAccreditation(state=said["state"])
+    return found

@@ -5,10 +5,30 @@ The same face serves the built-in providers and a certified tool put in their pl
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-DIGESTS = ("sha1", "sha224", "sha256", "sha384", "sha512", "streebog256", "streebog512", "gost94")
+from gateway.algorithms import policy as policies
+from gateway.algorithms.policy import AlgorithmPolicy
+
+DIGESTS = (
+    "md5",
+    "sha1",
+    "sha224",
+    "sha256",
+    "sha384",
+    "sha512",
+    "sha3_224",
+    "sha3_256",
+    "sha3_384",
+    "sha3_512",
+    "shake256",
+    "streebog256",
+    "streebog512",
+    "gost94",
+)
 """Names of digests, as used throughout the gateway."""
 
 
@@ -21,7 +41,7 @@ class Scheme:
     """How a signature value is computed: key family, digest, padding."""
 
     family: str
-    """`rsa`, `rsa-pss`, `ecdsa`, `gost256`, `gost512`."""
+    """`rsa`, `rsa-pss`, `ecdsa`, `ed25519`, `ed448`, `gost256`, `gost512`, `gost2001`."""
 
     digest: str
 
@@ -30,6 +50,9 @@ class Scheme:
 
     salt_length: int | None = None
     """For rsa-pss; None means the digest's length."""
+
+    mask_digest: str = ""
+    """For rsa-pss: the digest of MGF1; empty means the signature's own."""
 
 
 class Provider(Protocol):
@@ -60,10 +83,39 @@ class Provider(Protocol):
 
 
 class Algorithms:
-    """All providers as one: each digest and key family goes to the first that knows it."""
+    """All providers as one: each digest and key family goes to the first that knows it.
+
+    It carries the policy that says what a verdict may rest on, and the moment it is asked for.
+    """
 
     def __init__(self, *providers: Provider) -> None:
         self.providers = providers
+        self.policy = policies.standard()
+        self.moment: datetime | None = None
+        """The best signature time; None refuses whatever has an end."""
+
+    def under(self, policy: AlgorithmPolicy) -> Algorithms:
+        """Return the same mathematics under another policy."""
+        other = copy.copy(self)
+        other.policy = policy
+        return other
+
+    def at(self, moment: datetime) -> Algorithms:
+        """Return the same mathematics judged at `moment`.
+
+        A signature that is INDETERMINATE with CRYPTO_CONSTRAINTS_FAILURE now may be checked
+        again at the earlier time that one of its time stamps, judged now, proves.
+        """
+        other = copy.copy(self)
+        other.moment = moment
+        return other
+
+    def refused(self, what: Scheme | str, bits: int = 0) -> str | None:
+        """Return why the policy lets no verdict of that moment rest on `what`, or None.
+
+        `what` is a digest's name, or a scheme with a key of `bits`.
+        """
+        return self.policy.judge(what, bits, self.moment)
 
     def digest(self, name: str, octets: bytes) -> bytes:
         """Return the digest of `octets`.  Raises Unsupported."""

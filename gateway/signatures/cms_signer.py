@@ -268,7 +268,7 @@ class Signer:
         if not findings.value_holds(self.algorithms, key.dump(), scheme, self.signed_octets, value):
             raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
         self.checks.passed("signature_value")
-        findings.strong_enough(scheme, key)
+        findings.strong_enough(self.algorithms, scheme, key)
         self.checks.passed("crypto_policy")
 
 

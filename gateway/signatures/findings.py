@@ -29,9 +29,8 @@ TRY_LATER = "TRY_LATER"
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 """What asn1crypto raises for input that is not what it should be."""
 
-WEAK_DIGESTS = ("md5", "sha1", "gost94")
-RSA_BITS_MIN = 2048
-EC_BITS_MIN = 256
+BITS = {"gost256": 256, "gost512": 512, "gost2001": 256, "ed25519": 256, "ed448": 448}
+"""Of the families whose keys have one size."""
 
 
 class Flaw(Exception):
@@ -129,25 +128,27 @@ def value_holds(
         raise _engine_failure("signature_value", error) from error
 
 
-def strong_enough(scheme: Scheme, key: keys.PublicKeyInfo) -> None:
-    """Raise the flaw when digest or key is too weak to rest a verdict on."""
-    if scheme.digest in WEAK_DIGESTS:
-        raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, f"digest {scheme.digest}")
-    bits_min = {"rsa": RSA_BITS_MIN, "rsa-pss": RSA_BITS_MIN, "ecdsa": EC_BITS_MIN}
-    if scheme.family in bits_min:
-        try:
-            bits = int(key.bit_size)
-        except MALFORMED as error:
-            raise failed("crypto_policy", SIG_CRYPTO_FAILURE, "unreadable key") from error
-        if bits < bits_min[scheme.family]:
-            detail = f"{scheme.family} key of {bits} bits"
-            raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, detail)
+def strong_enough(algorithms: Algorithms, scheme: Scheme, key: keys.PublicKeyInfo) -> None:
+    """Raise the flaw when the policy lets no verdict rest on this digest or this key."""
+    try:
+        bits = strength(scheme.family, key)
+    except MALFORMED as error:
+        raise failed("crypto_policy", SIG_CRYPTO_FAILURE, "unreadable key") from error
+    reason = algorithms.refused(scheme, bits)
+    if reason:
+        raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, reason)
+
+
+def strength(family: str, key: keys.PublicKeyInfo) -> int:
+    """Return the size of a key as the policy counts it, in bits."""
+    return BITS[family] if family in BITS else int(key.bit_size)
 
 
 def strong_digest(algorithms: Algorithms, name: str, check: str) -> None:
     """Raise the flaw when a digest is too weak to bind octets to anything."""
-    if name in WEAK_DIGESTS:
-        raise undecided(check, CRYPTO_CONSTRAINTS_FAILURE, f"digest {name}")
+    reason = algorithms.refused(name)
+    if reason:
+        raise undecided(check, CRYPTO_CONSTRAINTS_FAILURE, reason)
 
 
 def shown(name: str, known: Container[str], what: str = "algorithm") -> str:

@@ -175,7 +175,7 @@ class Jws:
             raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
         self.checks.passed("signature_value")
         self.covered = (self.claim,)
-        findings.strong_enough(scheme, key)
+        findings.strong_enough(self.algorithms, scheme, key)
         self.checks.passed("crypto_policy")
 
     def _bound(self, key: keys.PublicKeyInfo) -> Scheme:

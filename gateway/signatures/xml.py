@@ -235,8 +235,7 @@ class _Signature:
         else:
             self.covered.append(self._covered(reference, target))
         self.checks.passed("reference_data", name)
-        if name in findings.WEAK_DIGESTS:
-            raise undecided("crypto_policy", CRYPTO_CONSTRAINTS_FAILURE, f"digest {name}")
+        findings.strong_digest(self.algorithms, name, "crypto_policy")
 
     def _covered(self, reference: references.Reference, target: references.Target) -> Covered:
         root = self.element.getroottree().getroot()
@@ -280,7 +279,7 @@ class _Signature:
             self.certificate = candidate
             self.checks.passed("signing_certificate_identified")
             self.checks.passed("signature_value", f"{family} with {digest}")
-            findings.strong_enough(self.scheme, candidate.public_key)
+            findings.strong_enough(self.algorithms, self.scheme, candidate.public_key)
             self.checks.passed("crypto_policy")
             return
         self.certificate = candidates[0]

@@ -10,18 +10,23 @@ from gateway.api.present import instant
 from gateway.model import Decision
 from gateway.repair import answers
 from gateway.repair.desk import Suggestion
-from gateway.store.values import Repair, ReplayItem, ReplayRun, StandingDecision, UndoneDecision
+from gateway.store.values import (
+    PastDecision,
+    Repair,
+    ReplayItem,
+    ReplayRun,
+    StandingDecision,
+    UndoneDecision,
+)
 
 PERSONAL = answers.PERSONAL
 
 
-def repair(
-    one: Repair, language: str, suggestions: Sequence[Suggestion] | None = None
-) -> dict[str, Any]:
-    """Return a question: what, where, why, what to do, and likely answers when they are given."""
+def repair(one: Repair, language: str) -> dict[str, Any]:
+    """Return a question: what, where, why, who waits, and the decision that stands."""
     page = errors.explain(one.cause, language)
     personal = one.cause in PERSONAL
-    said: dict[str, Any] = {
+    return {
         "id": one.id,
         "cause": one.cause,
         "title": page.title,
@@ -39,11 +44,29 @@ def repair(
         ],
         "decision": decision(one.decision) if one.decision else None,
     }
-    if suggestions is not None:
-        said["suggestions"] = [
+
+
+def whole(
+    one: Repair,
+    language: str,
+    suggestions: Sequence[Suggestion],
+    history: Sequence[PastDecision],
+) -> dict[str, Any]:
+    """Return a question with likely answers, the likeliest first, and all that were given."""
+    return {
+        **repair(one, language),
+        "suggestions": [
             {"answer": each.answer, "title": each.title, "why": each.why} for each in suggestions
-        ]
-    return said
+        ],
+        "history": [
+            {
+                **decision(each.decision),
+                "undone_by": each.undone_by,
+                "undone_at": instant(each.undone_at),
+            }
+            for each in history
+        ],
+    }
 
 
 def answer_name(cause: str) -> str:
@@ -64,6 +87,7 @@ def decision(one: Decision) -> dict[str, Any]:
         "from": one.valid_from.isoformat() if one.valid_from else None,
         "by": one.by,
         "at": instant(one.at),
+        "note": one.note,
     }
 
 

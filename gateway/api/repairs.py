@@ -14,7 +14,7 @@ from gateway.api import present_repairs as present
 from gateway.api.answers import answer, checked, not_found
 from gateway.api.bodies import json_object
 from gateway.door import context
-from gateway.repair.answers import PERSONAL
+from gateway.repair.answers import NOTE_MAX, PERSONAL
 from gateway.store.values import Repair
 
 OPERATOR = "operator"
@@ -38,7 +38,9 @@ class _Decision(Schema):
         data_key="from", load_default=None, metadata={"expected": "YYYY-MM-DD"}
     )
     note = fields.String(
-        load_default="", validate=validate.Length(max=500), metadata={"expected": "≤ 500"}
+        load_default="",
+        validate=validate.Length(max=NOTE_MAX),
+        metadata={"expected": f"≤ {NOTE_MAX}"},
     )
     rate = fields.Float(
         load_default=None,
@@ -70,11 +72,12 @@ def decisions() -> Response:
 
 @blueprint.get("/<key:repair>")
 def one(repair: str) -> Response:
-    """One question with likely answers."""
+    """One question with likely answers, and every answer that was given."""
     who = context.principal(REPAIR)
     found = _own(repair, who)
-    likely = context.gateway().repairs.suggestions(found, operator=who.role == OPERATOR)
-    return answer(present.repair(found, context.language(), likely))
+    desk = context.gateway().repairs
+    likely = desk.suggestions(found, operator=who.role == OPERATOR)
+    return answer(present.whole(found, context.language(), likely, desk.history(found)))
 
 
 @blueprint.post("/<key:repair>/decide")

@@ -69,8 +69,8 @@ def show(out: Output, question: str) -> None:
         out.text(f"  --{found['answer']} {one['answer']}  {title}  {out.dim(one['why'])}".rstrip())
     waiting = found["waiting"]
     out.text(out.say(f"  Документов ждёт: {waiting}", f"  Documents waiting: {waiting}"))
-    if found["decision"]:
-        _decision_line(out, found["decision"])
+    for one in found["history"]:
+        _decision_line(out, one)
 
 
 @command.command(
@@ -211,7 +211,13 @@ def about(one: Object) -> str:
 def _decision_line(out: Output, one: Object) -> None:
     answer = " ".join(f"{name}={value}" for name, value in one["answer"].items())
     since = f"  ≥ {one['from']}" if one["from"] else ""
-    out.text(f"{out.mark(True)} {one['id']}  {one['cause']}  {answer}{since}  {out.dim(one['by'])}")
+    good = out.mark(not one.get("undone_at"))
+    out.text(f"{good} {one['id']}  {one['cause']}  {answer}{since}  {out.dim(one['by'])}")
+    if one["note"]:
+        out.text(f"    {out.say('Пояснение', 'Note')}: {one['note']}")
+    if one.get("undone_at"):
+        when = f"{one['undone_by']}  {one['undone_at']}"
+        out.text(out.dim(f"    {out.say('отменено', 'undone')}: {when}"))
 
 
 def _missing(out: Output, id: str) -> NoReturn:

@@ -112,8 +112,9 @@ class LocalBench:
         found = self.gateway.repairs.find(id, None)
         if found is None:
             return None
-        likely = self.gateway.repairs.suggestions(found, operator=True)
-        return present.repair(found, self.language, likely)
+        desk = self.gateway.repairs
+        likely = desk.suggestions(found, operator=True)
+        return present.whole(found, self.language, likely, desk.history(found))
 
     def decide(self, id: str, order: Mapping[str, Any]) -> Object | None:
         from gateway.api import present_repairs as present

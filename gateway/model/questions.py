@@ -37,6 +37,9 @@ class Decision:
     valid_from: date | None = None
     """First day of specimen collection it holds for; None: every day."""
 
+    note: str = ""
+    """Why, in the person's words: it may name anybody, so it is sealed with the answer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CodeUse:

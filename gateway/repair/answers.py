@@ -27,6 +27,9 @@ NONE = "none"
 NEW = "new"
 """Answer to whose card: a card of its own."""
 
+NOTE_MAX = 500
+"""Characters of a note beside an answer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tables:

@@ -12,7 +12,7 @@ from gateway.model import CodeUse, Decision, Json, PatientClaim, Problem, Questi
 from gateway.repair import answers, masking
 from gateway.repair.replays import Replays
 from gateway.store import Decided, Store
-from gateway.store.values import Card, NewDecision, Repair, ReplayRun, UndoneDecision
+from gateway.store.values import Card, NewDecision, PastDecision, Repair, ReplayRun, UndoneDecision
 
 Organizations = tuple[str, ...] | None
 
@@ -67,6 +67,10 @@ class Desk:
     def find(self, id: str, organizations: Organizations) -> Repair | None:
         return self.store.repair(id, organizations)
 
+    def history(self, repair: Repair) -> tuple[PastDecision, ...]:
+        """Return every decision on a question, oldest first; taken back ones too."""
+        return self.store.decision_history(repair.id)
+
     def suggestions(self, repair: Repair, *, operator: bool) -> tuple[Suggestion, ...]:
         """Return likely answers; candidates for a card are an operator's to see, and masked."""
         facts, subject = repair.facts, repair.subject
@@ -102,6 +106,9 @@ class Desk:
         Raises Rejected: FMT-109 for an answer that is none, DUP-002 when it is settled.
         """
         answer = answers.checked(repair, given, self.tables)
+        if len(note) > answers.NOTE_MAX:
+            detail = {"name": "note", "expected": f"≤ {answers.NOTE_MAX}"}
+            raise Rejected(Problem(code="FMT-109", place="note", detail=detail))
         if valid_from is not None and "test" not in answer:
             detail = {"name": "from", "expected": "—"}
             raise Rejected(Problem(code="FMT-109", place="from", detail=detail))

@@ -4,10 +4,10 @@
 """
 
 from gateway.store.database import Database
+from gateway.store.decisions import Decided
 from gateway.store.facade import Store
 from gateway.store.keys import KeyDestroyed, KeyStore, LinkedElsewhere, WrongMasterKey
 from gateway.store.log import audit_entry
-from gateway.store.repairs import Decided
 from gateway.store.room import new_id
 from gateway.store.values import Held, LostLease, Moved
 from gateway.store.views import BadCursor

@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any
 
 from gateway.model import CodeUse, Decision, Identifier, Json, Question
-from gateway.store import choosing, code_uses, repairs, replays, undoing
+from gateway.store import choosing, code_uses, decisions, repairs, replays, undoing
 from gateway.store.room import Room
 from gateway.store.values import (
     Card,
     Filter,
     NewDecision,
+    PastDecision,
     Repair,
     ReplayItem,
     ReplayRun,
@@ -26,7 +27,7 @@ class RepairStore:
 
     def __init__(self, room: Room) -> None:
         self.room = room
-        self.memory = repairs.Memory()
+        self.memory = decisions.Memory()
 
     # --- questions and decisions -------------------------------------------------------
 
@@ -84,11 +85,15 @@ class RepairStore:
 
     def standing(self, organizations: tuple[str, ...] | None) -> tuple[StandingDecision, ...]:
         """Return the decisions that stand, newest first."""
-        return repairs.decided(self.room, self.memory, organizations)
+        return decisions.standing(self.room, self.memory, organizations)
+
+    def decision_history(self, id: str) -> tuple[PastDecision, ...]:
+        """Return every decision on a question, oldest first, with who took it back."""
+        return decisions.history(self.room, self.memory, id)
 
     def decide(self, new: NewDecision) -> Decision:
         """Store a decision.  Raises Decided when another stands."""
-        return repairs.decide(self.room, new)
+        return decisions.decide(self.room, new)
 
     def undo(self, id: str, actor: str) -> UndoneDecision:
         """Take a decision back and open again what rests on it.  Raises KeyError."""

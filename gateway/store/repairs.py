@@ -1,15 +1,13 @@
-"""What documents ask persons, and what persons decided.
+"""What documents ask persons.
 
-A question is sealed under its document's own key, so it dies with the document; a decision and
-the use of a code say nothing of a patient, but may hold a sender's own words, so they are
-sealed too.  Equal questions of one organisation share a token: one answer serves them all.
+A question is sealed under its document's own key, so it dies with the document; the use of a
+code says nothing of a patient, but may hold a sender's own words, so it is sealed too.  Equal questions of one organisation share a token: one answer serves them all.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -24,21 +22,19 @@ from sqlalchemy import (
     select,
 )
 
-from gateway.model import CodeUse, Decision, Question
+from gateway.model import Decision, Question
 from gateway.store import repair_tables, submissions, vault
+from gateway.store.decisions import Memory, opened_decision
 from gateway.store.keys import KeyDestroyed
-from gateway.store.log import audit_entry
-from gateway.store.room import Room, new_id, write_audit
+from gateway.store.room import Room
 from gateway.store.statement import Statement, insert_new, insert_rows
-from gateway.store.values import NewDecision, Outcome, Repair, StandingDecision
+from gateway.store.values import Outcome, Repair
 
 DOCUMENTS_SHOWN_MAX = 1000
 """Waiting documents that a repair names; the count beside them is of all."""
 
 REPAIRS_MAX = 500
 """Questions of one list, the most asked: the rest shows when these are settled."""
-
-OPENED_MAX = 50_000
 
 table = repair_tables.decision
 questions = repair_tables.question
@@ -53,18 +49,6 @@ _STANDING = Statement(
     .order_by(table.c.at, table.c.id)
 )
 _FORGET = Statement(delete(questions).where(questions.c.document == bindparam("document")))
-
-
-class Decided(Exception):
-    """The question has a decision that stands: undo it first."""
-
-
-class Memory:
-    """Decisions and uses that were opened once; both never change once written."""
-
-    def __init__(self) -> None:
-        self.decisions: dict[str, Decision] = {}
-        self.uses: dict[str, CodeUse] = {}
 
 
 # --- names -----------------------------------------------------------------------------
@@ -83,7 +67,7 @@ def decisions(room: Room, memory: Memory, organization: str, document: str) -> t
     """Return the decisions that stand for a document of an organisation, oldest first."""
     with room.database.read() as connection:
         rows = _STANDING.all(connection, organization=organization, document=document)
-    return tuple(_decision(room, memory, row) for row in rows)
+    return tuple(opened_decision(room, memory, row) for row in rows)
 
 
 # --- what settle writes ----------------------------------------------------------------
@@ -212,79 +196,6 @@ def waiting_on(room: Room, id: str) -> tuple[str, ...]:
         return tuple(dict.fromkeys(found))
 
 
-def decided(
-    room: Room, memory: Memory, organizations: tuple[str, ...] | None
-) -> tuple[StandingDecision, ...]:
-    """Return the decisions that stand, newest first."""
-    wanted: list[ColumnElement[bool]] = [table.c.undone_at.is_(None)]
-    if organizations is not None:
-        wanted.append(table.c.organization.in_(organizations))
-    use = repair_tables.decision_use
-    resting = (
-        select(func.count()).select_from(use).where(use.c.decision == table.c.id).scalar_subquery()
-    )
-    with room.database.read() as connection:
-        rows = connection.execute(
-            select(table, resting.label("uses"))
-            .where(*wanted)
-            .order_by(table.c.at.desc(), table.c.id)
-        ).all()
-    return tuple(
-        StandingDecision(
-            decision=_decision(room, memory, row),
-            repair=row.repair,
-            organization=row.organization,
-            uses=row.uses,
-        )
-        for row in rows
-    )
-
-
-# --- deciding --------------------------------------------------------------------------
-
-
-def decide(room: Room, new: NewDecision) -> Decision:
-    """Store a decision.  Raises Decided when another stands."""
-    now, id = room.clock(), new_id(room.clock())
-    made = Decision(
-        id=id,
-        cause=new.cause,
-        subject=dict(new.subject),
-        answer=dict(new.answer),
-        by=new.by,
-        at=now,
-        valid_from=new.valid_from,
-    )
-    key = room.keys.system_key("decision")
-    plain = msgspec.json.encode({"subject": dict(new.subject), "answer": dict(new.answer)})
-    detail = {"repair": new.repair, "cause": new.cause, "organization": new.organization}
-    audit = audit_entry(new.by, "repair.decide", id, detail, now)
-
-    def transaction(connection: Connection) -> bool:
-        added = insert_new(
-            connection,
-            table,
-            id=id,
-            repair=new.repair,
-            organization=new.organization,
-            cause=new.cause,
-            document=new.subject.get("document"),
-            by=new.by,
-            at=now,
-            valid_from=new.valid_from.isoformat() if new.valid_from else None,
-            sealed=vault.seal(key, plain, f"decision:{id}"),
-            undone_by=None,
-            undone_at=None,
-        )
-        if added:
-            write_audit(connection, audit)
-        return added
-
-    if not room.database.write(transaction):
-        raise Decided(new.repair)
-    return made
-
-
 # --- inside ----------------------------------------------------------------------------
 
 
@@ -298,7 +209,7 @@ def _repair(room: Room, memory: Memory, connection: Connection, id: str) -> Repa
     standing = connection.execute(
         select(table).where(table.c.repair == id, table.c.undone_at.is_(None))
     ).first()
-    decision = None if standing is None else _decision(room, memory, standing)
+    decision = None if standing is None else opened_decision(room, memory, standing)
     opened = _opened(room, connection, id)
     if opened is None:
         if standing is None or decision is None:
@@ -359,27 +270,3 @@ def _plain(room: Room, connection: Connection, row: Row[Any]) -> dict[str, dict[
         vault.open_sealed(data_key, row.sealed, place)
     )
     return opened
-
-
-def _decision(room: Room, memory: Memory, row: Row[Any]) -> Decision:
-    opened = memory.decisions.get(row.id)
-    if opened is None:
-        key = room.keys.system_key("decision")
-        plain = msgspec.json.decode(vault.open_sealed(key, row.sealed, f"decision:{row.id}"))
-        opened = Decision(
-            id=row.id,
-            cause=row.cause,
-            subject=plain["subject"],
-            answer=plain["answer"],
-            by=row.by,
-            at=row.at,
-            valid_from=date.fromisoformat(row.valid_from) if row.valid_from else None,
-        )
-        _remember(memory.decisions, row.id, opened)
-    return opened
-
-
-def _remember(known: dict[str, Any], name: str, value: Any) -> None:
-    if len(known) >= OPENED_MAX:
-        known.clear()
-    known[name] = value

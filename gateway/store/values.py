@@ -469,6 +469,15 @@ class StandingDecision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PastDecision:
+    """A decision on a question, whether it stands or was taken back."""
+
+    decision: Decision
+    undone_by: str | None
+    undone_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class UndoneDecision:
     """What became of the documents that rested on a decision that was taken back."""
 

@@ -341,3 +341,61 @@ def test_what_has_left_the_house_becomes_an_open_item_instead(tmp_path: Path) ->
 
 def is_result(resource: dict[str, Any]) -> bool:
     return resource["resourceType"] in ("Observation", "DiagnosticReport")
+
+
+def test_the_note_of_a_decision_stays_in_its_history_when_it_is_undone(door: Doorway) -> None:
+    """A year later somebody asks why; the person who decided may be gone."""
+    unknown(door, "FER-9", 1, name="Ферритин")
+    (question,) = door.get("/v1/repairs").get_json()["items"]
+    (said,) = gateway(
+        door, "repair", "decide", question["id"], "--test", GLUCOSE, "--note", "по звонку в ЛИС"
+    )
+    assert said["decision"]["note"] == "по звонку в ЛИС"
+    (standing,) = gateway(door, "repair", "decisions")
+    assert standing["note"] == "по звонку в ЛИС"
+    gateway(door, "repair", "undo", said["decision"]["id"])
+    worked(door)
+    order = {"test": FERRITIN, "note": "ошиблись строкой"}
+    assert post(door, f"/v1/repairs/{question['id']}/decide", order).status_code == 202
+    worked(door)
+    for whole in (
+        *gateway(door, "repair", "show", question["id"]),
+        door.get(f"/v1/repairs/{question['id']}").get_json(),
+    ):
+        wrong, right = whole["history"]
+        assert (wrong["note"], wrong["undone_by"]) == ("по звонку в ЛИС", "operator:local")
+        assert (right["note"], right["undone_at"]) == ("ошиблись строкой", None)
+
+
+def test_the_audit_holds_that_a_note_was_given_and_not_what_it_says(door: Doorway) -> None:
+    """The log cannot be erased, and a note may name a patient."""
+    unknown(door, "FER-9", 1, name="Ферритин")
+    (question,) = door.get("/v1/repairs").get_json()["items"]
+    order = {"test": FERRITIN, "note": "Златоустова звонила"}
+    post(door, f"/v1/repairs/{question['id']}/decide", order)
+    store = door.gateway.store
+    with store.room.database.read() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT detail FROM audit_entry WHERE action = 'repair.decide'"
+        ).all()
+    assert len(rows) == 1
+    assert '"note"' in str(rows[0].detail)
+    assert "Златоустова" not in str(rows[0].detail)
+    store.seal()
+    assert store.verify_audit().valid
+
+
+def test_a_note_of_five_hundred_signs_is_taken_and_one_more_is_not(door: Doorway) -> None:
+    unknown(door, "FER-9", 1, name="Ферритин")
+    (question,) = door.get("/v1/repairs").get_json()["items"]
+    for path in ("http", "home"):
+        order = {"test": FERRITIN, "note": "я" * 501}
+        if path == "http":
+            assert post(door, f"/v1/repairs/{question['id']}/decide", order).status_code == 400
+            continue
+        home = str(door.gateway.settings.home)
+        words = ("repair", "decide", question["id"], "--test", FERRITIN, "--note", order["note"])
+        refused = CliRunner().invoke(verbs, [*words, "--home", home])
+        assert refused.exit_code == 1
+    assert door.gateway.store.standing(None) == ()
+    gateway(door, "repair", "decide", question["id"], "--test", FERRITIN, "--note", "я" * 500)

@@ -1,7 +1,8 @@
 """What documents ask persons.
 
 A question is sealed under its document's own key, so it dies with the document; the use of a
-code says nothing of a patient, but may hold a sender's own words, so it is sealed too.  Equal questions of one organisation share a token: one answer serves them all.
+code says nothing of a patient, but may hold a sender's own words, so it is sealed too.  Equal
+questions of one organisation share a token: one answer serves them all.
 """
 
 from __future__ import annotations

@@ -7,13 +7,19 @@ trusted time in the signature, else the moment of keep.  Unknown is never taken 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
-from gateway.model import CheckStatus, Indication, Problem, SignatureFinding, SignatureReport
+from gateway.model import (
+    CLOCK_TOLERANCE,
+    CheckStatus,
+    Indication,
+    Problem,
+    SignatureFinding,
+    SignatureReport,
+)
 
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far ahead of ours a signer's clock may run (semantics, rule 4)."""
+FALSE_TIMESTAMP = "SIG-222"
 
 _CODES: dict[str | None, tuple[str, type[GatewayError]]] = {
     "HASH_FAILURE": ("SIG-202", Rejected),
@@ -31,6 +37,7 @@ _CODES: dict[str | None, tuple[str, type[GatewayError]]] = {
     "CHAIN_CONSTRAINTS_FAILURE": ("SIG-213", Rejected),
     "CERTIFICATE_CHAIN_GENERAL_FAILURE": ("SIG-213", Rejected),
     "SIGNED_DATA_NOT_FOUND": ("SIG-215", Rejected),
+    "TIMESTAMP_ORDER_FAILURE": (FALSE_TIMESTAMP, Rejected),
 }
 
 
@@ -48,6 +55,8 @@ def require_passed(report: SignatureReport, kept_at: datetime) -> None:
             failures.setdefault(Rejected, []).append(_problem("SIG-219", finding))
         elif finding.indication is not Indication.TOTAL_PASSED:
             code, kind = _CODES.get(finding.sub_indication, ("SIG-216", NeedsOperator))
+            if code == "SIG-209" and _falsely_stamped(finding):
+                code = FALSE_TIMESTAMP
             failures.setdefault(kind, []).append(_problem(code, finding))
         elif finding.times.claimed and finding.times.claimed > kept_at + CLOCK_TOLERANCE:
             minutes = str(int(CLOCK_TOLERANCE.total_seconds() // 60))
@@ -63,6 +72,12 @@ def _over_another(finding: SignatureFinding) -> bool:
     status = {check.name: check.status for check in finding.checks}
     elsewhere = status.get("covers_enclosing", CheckStatus.PASSED) is not CheckStatus.PASSED
     return elsewhere and status.get("signature_value") is CheckStatus.PASSED
+
+
+def _falsely_stamped(finding: SignatureFinding) -> bool:
+    """Say whether all that is wrong is a time-stamp of something else, or a broken one."""
+    failed = {check.name for check in finding.checks if check.status is CheckStatus.FAILED}
+    return failed == {"timestamp"}
 
 
 def _problem(code: str, finding: SignatureFinding) -> Problem:

@@ -25,6 +25,7 @@ from gateway.model.documents import (
 from gateway.model.questions import CodeUse, Decision, Question
 from gateway.model.records import Ledger, PatientRecord, Placement, PlacementKind
 from gateway.model.signatures import (
+    CLOCK_TOLERANCE,
     Check,
     CheckedSignature,
     CheckedTimestamp,
@@ -51,6 +52,7 @@ from gateway.model.words import (
 )
 
 __all__ = [
+    "CLOCK_TOLERANCE",
     "Answer",
     "Assurance",
     "Check",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.model.words import Assurance, CheckStatus, Identifier, Indication
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far ahead of ours somebody else's clock may run (semantics, rule 4)."""
 
 
 @dataclass(frozen=True, kw_only=True)

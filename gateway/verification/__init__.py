@@ -9,12 +9,10 @@ Source: ETSI EN 319 102-1, clauses 5.3 to 5.6.
 
 from gateway.signature_report.as_json import to_json
 from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
-from gateway.verification.moments import CLOCK_TOLERANCE
 from gateway.verification.policy import Policy
 from gateway.verification.verifier import SIGNATURES_MAX, Verifier
 
 __all__ = [
-    "CLOCK_TOLERANCE",
     "HEAD_BYTES",
     "INSIDE",
     "SIGNATURES_MAX",

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.model import (
+    CLOCK_TOLERANCE,
     Check,
     CheckedSignature,
     CheckedTimestamp,
@@ -26,9 +27,6 @@ from gateway.verification.evidence import grounds_of
 from gateway.verification.naming import named
 
 TIMESTAMPS_MAX = 32
-CLOCK_TOLERANCE = timedelta(minutes=5)
-"""How far ahead of ours an authority's or a signer's clock may run (semantics, rule 4)."""
-
 PROVING = ("signature", "archive")
 """Kinds of time-stamp that prove when the signature existed."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.model import (
+    CLOCK_TOLERANCE,
+    Check,
+    CheckStatus,
     Covered,
     Indication,
     Part,
@@ -15,7 +19,7 @@ from gateway.model import (
     SignatureReport,
     Times,
 )
-from gateway.verdict import CLOCK_TOLERANCE, require_passed
+from gateway.verdict import require_passed
 from gateway.verification import signed_octets
 
 KEPT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -35,6 +39,7 @@ VERDICTS: list[tuple[str | None, str, type[GatewayError]]] = [
     ("CRYPTO_CONSTRAINTS_FAILURE", "SIG-212", Rejected),
     ("CHAIN_CONSTRAINTS_FAILURE", "SIG-213", Rejected),
     ("SIGNED_DATA_NOT_FOUND", "SIG-215", Rejected),
+    ("TIMESTAMP_ORDER_FAILURE", "SIG-222", Rejected),
     ("GENERIC", "SIG-216", NeedsOperator),
     (None, "SIG-216", NeedsOperator),
 ]
@@ -82,6 +87,17 @@ def test_every_verdict_that_is_no_pass_has_its_code_and_who_must_act(
     with pytest.raises(kind) as caught:
         require_passed(report(finding(sub_indication)), KEPT)
     assert [(p.code, p.place) for p in caught.value.problems] == [(code, "signature[0]")]
+
+
+def test_a_false_time_stamp_is_not_called_an_unreadable_signature() -> None:
+    """Both end as SIG_CONSTRAINTS_FAILURE, and the sender mends them differently."""
+    false = Check(name="timestamp", status=CheckStatus.FAILED, detail="signature: HASH_FAILURE")
+    stamped = replace(finding("SIG_CONSTRAINTS_FAILURE"), checks=(false,))
+    also = replace(false, name="signing_certificate")
+    for checks, code in (((false,), "SIG-222"), ((false, also), "SIG-209")):
+        with pytest.raises(Rejected) as caught:
+            require_passed(report(replace(stamped, checks=checks)), KEPT)
+        assert [problem.code for problem in caught.value.problems] == [code]
 
 
 def test_a_signature_that_passed_lets_the_document_go_on() -> None:

@@ -99,6 +99,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         revocation_patience=work.revocation_patience,
         retry_first=work.retry_first,
         policies=settings.signatures,
+        apart=settings.transactions_apart,
     )
     deliverer = Deliverer(
         store=store,

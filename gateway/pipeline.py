@@ -84,8 +84,12 @@ class Line:
         revocation_patience: timedelta,
         retry_first: timedelta,
         policies: BindingPolicies | None = None,
+        apart: frozenset[str] = frozenset(),
     ) -> None:
-        """`digest` gives the Streebog-256 (hex) of bytes, or None where it would be slow."""
+        """`digest` gives the Streebog-256 (hex) of bytes, or None where it would be slow.
+
+        `apart` are the organisations whose FHIR transactions are judged report by report.
+        """
         self.store = store
         self.verifier = verifier
         self.receipts = receipts
@@ -93,6 +97,7 @@ class Line:
         self.digest = digest
         self.revocation_patience = revocation_patience
         self.retry_first = retry_first
+        self.apart = apart
         self.clerk = Clerk(receipts, clock)
         self.examiner = Examiner(
             store=store,
@@ -168,7 +173,7 @@ class Line:
             report = self.verifier.verify(
                 submission.document, submission.signatures, submission.kept_at
             )
-            documents = parse(self._signed(submission, sender, report))
+            documents = self._documents(submission, sender, report)
             self._settle(order, submission, sender, documents, report)
         except TryLater as later:
             self._later(order, submission, later, report)
@@ -183,7 +188,7 @@ class Line:
         kept = self.store.submission(submission)
         sender = self._sender(kept)
         report = self.verifier.verify(kept.document, kept.signatures, kept.kept_at)
-        documents = parse(self._signed(kept, sender, report))
+        documents = self._documents(kept, sender, report)
         return self.examiner.documents(kept, sender, documents)
 
     def check(
@@ -201,7 +206,7 @@ class Line:
         report: SignatureReport | None = None
         try:
             report = self.verifier.verify(document, signatures, at)
-            documents = parse(self._signed(submission, organization, report))
+            documents = self._documents(submission, organization, report)
         except GatewayError as error:
             return DryRun(
                 outcome=status_of(error), problems=error.problems, record=None, report=report
@@ -217,6 +222,12 @@ class Line:
                 report=report,
             )
         return worst
+
+    def _documents(
+        self, submission: Submission, sender: Organization, report: SignatureReport
+    ) -> tuple[Document | Unreadable, ...]:
+        signed = self._signed(submission, sender, report)
+        return parse(signed, apart=sender.id in self.apart)
 
     def _signed(
         self, submission: Submission, sender: Organization, report: SignatureReport
@@ -319,18 +330,20 @@ class Line:
         return organization
 
 
-def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
+def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Unreadable, ...]:
     """Return the documents in signed content, read by the one format that knows it.
+
+    `apart`: reports of a FHIR transaction are documents of their own.
 
     Raises Rejected (FMT-101) when none does, and whatever the format finds.
     """
     head = content.octets[:4096]
     for plugin in formats().values():
         if content.media_type in plugin.MEDIA_TYPES and plugin.recognises(head):
-            return plugin.parse(content)
+            return plugin.parse(content, apart=apart)
     for plugin in formats().values():
         if content.media_type in ("", "application/octet-stream") and plugin.recognises(head):
-            return plugin.parse(content)
+            return plugin.parse(content, apart=apart)
     raise Rejected(Problem(code="FMT-101", detail={"media_type": content.media_type}))
 
 

@@ -74,6 +74,9 @@ class Settings:
     signatures: BindingPolicies = field(default_factory=BindingPolicies)
     """What is asked of signatures, by the organisation that sends (semantics, rule 5)."""
 
+    transactions_apart: frozenset[str] = frozenset()
+    """Organisations whose FHIR transactions are judged report by report (semantics, rule 7)."""
+
     mappings: Path = ROOT / "mappings"
 
     @property
@@ -115,6 +118,7 @@ class Settings:
             trust_folders=tuple(where / folder for folder in given["trust"]["folders"]),
             gost=given["trust"]["gost"],
             signatures=_binding_policies(given["signatures"]),
+            transactions_apart=frozenset(given["transactions"]["apart"]),
         )
 
 
@@ -185,6 +189,10 @@ class _Signatures(_OwnSignatures):
     )
 
 
+class _Transactions(Schema):
+    apart = fields.List(fields.String(), load_default=list)
+
+
 class _Route(Schema):
     to = fields.String(required=True)
     performer = fields.String(load_default="")
@@ -205,6 +213,7 @@ class _File(Schema):
     trust = fields.Nested(_Trust, load_default=lambda: _Trust().load({}))
     routes = fields.List(fields.Nested(_Route), load_default=list)
     signatures = fields.Nested(_Signatures, load_default=lambda: _Signatures().load({}))
+    transactions = fields.Nested(_Transactions, load_default=lambda: _Transactions().load({}))
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """A batch Bundle taken apart into the pieces that are judged alone (semantics, rule 7).
 
+A transaction of several reports is taken apart the same way where the sender's policy says so.
+
 An entry that holds a Bundle is a piece by itself.  The other entries are gathered by report:
 a DiagnosticReport with everything it refers to, near and far, and with what speaks about it,
 such as a Provenance.  What two reports share, a Patient or a Specimen, belongs to both.  An
@@ -57,6 +59,16 @@ class Piece(NamedTuple):
     """What is wrong with its entries; of a `bundle` only what stands around the Bundle."""
 
 
+def is_several(bundle: Json) -> bool:
+    """Say whether `bundle` holds more than one report."""
+    entries = bundle.get("entry")
+    found = 0
+    for entry in entries if isinstance(entries, list) else ():
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        found += isinstance(resource, dict) and resource.get("resourceType") in (REPORT, "Bundle")
+    return found > 1
+
+
 def head_problems(bundle: Json) -> tuple[Problem, ...]:
     """Return what is wrong with a batch apart from its entries: that refuses all of it."""
     head = {name: value for name, value in bundle.items() if name != "entry"}
@@ -70,7 +82,7 @@ def pieces(bundle: Json, bundled: Bundled, faults: Faults) -> tuple[Piece, ...]:
     """
     entries = bundle["entry"]
     assert isinstance(entries, list)
-    problems = _entry_problems(entries, bundled, faults)
+    problems = _entry_problems(entries, bundled, faults, str(bundle["type"]))
     found: list[Piece] = []
     flat: dict[int, Json] = {}
     for position, entry in enumerate(entries):
@@ -136,7 +148,9 @@ def _in_doubt(bundle: Json, position: int, problem: Problem) -> bool:
     return what in _WHAT or (not is_bundle and what in _WHO)
 
 
-def _entry_problems(entries: list[JsonValue], bundled: Bundled, faults: Faults) -> Faults:
+def _entry_problems(
+    entries: list[JsonValue], bundled: Bundled, faults: Faults, kind: str
+) -> Faults:
     """Return the problems by position of the entry they stand in.
 
     An entry that could not be read as it stands is not judged further: something is missing.
@@ -150,24 +164,24 @@ def _entry_problems(entries: list[JsonValue], bundled: Bundled, faults: Faults) 
             found[position] = faults[position][:PROBLEMS_MAX]
             continue
         place = f"/entry/{position}"
-        mine = list(_around(item, place))
+        mine = list(_around(item, place, kind))
         entry = resources.get(f"{place}/resource")
         if entry is not None and entry.resource.get("resourceType") != "Bundle":
             examined = structure.examine(entry.resource, entry.place)
             mine += examined.problems
-            mine += whole.unfollowed(examined.pointed, entry, bundled, whole.BATCH)
+            mine += whole.unfollowed(examined.pointed, entry, bundled, kind)
         found[position] = tuple(mine[:PROBLEMS_MAX])
     for problem in whole.doubled_urls(shaped):
         found[int(problem.place.split("/")[2])] += (problem,)
     return found
 
 
-def _around(item: JsonValue, place: str) -> Iterator[Problem]:
+def _around(item: JsonValue, place: str, kind: str) -> Iterator[Problem]:
     """Yield what is wrong with an entry apart from its resource."""
     bare: JsonValue = item
     if isinstance(item, dict) and isinstance(item.get("resource"), dict):
         bare = {**item, "resource": {"resourceType": "Basic"}}
-    alone: Json = {"resourceType": "Bundle", "type": whole.BATCH, "entry": [bare]}
+    alone: Json = {"resourceType": "Bundle", "type": kind, "entry": [bare]}
     problems: list[Problem] = []
     if not has_shape(alone, "Bundle", "", problems):
         for problem in problems:
@@ -175,7 +189,7 @@ def _around(item: JsonValue, place: str) -> Iterator[Problem]:
             yield Problem(code=problem.code, place=here, detail=problem.detail)
         return
     assert isinstance(item, dict)
-    yield from whole.entry_rules(item, whole.BATCH, place)
+    yield from whole.entry_rules(item, kind, place)
     request = item.get("request")
     writes = isinstance(request, dict) and request.get("method") in ("POST", "PUT")
     if writes and "resource" not in item:

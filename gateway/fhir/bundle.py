@@ -21,7 +21,7 @@ from gateway.fhir.text import kind, plain_name
 from gateway.model import Json, JsonValue, Problem
 
 CLOSED = frozenset(("transaction", "document", "message", "collection"))
-BATCH = "batch"
+BATCH, TRANSACTION = "batch", "transaction"
 WHOLE = frozenset(("transaction", "document"))
 
 _ASKING = frozenset(("batch", "transaction", "history"))

@@ -2,7 +2,8 @@
 
 A bundle of one patient is one document; several patients in one bundle are refused, since a
 mistake there would put one person's results on another's card.  Only a batch holds several
-documents: every Bundle in it is one, and so is every report with what belongs to it.
+documents: every Bundle in it is one, and so is every report with what belongs to it.  Where the
+sender's policy says so, a transaction of several reports is read like a batch.
 
 Source: https://hl7.org/fhir/R4/json.html and bundle.html.
 """
@@ -35,14 +36,16 @@ def recognises(head: bytes) -> bool:
     return start.startswith(b"{") and _RESOURCE.search(start) is not None
 
 
-def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
+def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Unreadable, ...]:
     """Read a bundle into its document, a batch into its documents.
 
-    Raises Rejected with every problem found: FMT-301 to FMT-307 for the JSON, FMT-310 to
-    FMT-338 for the FHIR.
+    With `apart` a transaction of several reports is read like a batch.  Raises Rejected with
+    every problem found: FMT-301 to FMT-307 for the JSON, FMT-310 to FMT-338 for the FHIR.
     """
     resource, faults = text.read(content.octets)
-    if resource.get("resourceType") == "Bundle" and resource.get("type") == bundle.BATCH:
+    kind = resource.get("type") if resource.get("resourceType") == "Bundle" else None
+    splits = apart and kind == bundle.TRANSACTION and batch.is_several(resource)
+    if kind == bundle.BATCH or splits:
         return _batch(resource, faults, content)
     if faults:
         raise Rejected(*faults[: text.FAULTS_MAX])

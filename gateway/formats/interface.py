@@ -21,12 +21,17 @@ class Format(Protocol):
     def recognises(self, head: bytes) -> bool:
         """Say whether a document that starts with `head` (up to 4 KiB) is of this format."""
 
-    def parse(self, content: SignedContent) -> tuple[Document | Unreadable, ...]:
+    def parse(
+        self, content: SignedContent, *, apart: bool = False
+    ) -> tuple[Document | Unreadable, ...]:
         """Read signed octets into documents, one per report of one patient.
 
         Of a batch each piece is judged alone: one that cannot be read is `Unreadable`, counted
-        with the documents.  Raises Rejected with every structural problem found (FMT-…), each
-        with its place, when nothing at all can be read.
+        with the documents.  With `apart` so is what the format means to be taken as a whole,
+        such as a FHIR transaction: the sender's policy says so.
+
+        Raises Rejected with every structural problem found (FMT-…), each with its place, when
+        nothing at all can be read.
         """
 
 

@@ -41,8 +41,11 @@ def recognises(head: bytes) -> bool:
     return parser.is_xml(head) and NAMESPACE.encode() in head.replace(b"\0", b"")
 
 
-def parse(content: SignedContent) -> tuple[Document | Unreadable, ...]:
-    """Read a laboratory result, or a batch.  Raises Rejected (FMT-2xx), a problem per finding."""
+def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Unreadable, ...]:
+    """Read a laboratory result, or a batch.  Raises Rejected (FMT-2xx), a problem per finding.
+
+    A batch is taken apart always, so `apart` changes nothing.
+    """
     root = parser.parse(content.octets)
     if root.tag == BATCH:
         return _batch(root, content)

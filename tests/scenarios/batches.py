@@ -35,10 +35,10 @@ def nested(*bundles: Bundle) -> bytes:
     return text.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
 
 
-def flat(*bundles: Bundle) -> bytes:
-    """Return a batch of all their entries, as a server's bulk export has them."""
+def flat(*bundles: Bundle, kind: str = "batch") -> bytes:
+    """Return one Bundle of all their entries, as a server's bulk export has them."""
     entries: Any = [entry for one in bundles for entry in one["entry"]]
-    return text.dumps({"resourceType": "Bundle", "type": "batch", "entry": entries})
+    return text.dumps({"resourceType": "Bundle", "type": kind, "entry": entries})
 
 
 def resources(one: Bundle, kind: str) -> list[dict[str, Any]]:

@@ -322,13 +322,19 @@ def day(
     *,
     database: str | None = None,
     clinics: Mapping[str, Mapping[str, str]] | None = None,
+    settings: str = "",
 ) -> Iterator[Day]:
-    """Open a gateway with two laboratories and its clinics (name → options) in `folder`."""
+    """Open a gateway with two laboratories and its clinics (name → options) in `folder`.
+
+    `settings` are further lines of its gateway.toml.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trust").mkdir(exist_ok=True)
     wanted = {"clinic": {}} if clinics is None else clinics
     routes = "".join(f'[[routes]]\nto = "{name}"\n' for name in wanted)
-    (folder / "gateway.toml").write_text(f'url = "http://gateway.test"\n{routes}', "utf-8")
+    (folder / "gateway.toml").write_text(
+        f'url = "http://gateway.test"\n{routes}{settings}', "utf-8"
+    )
     environ = (
         {}
         if database is None

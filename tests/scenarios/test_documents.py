@@ -87,6 +87,90 @@ def test_a_report_whose_json_is_at_fault_is_refused_alone(day: Day, shape: str) 
     assert day.results(batches.person(1)) == {}
 
 
+GLUCOSE = "14749-6"
+APART = '[transactions]\napart = ["polaris"]\n'
+
+
+def one_transaction(*bundles: batches.Bundle) -> bytes:
+    return batches.flat(*bundles, kind="transaction")
+
+
+def of_one_patient(broken: bool) -> bytes:
+    """Return a transaction of two reports of one patient, the second as it should be or not."""
+    first, second = (
+        batches.bundle(Report(number=number, values={code: "5.10"}, order=None))
+        for number, code in (("000001", HBA1C), ("000002", GLUCOSE))
+    )
+    if broken:
+        batches.resources(second, "Observation")[0]["status"] = "banana"
+    names = [
+        next(one["fullUrl"] for one in made["entry"] if "birthDate" in one["resource"])
+        for made in (first, second)
+    ]
+    second["entry"] = [one for one in second["entry"] if one["fullUrl"] != names[1]]
+    return one_transaction(first, second).replace(names[1].encode(), names[0].encode())
+
+
+def test_a_transaction_with_one_bad_report_accepts_nothing(day: Day) -> None:
+    """All or nothing is what FHIR says of it, and what a sender may rely on."""
+    id = day.send(of_one_patient(broken=True))
+    assert (day.status(id), documents(day, id)) == ("rejected", ())
+    assert day.codes(id) == ["FMT-315"]
+    assert day.card(ANNA) == ()
+    assert day.status(day.send(of_one_patient(broken=False))) == "accepted"
+    assert day.results() == {HBA1C: "5.10", GLUCOSE: "5.10"}
+
+
+@pytest.mark.parametrize(
+    ("sender", "expected"), [("polaris", ["accepted", "rejected", "accepted"]), ("sirius", [])]
+)
+def test_a_senders_policy_lets_a_transaction_be_judged_report_by_report(
+    tmp_path: Path, sender: str, expected: list[str]
+) -> None:
+    """The policy is that sender's; another's transactions stay whole."""
+    three = [
+        batches.bundle(
+            Report(
+                number=f"{number:06}",
+                patient=batches.person(number),
+                order=None,
+                performer=laboratory.POLARIS if sender == "polaris" else laboratory.SIRIUS,
+            )
+        )
+        for number in range(3)
+    ]
+    batches.resources(three[1], "Observation")[0]["status"] = "banana"
+    with laboratory.day(tmp_path / "var", settings=APART) as day:
+        id = day.send(one_transaction(*three), sender)
+        assert statuses(day, id) == expected
+        assert day.status(id) == "rejected"
+        stands = {HBA1C: "5.10"} if expected else {}
+        assert day.results(batches.person(0)) == day.results(batches.person(2)) == stands
+        assert day.results(batches.person(1)) == {}
+
+
+def test_a_fault_of_the_json_refuses_one_report_of_a_transaction_taken_apart(
+    tmp_path: Path,
+) -> None:
+    three = reports(3)
+    batches.resources(three[1], "Observation")[0]["status"] = "FAULT"
+    octets = one_transaction(*three).replace(b'"FAULT"', b"1e999")
+    with laboratory.day(tmp_path / "var", settings=APART) as day:
+        assert statuses(day, day.send(octets)) == ["accepted", "rejected", "accepted"]
+        assert day.status(day.send(octets, "sirius")) == "rejected"
+
+
+def test_a_transaction_of_one_report_is_one_document_whatever_the_policy(tmp_path: Path) -> None:
+    """What belongs to no report by a reference still came with the only one there is."""
+    made = reports(1)[0]
+    note = {"resourceType": "Basic", "code": {"text": "note"}}
+    request = {"method": "POST", "url": "Basic"}
+    made["entry"].append({"fullUrl": "urn:uuid:lone", "resource": note, "request": request})
+    with laboratory.day(tmp_path / "var", settings=APART) as day:
+        id = day.send(one_transaction(made))
+        assert statuses(day, id) == ["accepted"]
+
+
 def _settled(day: Day, document: str) -> int:
     """Return how often a document was settled, by the timeline."""
     submission = document.rpartition("-")[0]

@@ -17,6 +17,7 @@ from gateway.api import (
     health,
     items,
     observe,
+    receipts,
     refusals,
     repairs,
     replays,
@@ -31,7 +32,19 @@ from gateway.fhir_api import outcome
 if TYPE_CHECKING:
     from gateway.app import Gateway
 
-ROOMS = (submissions, repairs, replays, checks, consents, items, capabilities, token, health, docs)
+ROOMS = (
+    submissions,
+    receipts,
+    repairs,
+    replays,
+    checks,
+    consents,
+    items,
+    capabilities,
+    token,
+    health,
+    docs,
+)
 
 
 class Application(Flask):
@@ -42,11 +55,15 @@ class Application(Flask):
 
 
 def create_app(
-    gateway: Gateway, language: str = "ru", seconds: Callable[[], float] = time.monotonic
+    gateway: Gateway,
+    language: str = "ru",
+    seconds: Callable[[], float] = time.monotonic,
+    line_alive: Callable[[], bool] | None = None,
 ) -> Flask:
     """Return the WSGI application of `gateway`; it speaks `language` unless asked otherwise.
 
-    `seconds` is a clock that never goes back, for the rate limits.
+    `seconds` is a clock that never goes back, for the rate limits.  `line_alive` says whether
+    the line behind this door works; without it, whether the gateway's own threads do.
     """
     app = Application("gateway.api", static_folder=None)
     app.request_class = context.DoorRequest
@@ -57,7 +74,9 @@ def create_app(
         "fhir_id": outcome.IdConverter,
         "fhir_type": outcome.TypeConverter,
     }
-    app.extensions["gateway"] = context.Door(gateway, language, seconds)
+    app.extensions["gateway"] = context.Door(
+        gateway, language, seconds, line_alive or gateway.workers.alive
+    )
     app.extensions["metrics"] = metrics = observe.Metrics(gateway.store.counts)
     app.before_request(context.begin)
     observe.watch(app, metrics)

@@ -38,6 +38,9 @@ class Desk(Protocol):
 
     def receipts(self, submission: str) -> list[Object]: ...
 
+    def receipt(self, number: str) -> Object | None:
+        """Return a receipt by its number, with its `submission`; None as for `view`."""
+
     def find(self, filters: Mapping[str, str], limit: int) -> Iterator[Object]:
         """Yield submissions, newest first; names of filters are those of GET /v1/submissions."""
 
@@ -78,6 +81,9 @@ class RemoteDesk:
     def receipts(self, submission: str) -> list[Object]:
         found = self._found(f"/v1/submissions/{submission}/receipts") or {}
         return list(found.get("receipts", []))
+
+    def receipt(self, number: str) -> Object | None:
+        return self._found(f"/v1/receipts/{quote(number, safe='')}")
 
     def find(self, filters: Mapping[str, str], limit: int) -> Iterator[Object]:
         query = dict(filters)
@@ -143,6 +149,14 @@ class LocalDesk:
 
         rows = self.gateway.store.receipts(submission)
         return [present.receipt_row(row, submission) for row in rows]
+
+    def receipt(self, number: str) -> Object | None:
+        from gateway.api import present
+
+        row = self.gateway.store.receipt(number)
+        if row is None:
+            return None
+        return {"submission": row.submission, **present.receipt_row(row, row.submission)}
 
     def find(self, filters: Mapping[str, str], limit: int) -> Iterator[Object]:
         from gateway.api import present

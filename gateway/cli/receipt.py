@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from gateway.cli import local
-from gateway.cli.desk import at_desk
+from gateway.cli.desk import Desk, at_desk
 from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
 from gateway.cli.status import require
 
+Object = dict[str, Any]
+
 VERIFY = "verify"
+NUMBER = re.compile(r"R-[0-9]{8}-[0-9A-Z]{10}")
+UNDECIDED = frozenset({"received", "processing", "needs_info"})
+UNDELIVERED = frozenset({"waiting", "sending", "held", "dead"})
+"""States of a delivery after which it may yet arrive, by itself or by a person's decision."""
 
 
 @click.command(
     "receipt",
     help=translated(
-        "Квитанция отправки ID (JWS на stdout); receipt verify FILE проверяет квитанцию без связи"
-        " со шлюзом: ключи берутся из --home или --jwks.",
-        "The receipt of submission ID (JWS on stdout); receipt verify FILE checks one offline:"
-        " keys come from --home or --jwks.",
+        "Квитанция по номеру отправки или своему номеру R-… (JWS на stdout); receipt verify FILE"
+        " проверяет квитанцию без связи со шлюзом: ключи берутся из --home или --jwks.",
+        "The receipt of a submission, or by its own number R-… (JWS on stdout); receipt verify"
+        " FILE checks one offline: keys come from --home or --jwks.",
     ),
 )
-@click.argument("what", metavar="ID|verify")
+@click.argument("what", metavar="ID|R-…|verify")
 @click.argument("file", required=False, type=click.File("rb"))
 @click.option(
     "--kind",
@@ -49,24 +56,73 @@ def command(out: Output, what: str, file: Any, kind: str | None, jwks: Path | No
         _fetch(out, what, kind)
 
 
-def _fetch(out: Output, submission: str, kind: str | None) -> None:
+def _fetch(out: Output, what: str, kind: str | None) -> None:
     from gateway.receipts.verify import verify
 
     with at_desk(out) as desk:
-        require(out, desk, submission)
-        rows = [r for r in desk.receipts(submission) if kind in (None, r["kind"])]
-        if not rows:
-            line = out.say(f"квитанции {kind} ещё нет", f"there is no {kind} receipt yet")
-            out.data({"valid": False, "receipt": None, "error": line})
-            out.complain(line)
-            leave(Exit.UNDECIDED)
-        receipt = rows[-1]
+        if NUMBER.fullmatch(what.upper()):
+            submission, receipt = _by_number(out, desk, what.upper(), kind)
+        else:
+            submission, receipt = what, _newest(out, desk, what, kind)
         proof = desk.proof(submission, receipt["kind"], receipt["number"])
         found = verify(receipt["jws"], desk.jwks(), proof)
     out.data({"valid": found.valid, "included": found.included, "receipt": receipt})
     out.text(receipt["jws"])
     out.note(f"{receipt['number']}  {receipt['kind']}  {receipt['issued_at']}")
     leave(Exit.GOOD if found.valid else Exit.REFUSED)
+
+
+def _by_number(out: Output, desk: Desk, number: str, kind: str | None) -> tuple[str, Object]:
+    """Return a receipt by its number, with its submission; ends the verb with 1 for none."""
+    if kind is not None:
+        raise Wrong(
+            out.say(
+                "--kind: с номером отправки; у квитанции вид один",
+                "--kind goes with a submission; a receipt is of one kind",
+            )
+        )
+    found = desk.receipt(number)
+    if found is None:
+        line = out.say(f"квитанции {number} нет", f"there is no receipt {number}")
+        _none(out, line, Exit.REFUSED)
+    return found.pop("submission"), found
+
+
+def _newest(out: Output, desk: Desk, submission: str, kind: str | None) -> Object:
+    """Return the newest receipt of a submission, or of a kind; ends the verb without one."""
+    view = require(out, desk, submission)
+    rows = desk.receipts(submission)
+    found = [row for row in rows if kind in (None, row["kind"])]
+    if not found:
+        _none_of(out, view, rows, kind)
+    return found[-1]
+
+
+def _none_of(out: Output, view: Object, rows: list[Object], kind: str | None) -> NoReturn:
+    if kind is None or _may_come(view, kind):
+        line = out.say(f"квитанции {kind or ''} ещё нет", f"there is no {kind or ''} receipt yet")
+        _none(out, " ".join(line.split()), Exit.UNDECIDED)
+    kinds = ", ".join(dict.fromkeys(row["kind"] for row in rows))
+    line = out.say(
+        f"квитанции {kind} у этой отправки нет и не будет; есть: {kinds}",
+        f"this submission has no {kind} receipt and will have none; it has: {kinds}",
+    )
+    _none(out, line, Exit.REFUSED)
+
+
+def _none(out: Output, line: str, code: Exit) -> NoReturn:
+    out.data({"valid": False, "receipt": None, "error": line})
+    out.complain(line)
+    leave(code)
+
+
+def _may_come(view: Object, kind: str) -> bool:
+    """Say whether a receipt of this kind may yet be issued, by what is still to be decided."""
+    statuses = [view["status"], *(document["status"] for document in view["documents"])]
+    if any(status in UNDECIDED for status in statuses):
+        return True
+    states = {d["state"] for document in view["documents"] for d in document["deliveries"]}
+    return kind in ("delivered", "refused") and bool(states & UNDELIVERED)
 
 
 def _verify(out: Output, octets: bytes, jwks: Path | None) -> None:

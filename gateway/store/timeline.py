@@ -89,6 +89,7 @@ def counts(room: Room) -> dict[str, int]:
 def _receipt(row: Row[Any]) -> ReceiptRow:
     return ReceiptRow(
         receipt=Receipt(number=row.number, kind=row.kind, jws=row.jws, issued_at=row.issued_at),
+        submission=row.submission,
         document=row.document,
         delivery=row.delivery,
         audit=row.audit,

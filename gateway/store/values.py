@@ -342,6 +342,7 @@ class Event:
 @dataclass(frozen=True, kw_only=True)
 class ReceiptRow:
     receipt: Receipt
+    submission: str
     document: str | None
     delivery: str | None
     audit: str

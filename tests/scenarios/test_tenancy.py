@@ -89,6 +89,7 @@ CASES = (
         "/v1/submissions/{submission}/receipts/{kind}/proof",
         OWN,
     ),
+    Case("/v1/receipts/<key:number>", "/v1/receipts/{receipt}", OWN),
     Case(f"{SUB}/signatures", "/v1/submissions/{submission}/signatures", OWN),
     Case(f"{SUB}/replay", "/v1/submissions/{submission}/replay", OWN_TAKEN, "POST"),
     Case(
@@ -97,7 +98,7 @@ CASES = (
         OWN_TAKEN,
         "POST",
     ),
-    # Replays of many: ids that are not one's own are passed over.
+    # Replays of many: of ids that are not one's own none is started.
     Case("/v1/replays", "/v1/replays", OWN_TAKEN, "POST", '{{"ids": ["{submission}"]}}'),
     Case("/v1/replays", "/v1/replays", LABS),
     Case("/v1/replays/<key:run>", "/v1/replays/{run}", OWN),
@@ -227,6 +228,7 @@ def _things(door: Doorway) -> dict[str, str]:
         "submission": submission,
         "document": f"{submission}-1",
         "kind": "registered",
+        "receipt": store.receipts(submission)[0].receipt.number,
         "run": decided["replay"]["id"],
         "repair": asked[waits],
         "decision": decided["decision"]["id"],

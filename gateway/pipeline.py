@@ -183,13 +183,16 @@ class Line:
     def rehearse(self, submission: str) -> tuple[Outcome, ...]:
         """Judge a kept submission again, at its moment of keep, and store nothing.
 
-        Raises GatewayError where the line would end it as a whole or wait.
+        Of several documents only those a replay would work: what stands is left alone.  Raises
+        GatewayError where the line would end it as a whole or wait.
         """
         kept = self.store.submission(submission)
+        alone = self.store.left_by_replay(submission)
         sender = self._sender(kept)
         report = self.verifier.verify(kept.document, kept.signatures, kept.kept_at)
         documents = self._documents(kept, sender, report)
-        return self.examiner.documents(kept, sender, documents)
+        worked = tuple(one for one in documents if document_id(kept.id, one.ordinal) not in alone)
+        return self.examiner.documents(kept, sender, worked)
 
     def check(
         self, document: Part, signatures: tuple[Part, ...], organization: Organization

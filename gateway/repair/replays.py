@@ -139,25 +139,28 @@ class Replays:
             codes: list[Any] = [one.code for one in error.problems]
             return {"status": _status(error), "codes": codes, "documents": [], "changes": []}
         after: dict[str, Json] = {}
-        documents: list[Any] = []
+        documents = _documents(item.before)
+        known = {**documents}
         for one in outcomes:
             resources = one.record.resources if one.record else ()
             after |= {f"{r['resourceType']}/{r['id']}": r for r in resources}
-            documents.append(
-                {
-                    "id": one.document,
-                    "status": str(one.status),
-                    "codes": [problem.code for problem in one.problems],
-                    "resources": [],
-                }
-            )
-        before = self.store.versions(_resources(item.before))
-        status = str(min((one.status for one in outcomes), key=_LEAST.index))
+            documents[one.document] = {
+                "id": one.document,
+                "status": str(one.status),
+                "codes": [problem.code for problem in one.problems],
+                "resources": [],
+            }
+        judged: list[Any] = [known[one.document] for one in outcomes if one.document in known]
+        before = self.store.versions(_resources({"documents": judged}))
+        status = min((Status(one["status"]) for one in documents.values()), key=_LEAST.index)
         made = diff.changes(before, after)
-        return {"status": status, "codes": [], "documents": documents, "changes": made}
+        shown = list(documents.values())
+        return {"status": str(status), "codes": [], "documents": shown, "changes": made}
 
 
 _LEAST = (
+    Status.RECEIVED,
+    Status.PROCESSING,
     Status.NEEDS_INFO,
     Status.REJECTED,
     Status.ACCEPTED,
@@ -172,7 +175,13 @@ def _status(error: GatewayError) -> str:
     return str(Status.REJECTED if isinstance(error, Rejected) else Status.NEEDS_INFO)
 
 
+def _documents(snapshot: Json | None) -> dict[str, Any]:
+    """Return the documents of a snapshot by their id."""
+    documents: Any = (snapshot or {}).get("documents", [])
+    return {one["id"]: one for one in documents}
+
+
 def _resources(snapshot: Json | None) -> list[list[Any]]:
     """Return the (type, id, version) of every resource in a snapshot."""
-    documents: Any = (snapshot or {}).get("documents", [])
+    documents = _documents(snapshot).values()
     return [list(one) for document in documents for one in document["resources"]]

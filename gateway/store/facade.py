@@ -169,6 +169,14 @@ class Store(RepairStore):
         """Wake every thread of this process that waits for work."""
         work.wake(self.room)
 
+    def ring(self, kind: str) -> None:
+        """Wake the threads of this process that wait for `kind`: another process made work."""
+        self.room.waker.ring(kind)
+
+    def ring_beyond(self, ring: Callable[[str], None]) -> None:
+        """Call `ring` too whenever this process makes work of a kind claimable."""
+        self.room.waker.beyond = ring
+
     def postpone(self, order: WorkOrder, at: datetime, problem: Problem) -> None:
         """Give an order back, to be claimed again from `at`.  Raises LostLease."""
         if order.kind == "delivery":
@@ -208,6 +216,10 @@ class Store(RepairStore):
     def left_alone(self, submission: str) -> frozenset[str]:
         """Return the documents of a submission that no run of the line need work again."""
         return work.left_alone(self.room, submission)
+
+    def left_by_replay(self, submission: str) -> frozenset[str]:
+        """Return the documents of a submission that a replay would leave as they are."""
+        return work.left_by_replay(self.room, submission)
 
     def begin(self, order: WorkOrder) -> None:
         """Mark a submission as `processing`.  Raises LostLease."""

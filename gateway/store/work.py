@@ -66,6 +66,9 @@ _CLAIM_SHARED = _claiming("FOR UPDATE OF w SKIP LOCKED")
 _ANY = Statement(
     text(f"SELECT w.id {_CLAIMABLE} LIMIT 1").bindparams(_TIMES[0]).columns(work_order.c.id)
 )
+_REPEATED = (Status.NEEDS_INFO, Status.REJECTED)
+"""What a replay works again: what waits for a person, and what was refused."""
+
 _DOCUMENTS = Statement(
     select(tables.document.c.id, tables.document.c.status).where(
         tables.document.c.submission == bindparam("submission")
@@ -287,10 +290,10 @@ def requeue(
         raise KeyError(submission)
     if _PART.first(connection, submission=submission) is not None:
         _receive_again(connection, submission, document)
-    elif status in (Status.NEEDS_INFO, Status.REJECTED):
+    elif status in _REPEATED:
         # Its original was dropped in time: only whoever has the bytes can send them again.
         return
-    if status in (Status.NEEDS_INFO, Status.REJECTED):
+    if status in _REPEATED:
         _ready(connection, "submission", [submission], now)
         connection.execute(
             update(table)
@@ -321,6 +324,13 @@ def left_alone(room: Room, submission: str) -> frozenset[str]:
     return frozenset(row.id for row in rows if row.status != Status.RECEIVED)
 
 
+def left_by_replay(room: Room, submission: str) -> frozenset[str]:
+    """Return the documents of a submission that a replay of it would leave as they are."""
+    with room.database.read() as connection:
+        rows = _DOCUMENTS.all(connection, submission=submission)
+    return frozenset(row.id for row in rows if row.status not in (Status.RECEIVED, *_REPEATED))
+
+
 def go_on(connection: Connection, submission: str, now: datetime) -> bool:
     """Make a finished order claimable again when a replay came while it was worked."""
     rows = _DOCUMENTS.all(connection, submission=submission)
@@ -337,7 +347,7 @@ def _receive_again(connection: Connection, submission: str, document: str | None
         mine &= table.c.id == document
         if connection.execute(select(table.c.id).where(mine)).first() is None:
             raise KeyError(document)
-    waiting = table.c.status.in_((Status.NEEDS_INFO.value, Status.REJECTED.value))
+    waiting = table.c.status.in_([one.value for one in _REPEATED])
     connection.execute(update(table).where(mine, waiting).values(status=Status.RECEIVED.value))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.model import Status
+from gateway.repair.replays import Choice
 from gateway.store.values import DocumentView
 from tests.scenarios import batches, laboratory
 from tests.scenarios.laboratory import ANNA, BORIS, HBA1C, Day, Report
@@ -192,6 +193,25 @@ def test_a_replay_of_one_document_touches_no_other(day: Day) -> None:
     assert [_settled(day, one.id) for one in (first, second, third)] == [1, 2, 1]
     with pytest.raises(KeyError):
         day.gateway.store.replay(id, "operator:test", f"{id}-4")
+
+
+def test_a_dry_run_judges_only_what_a_replay_would_touch(day: Day) -> None:
+    """What stands is not judged again, so no change of it is foretold either."""
+    made = [batches.bundle(Report(number="000001", order=None)), *reports(2)[1:]]
+    batches.resources(made[1], "Patient")[0]["identifier"][0]["value"] = "22000000199"
+    id = day.send(batches.nested(*made))
+    day.send(Report(number="000001", version=2, status="corrected", order=None))
+    assert statuses(day, id) == ["replaced", "rejected"]
+    run, _ = day.gateway.replays.start(Choice(ids=(id,)), None, actor="lab", dry_run=True)
+    day.gateway.replays.step()
+    (item,) = day.gateway.store.replay_items(run.id)
+    assert item.after is not None
+    shown: Any = item.after["documents"]
+    assert [(one["status"], one["codes"]) for one in shown] == [
+        ("replaced", ["CON-301"]),
+        ("rejected", ["PAT-101"]),
+    ]
+    assert (item.after["status"], item.after["changes"]) == ("rejected", [])
 
 
 def test_a_replay_that_comes_while_another_is_worked_is_not_lost(day: Day) -> None:

@@ -36,6 +36,11 @@ SIGNATURE_OIDS = {
     "1.2.643.7.1.1.1.2": ("gost2012_512", "gost2012_512", ""),
     "1.2.643.2.2.19": ("gost2001", "gost2001", ""),
     "1.2.840.10045.2.1": ("ec_public_key", "ecdsa", ""),
+    # asn1crypto has the ECDSA half of NIST's SHA-3 arc only.
+    "2.16.840.1.101.3.4.3.13": ("sha3_224_rsa", "rsassa_pkcs1v15", "sha3_224"),
+    "2.16.840.1.101.3.4.3.14": ("sha3_256_rsa", "rsassa_pkcs1v15", "sha3_256"),
+    "2.16.840.1.101.3.4.3.15": ("sha3_384_rsa", "rsassa_pkcs1v15", "sha3_384"),
+    "2.16.840.1.101.3.4.3.16": ("sha3_512_rsa", "rsassa_pkcs1v15", "sha3_512"),
 }
 SUBJECT_OIDS = {
     "1.2.643.3.131.1.1": "inn",
@@ -47,9 +52,13 @@ SUBJECT_OIDS = {
 GOST_FAMILIES = {
     "gost2012_256": ("gost256", "streebog256"),
     "gost2012_512": ("gost512", "streebog512"),
+    "gost2001": ("gost2001", "gost94"),
 }
 """Key algorithm → (family, the only digest it may be used with)."""
 
+EDWARDS = {"ed25519": "sha512", "ed448": "shake256"}
+"""Key algorithm → the digest inside its signatures (RFC 8032); whatever digest a CMS states
+beside it is that of the content alone (RFC 8419)."""
 
 MALFORMED = (
     ValueError,
@@ -96,7 +105,7 @@ def scheme_for(
     if algorithm is not None:
         stated_kind, stated_digest = _stated(algorithm)
         if stated_kind == "rsassa_pss":
-            return _pss(kind, digest, algorithm)
+            return _pss(info, kind, digest, algorithm)
         if stated_kind != kind:
             raise Mismatch(f"{stated_kind} signature by a {kind} key")
         if stated_digest and stated_digest != digest:
@@ -113,6 +122,8 @@ def scheme_for(
         if algorithm is not None:
             raise Mismatch("PKCS#1 v1.5 signature by a key bound to PSS")
         return Scheme(family="rsa-pss", digest=digest)
+    if kind in EDWARDS:
+        return Scheme(family=kind, digest=digest)
     assert kind == "ecdsa", kind
     return Scheme(family="ecdsa", digest=digest)
 
@@ -128,6 +139,7 @@ def scheme_of_certificate_signature(
     kind, digest = _stated(algorithm)
     if kind == "rsassa_pss":
         digest = str(_pss_parameters(algorithm)["hash_algorithm"]["algorithm"].native)
+    digest = digest or EDWARDS.get(kind, "")
     if not digest:
         raise Mismatch(f"{kind} without a digest")
     return scheme_for(key, digest, algorithm)
@@ -161,7 +173,7 @@ def _key_kind(info: keys.PublicKeyInfo) -> str:
         name = str(info["algorithm"]["algorithm"].native)
     except MALFORMED as error:
         raise Mismatch("not a public key") from error
-    if name in GOST_FAMILIES or name == "rsassa_pss":
+    if name in GOST_FAMILIES or name in EDWARDS or name == "rsassa_pss":
         return name
     kinds = {"rsa": "rsassa_pkcs1v15", "ec": "ecdsa"}
     if name not in kinds:
@@ -178,9 +190,9 @@ def _stated(algorithm: algos.SignedDigestAlgorithm) -> tuple[str, str]:
         kind = str(algorithm.signature_algo)
     except ValueError as error:
         raise Unsupported(name) from error
-    if kind not in ("rsassa_pkcs1v15", "rsassa_pss", "ecdsa"):
+    if kind not in ("rsassa_pkcs1v15", "rsassa_pss", "ecdsa", *EDWARDS):
         raise Unsupported(name)
-    if kind == "rsassa_pss":
+    if kind == "rsassa_pss" or kind in EDWARDS:
         return kind, ""
     try:
         digest = str(algorithm.hash_algo)
@@ -191,20 +203,42 @@ def _stated(algorithm: algos.SignedDigestAlgorithm) -> tuple[str, str]:
     return kind, digest
 
 
-def _pss(kind: str, digest: str, algorithm: algos.SignedDigestAlgorithm) -> Scheme:
+def _pss(
+    info: keys.PublicKeyInfo, kind: str, digest: str, algorithm: algos.SignedDigestAlgorithm
+) -> Scheme:
     if kind not in ("rsassa_pkcs1v15", "rsassa_pss"):
         raise Mismatch(f"rsassa_pss signature by a {kind} key")
     parameters = _pss_parameters(algorithm)
-    stated = str(parameters["hash_algorithm"]["algorithm"].native)
+    stated, mask, salt = _pss_numbers(parameters)
     if stated != digest:
         raise Mismatch(f"{stated} in the PSS parameters, {digest} beside them")
-    mask = parameters["mask_gen_algorithm"]
-    if mask["algorithm"].native != "mgf1" or mask["parameters"]["algorithm"].native != digest:
-        raise Unsupported("rsassa_pss with a mask digest of its own")
+    if mask not in DIGESTS:
+        raise Unsupported(f"rsassa_pss with mask digest {mask}")
     if parameters["trailer_field"].native != "trailer_field_bc":
         raise Unsupported("rsassa_pss with a trailer of its own")
+    bound = info["algorithm"]["parameters"]
+    if kind == "rsassa_pss" and isinstance(bound, algos.RSASSAPSSParams):
+        # The key may allow these parameters alone, and longer salts (RFC 4055, section 3.3).
+        only, only_mask, salt_min = _pss_numbers(bound)
+        if (stated, mask) != (only, only_mask) or salt < salt_min:
+            raise Mismatch("PSS parameters that the key does not allow")
     return Scheme(
-        family="rsa-pss", digest=digest, salt_length=int(parameters["salt_length"].native)
+        family="rsa-pss",
+        digest=digest,
+        salt_length=salt,
+        mask_digest="" if mask == digest else mask,
+    )
+
+
+def _pss_numbers(parameters: algos.RSASSAPSSParams) -> tuple[str, str, int]:
+    """Return (digest, digest of the mask, length of the salt).  Raises Unsupported."""
+    mask = parameters["mask_gen_algorithm"]
+    if mask["algorithm"].native != "mgf1":
+        raise Unsupported("rsassa_pss with a mask of its own")
+    return (
+        str(parameters["hash_algorithm"]["algorithm"].native),
+        str(mask["parameters"]["algorithm"].native),
+        int(parameters["salt_length"].native),
     )
 
 

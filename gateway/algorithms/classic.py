@@ -1,16 +1,20 @@
-"""RSA, RSASSA-PSS and ECDSA (brainpool too) over the `cryptography` library.
+"""RSA, RSASSA-PSS, ECDSA (brainpool too) and EdDSA over the `cryptography` library.
 
-Source: RFC 8017 (RSA), FIPS 186-5 (ECDSA), RFC 4055 (PSS keys in X.509).
+Old digests are computed as well: whether anything may rest on them is for the policy.
+
+Source: RFC 8017 (RSA), FIPS 186-5 (ECDSA), RFC 4055 (PSS keys in X.509), RFC 8032 (EdDSA),
+FIPS 202 (SHA-3; SHAKE256 of 512 bits as RFC 8419 uses it).
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from asn1crypto import keys
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -23,12 +27,27 @@ RSA_BITS = 2048
 """Of the keys we make; what we accept is the policy's business."""
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
+    "md5": hashes.MD5(),  # noqa: S303 (historic signatures; policy judges it)
     "sha1": hashes.SHA1(),  # noqa: S303 (historic signatures; policy judges it)
     "sha224": hashes.SHA224(),
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
+    "sha3_224": hashes.SHA3_224(),
+    "sha3_256": hashes.SHA3_256(),
+    "sha3_384": hashes.SHA3_384(),
+    "sha3_512": hashes.SHA3_512(),
 }
+_SHAKE256_BYTES = 64
+
+
+_EDWARDS = {"ed25519": ed25519.Ed25519PublicKey, "ed448": ed448.Ed448PublicKey}
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+)
 
 
 class Classic:
@@ -36,17 +55,21 @@ class Classic:
 
     NAME = "cryptography"
     CERTIFIED = False
-    FAMILIES: tuple[str, ...] = ("rsa", "rsa-pss", "ecdsa")
-    DIGESTS: tuple[str, ...] = tuple(_HASHES)
+    FAMILIES: tuple[str, ...] = ("rsa", "rsa-pss", "ecdsa", "ed25519", "ed448")
+    DIGESTS: tuple[str, ...] = (*_HASHES, "shake256")
 
     def digest(self, name: str, octets: bytes) -> bytes:
+        if name == "shake256":
+            return hashlib.shake_256(octets).digest(_SHAKE256_BYTES)
         if name not in _HASHES:
             raise Unsupported(name)
         return hashlib.new(name, octets, usedforsecurity=False).digest()
 
     def verify(self, key: bytes, scheme: Scheme, octets: bytes, signature: bytes) -> bool:
-        digest = _hash(scheme)
         public = _public_key(key)
+        if scheme.family in _EDWARDS:
+            return _edwards_holds(public, scheme.family, octets, signature)
+        digest = _hash(scheme)
         try:
             if isinstance(public, rsa.RSAPublicKey) and scheme.family in ("rsa", "rsa-pss"):
                 public.verify(signature, octets, _padding(scheme, digest), digest)
@@ -61,8 +84,12 @@ class Classic:
         return False
 
     def sign(self, key: bytes, scheme: Scheme, octets: bytes) -> bytes:
-        digest = _hash(scheme)
         private = serialization.load_der_private_key(key, password=None)
+        if scheme.family in _EDWARDS and isinstance(
+            private, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+        ):
+            return private.sign(octets)
+        digest = _hash(scheme)
         if isinstance(private, rsa.RSAPrivateKey) and scheme.family in ("rsa", "rsa-pss"):
             return private.sign(octets, _padding(scheme, digest), digest)
         if isinstance(private, ec.EllipticCurvePrivateKey) and scheme.family == "ecdsa":
@@ -73,11 +100,15 @@ class Classic:
         raise ValueError(f"The key is not of the family {scheme.family}.")
 
     def generate(self, family: str) -> tuple[bytes, bytes]:
-        private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+        private: PrivateKey
         if family in ("rsa", "rsa-pss"):
             private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
         elif family == "ecdsa":
             private = ec.generate_private_key(ec.SECP256R1())
+        elif family == "ed25519":
+            private = ed25519.Ed25519PrivateKey.generate()
+        elif family == "ed448":
+            private = ed448.Ed448PrivateKey.generate()
         else:
             raise Unsupported(family)
         return (
@@ -92,6 +123,17 @@ class Classic:
         )
 
 
+def _edwards_holds(public: object, family: str, octets: bytes, signature: bytes) -> bool:
+    kinds = ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
+    if not isinstance(public, kinds) or not isinstance(public, _EDWARDS[family]):
+        return False
+    try:
+        public.verify(signature, octets)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
 def _hash(scheme: Scheme) -> hashes.HashAlgorithm:
     if scheme.digest not in _HASHES:
         raise Unsupported(f"{scheme.family} with {scheme.digest}")
@@ -102,7 +144,8 @@ def _padding(scheme: Scheme, digest: hashes.HashAlgorithm) -> padding.Asymmetric
     if scheme.family == "rsa":
         return padding.PKCS1v15()
     salt = digest.digest_size if scheme.salt_length is None else scheme.salt_length
-    return padding.PSS(mgf=padding.MGF1(digest), salt_length=salt)
+    mask = _hash(replace(scheme, digest=scheme.mask_digest)) if scheme.mask_digest else digest
+    return padding.PSS(mgf=padding.MGF1(mask), salt_length=salt)
 
 
 def _public_key(key: bytes) -> object:

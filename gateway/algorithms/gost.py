@@ -1,5 +1,7 @@
 """GOST R 34.10/34.11-2012 by gost-engine, in process, through ctypes on libcrypto.so.3.
 
+Signatures of 2001 are verified too, as history: whether they count is for the policy.
+
 Python's own `ssl` and `hashlib` share this libcrypto, so the engine takes over digests and
 public-key methods only, never random numbers or ciphers.  Every call releases the GIL.
 Every pointer libcrypto gives is checked before it is passed on: its functions answer bad
@@ -75,7 +77,7 @@ class GostEngine:
 
     NAME = "gost-engine"
     CERTIFIED = False
-    FAMILIES: tuple[str, ...] = ("gost256", "gost512")
+    FAMILIES: tuple[str, ...] = ("gost256", "gost512", "gost2001")
     DIGESTS: tuple[str, ...] = tuple(DIGEST_NAMES)
 
     def __init__(self) -> None:
@@ -102,6 +104,8 @@ class GostEngine:
 
     def sign(self, key: bytes, scheme: Scheme, octets: bytes) -> bytes:
         family, curve, _ = gost_keys.read_private(key)
+        if family == "gost2001":
+            raise Unsupported("signing by GOST R 34.10-2001")  # history: verified only
         if family != scheme.family or scheme.digest != _digest_of(family):
             raise ValueError(f"The key is not of the family {scheme.family}.")
         signature = self._library.sign(key, scheme.digest, octets)

@@ -1,4 +1,4 @@
-"""GOST R 34.10-2012 keys and curves as both GOST providers read them: strictly.
+"""GOST R 34.10-2012 and -2001 keys and curves as both GOST providers read them: strictly.
 
 libcrypto forgives unused bits, trailing bytes and foreign digest parameters in a public
 key; here they are refused before any provider sees the key.
@@ -19,9 +19,6 @@ from gostcrypto.gostsignature import CURVES_R_1323565_1_024_2019 as TABLE
 from gateway.algorithms.asn1 import GOST_FAMILIES, KEY_OIDS, MALFORMED
 from gateway.algorithms.interface import Unsupported
 
-GOST_BYTES = {"gost256": 32, "gost512": 64}
-"""Length of a coordinate, of r and of s."""
-
 _CURVES = {
     "1.2.643.7.1.2.1.1.1": "id-tc26-gost-3410-2012-256-paramSetA",
     "1.2.643.7.1.2.1.1.2": "id-tc26-gost-3410-2012-256-paramSetB",
@@ -37,14 +34,45 @@ _CURVES = {
     "1.2.643.7.1.2.1.2.2": "id-tc26-gost-3410-12-512-paramSetB",
     "1.2.643.7.1.2.1.2.3": "id-tc26-gost-3410-2012-512-paramSetC",
 }
+_EXAMPLES: dict[str, tuple[int | str, ...]] = {
+    "1.2.643.2.2.35.0": (
+        32,
+        "8000000000000000000000000000000000000000000000000000000000000431",
+        "5fbff498aa938ce739b8e022fbafef40563f6e6a3472fc2a514c0ce9dae23b7e",
+        "8000000000000000000000000000000150fe8a1892976154c59cfc193accf5b3",
+        "2",
+        "8e2a8a0e65147d4bd6316030e16d19c85c97f0a9ca267122b96abbcea7e8fc8",
+    ),
+    "1.2.643.7.1.2.1.2.0": (
+        64,
+        "4531acd1fe0023c7550d267b6b2fee80922b14b2ffb90f04d4eb7c09b5d2d15d"
+        "f1d852741af4704a0458047e80e4546d35b8336fac224dd81664bbf528be6373",
+        "1cff0806a31116da29d8cfa54e57eb748bc5f377e49400fdd788b649eca1ac43"
+        "61834013b2ad7322480a89ca58e0cf74bc9e540c2add6897fad0a3084f302adc",
+        "4531acd1fe0023c7550d267b6b2fee80922b14b2ffb90f04d4eb7c09b5d2d15d"
+        "a82f2d7ecb1dbac719905c5eecc423f1d86e25edbe23c595d644aaf187e6e6df",
+        "24d19cc64572ee30f396bf6ebbfd7a6c5213b3b3d7057cc825f91093a68cd762"
+        "fd60611262cd838dc6b60aa7eee804e28bc849977fac33b4b530f1b120248a9a",
+        "2bb312a43bd2ce6e0d020613c857acddcfbf061e91e5f2c3f32447c259f39b2c"
+        "83ab156d77f1496bf7eb3351e1ee4e43dc1a18b91b24640b6dbb92cb1add371e",
+    ),
+}
+"""The curves of the standard's own examples (RFC 7091, section 7): bytes, p, b, q, x, y; a is 7.
+No authority issues keys on them; the published examples of GOST in X.509 are."""
+
 READ_KEPT_MAX = 256
 """The keys in use at a time; each stays read."""
 
 KEY_BYTES_MAX = 512
 """A key of 512 bits takes some 170; what is kept read must have an end."""
 
-_BYTES = {"gost2012_256": 32, "gost2012_512": 64}
-_DIGEST_OIDS = {"gost2012_256": "1.2.643.7.1.1.2.2", "gost2012_512": "1.2.643.7.1.1.2.3"}
+_BYTES = {"gost2012_256": 32, "gost2012_512": 64, "gost2001": 32}
+_DIGEST_OIDS = {
+    "gost2012_256": "1.2.643.7.1.1.2.2",
+    "gost2012_512": "1.2.643.7.1.1.2.3",
+    # The parameters of GOST R 34.11-94 by CryptoPro, the only ones in use (RFC 4357, 11.2).
+    "gost2001": "1.2.643.2.2.30.1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +123,7 @@ def read_public(key: bytes) -> GostKey:
         info = keys.PublicKeyInfo.load(key, strict=True)
         kind = str(info["algorithm"]["algorithm"].native)
         if kind not in _BYTES:
-            raise BadKey("not a GOST R 34.10-2012 key")
+            raise BadKey("not a GOST key")
         curve = _curve_of(info["algorithm"]["parameters"], kind)
         point = _point_octets(info["public_key"], curve.size)
     except MALFORMED as error:
@@ -120,7 +148,7 @@ def read_private(key: bytes) -> tuple[str, Curve, int]:
         algorithm = info["private_key_algorithm"]
         kind = str(algorithm["algorithm"].native)
         if kind not in _BYTES:
-            raise BadKey("not a GOST R 34.10-2012 key")
+            raise BadKey("not a GOST key")
         curve = _curve_of(algorithm["parameters"], kind)
         octets = bytes(info["private_key"].contents)
     except MALFORMED as error:
@@ -150,6 +178,10 @@ def read_signature(signature: bytes, curve: Curve) -> tuple[int, int] | None:
 @cache
 def curve_named(oid: str) -> Curve:
     """Return the curve of a parameter set.  Raises Unsupported."""
+    if oid in _EXAMPLES:
+        size, *numbers = _EXAMPLES[oid]
+        p, b, q, x, y = (int(str(number), 16) for number in numbers)
+        return Curve(p=p, a=7, b=b, q=q, x=x, y=y, size=int(size))
     if oid not in _CURVES:
         raise Unsupported(f"GOST parameter set {oid}")
     entry = TABLE[_CURVES[oid]]

@@ -84,12 +84,16 @@ class GostPure:
     def generate(self, family: str) -> tuple[bytes, bytes]:
         if family not in KEY_KINDS:
             raise Unsupported(family)
-        kind, oid, digest = KEY_KINDS[family]
+        return self.generate_on(family, KEY_KINDS[family][1])
+
+    def generate_on(self, family: str, oid: str) -> tuple[bytes, bytes]:
+        """As `generate`, in parameter set `oid` of the family's size.  Raises Unsupported."""
+        kind, usual, digest = KEY_KINDS[family]
         curve = gost_keys.curve_named(oid)
         scalar = 1 + secrets.randbelow(curve.q - 1)
         x, y = _affine(_times(scalar, (curve.x, curve.y), curve), curve)
         parameters: dict[str, str] = {"public_key_param_set": oid}
-        if digest is not None:
+        if digest is not None and oid == usual:
             parameters["digest_param_set"] = digest
         algorithm = {"algorithm": kind, "parameters": parameters}
         point = x.to_bytes(curve.size, "little") + y.to_bytes(curve.size, "little")

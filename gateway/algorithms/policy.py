@@ -169,7 +169,7 @@ def _keys(rows: Any) -> dict[str, tuple[Rule, ...]]:
         if not isinstance(row, dict):
             raise BadPolicy(f"{place}: a table")
         families, bits = row.get("families"), row.get("bits", 0)
-        if not _is_names(families):
+        if not isinstance(families, list) or not _is_names(families):
             raise BadPolicy(f"{place}.families: a list of names")
         if not isinstance(bits, int) or isinstance(bits, bool) or bits < 0:
             raise BadPolicy(f"{place}.bits: 0, 1, 2 …")
@@ -180,13 +180,8 @@ def _keys(rows: Any) -> dict[str, tuple[Rule, ...]]:
     return {family: tuple(rules) for family, rules in found.items()}
 
 
-def _is_names(written: Any) -> bool:
-    return (
-        isinstance(written, Sequence)
-        and not isinstance(written, str)
-        and bool(written)
-        and all(isinstance(one, str) for one in written)
-    )
+def _is_names(written: Sequence[Any]) -> bool:
+    return bool(written) and all(isinstance(one, str) for one in written)
 
 
 def _rule(place: str, written: Any) -> Rule:

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 import pytest
-from asn1crypto import cms, crl, x509
+from asn1crypto import cms, crl, csr, x509
 
 from gateway.algorithms import standard
 from gateway.algorithms.asn1 import scheme_for, scheme_of_certificate_signature
@@ -31,7 +31,9 @@ def tc26(corpus: Path) -> Path:
     [
         "TestCertificate.test_256.5",
         "TestCertificate.test_512.6",
+        "TestRFC4491bis.test_256_test_paramset.8",
         "TestRFC4491bis.test_256a_paramset.11",
+        "TestRFC4491bis.test_512_test_paramset.14",
     ],
 )
 def test_published_certificates_signed_themselves(tc26: Path, provider: str, name: str) -> None:
@@ -46,17 +48,50 @@ def test_published_certificates_signed_themselves(tc26: Path, provider: str, nam
 
 
 @PROVIDERS
-def test_the_published_revocation_list_is_its_authoritys(tc26: Path, provider: str) -> None:
-    certificate = x509.Certificate.load(
-        (tc26 / "TestRFC4491bis.test_256a_paramset.11.der").read_bytes()
-    )
-    issued = crl.CertificateList.load(
-        (tc26 / "TestRFC4491bis.test_256a_paramset.12.der").read_bytes()
-    )
+@pytest.mark.parametrize(
+    ("name", "signer"),
+    [
+        ("test_256_test_paramset.9", "test_256_test_paramset.8"),
+        ("test_256a_paramset.12", "test_256a_paramset.11"),
+        ("test_512_test_paramset.15", "test_512_test_paramset.14"),
+    ],
+)
+def test_the_published_revocation_lists_are_their_authoritys(
+    tc26: Path, provider: str, name: str, signer: str
+) -> None:
+    certificate = x509.Certificate.load((tc26 / f"TestRFC4491bis.{signer}.der").read_bytes())
+    issued = crl.CertificateList.load((tc26 / f"TestRFC4491bis.{name}.der").read_bytes())
     key = certificate["tbs_certificate"]["subject_public_key_info"]
     scheme = scheme_of_certificate_signature(key, issued["signature_algorithm"])
-    octets = issued["tbs_cert_list"].dump()
-    assert standard(provider).verify(key.dump(), scheme, octets, issued.signature)
+    octets, algorithms = issued["tbs_cert_list"].dump(), standard(provider)
+    assert algorithms.verify(key.dump(), scheme, octets, issued.signature)
+    assert not algorithms.verify(key.dump(), scheme, octets + b"\0", issued.signature)
+
+
+@PROVIDERS
+@pytest.mark.parametrize(
+    "name", ["test_256_test_paramset.7", "test_256a_paramset.10", "test_512_test_paramset.13"]
+)
+def test_the_published_requests_are_signed_by_their_keys(
+    tc26: Path, provider: str, name: str
+) -> None:
+    request = csr.CertificationRequest.load((tc26 / f"TestRFC4491bis.{name}.der").read_bytes())
+    asked = request["certification_request_info"]
+    key = asked["subject_pk_info"]
+    scheme = scheme_of_certificate_signature(key, request["signature_algorithm"])
+    octets, value, algorithms = asked.dump(), request["signature"].native, standard(provider)
+    assert algorithms.verify(key.dump(), scheme, octets, value)
+    assert not algorithms.verify(key.dump(), scheme, octets + b"\0", value)
+
+
+@PROVIDERS
+@pytest.mark.parametrize("name", ["test_256.3", "test_512.4"])
+def test_published_digests_are_those_of_their_content(tc26: Path, provider: str, name: str) -> None:
+    file = cms.ContentInfo.load((tc26 / f"TestDigested.{name}.der").read_bytes())
+    digested = file["content"]
+    kind = digested["digest_algorithm"]["algorithm"].native
+    octets = digested["encap_content_info"]["content"].native
+    assert standard(provider).digest(kind, octets) == digested["digest"].native
 
 
 @PROVIDERS

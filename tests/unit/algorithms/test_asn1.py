@@ -88,18 +88,42 @@ def test_a_digest_beside_the_algorithm_must_be_the_algorithms_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["md2_rsa", "sha256_dsa", "ed25519", "2.16.840.1.101.3.4.3.14", "1.2.3.4"]
+    "name", ["md2_rsa", "sha256_dsa", "ed25519", "2.16.840.1.101.3.4.3.12", "1.2.3.4"]
 )
 def test_what_nobody_computes_is_unsupported(name: str) -> None:
     with pytest.raises((Unsupported, Mismatch)):
         scheme_of_certificate_signature(PUBLIC["rsa"], algorithm(name))
 
 
-def test_gost_2001_is_recognised_and_unsupported() -> None:
+def test_gost_2001_has_a_scheme_of_its_own() -> None:
     info = keys.PublicKeyInfo.load(PUBLIC["gost256"]).copy()
     info["algorithm"]["algorithm"] = "gost2001"
-    with pytest.raises(Unsupported):
-        scheme_for(info, "gost94")
+    assert scheme_for(info, "gost94") == Scheme(family="gost2001", digest="gost94")
+    with pytest.raises(Mismatch):
+        scheme_for(info, "streebog256")
+    with pytest.raises(Mismatch):
+        scheme_for(PUBLIC["gost256"], "streebog256", algorithm("gost2001_gost94"))
+
+
+@pytest.mark.parametrize(("kind", "inner"), [("ed25519", "sha512"), ("ed448", "shake256")])
+def test_edwards_keys_sign_the_octets_whatever_digests_the_content(kind: str, inner: str) -> None:
+    public = ALGORITHMS.generate(kind)[1]
+    stated = algorithm(kind)
+    assert scheme_for(public, "sha256", stated) == Scheme(family=kind, digest="sha256")
+    by_certificate = scheme_of_certificate_signature(public, stated)
+    assert by_certificate == Scheme(family=kind, digest=inner)
+    with pytest.raises(Mismatch):
+        scheme_for(public, "sha256", algorithm("sha256_rsa"))
+
+
+@pytest.mark.parametrize(
+    ("oid", "digest"), [("2.16.840.1.101.3.4.3.14", "sha3_256"), ("sha3_512_rsa", "sha3_512")]
+)
+def test_rsa_with_sha3_is_known_by_its_identifier(oid: str, digest: str) -> None:
+    scheme = scheme_of_certificate_signature(PUBLIC["rsa"], algorithm(oid))
+    assert scheme == Scheme(family="rsa", digest=digest)
+    with pytest.raises(Mismatch):
+        scheme_of_certificate_signature(PUBLIC["ecdsa"], algorithm(oid))
 
 
 def test_pss_takes_salt_and_digest_from_its_parameters() -> None:
@@ -117,15 +141,49 @@ def test_pss_takes_salt_and_digest_from_its_parameters() -> None:
         scheme_for(PUBLIC["ecdsa"], "sha384", stated)
 
 
-def test_pss_with_a_mask_digest_of_its_own_is_unsupported() -> None:
-    stated = algorithm(
-        "rsassa_pss",
-        hash_algorithm={"algorithm": "sha256"},
-        mask_gen_algorithm={"algorithm": "mgf1", "parameters": {"algorithm": "sha1"}},
-        salt_length=32,
-    )
+def test_pss_may_have_a_mask_digest_of_its_own() -> None:
+    def stated(mask: str, salt: int = 32) -> algos.SignedDigestAlgorithm:
+        return algorithm(
+            "rsassa_pss",
+            hash_algorithm={"algorithm": "sha256"},
+            mask_gen_algorithm={"algorithm": "mgf1", "parameters": {"algorithm": mask}},
+            salt_length=salt,
+        )
+
+    scheme = Scheme(family="rsa-pss", digest="sha256", salt_length=32, mask_digest="sha1")
+    assert scheme_of_certificate_signature(PUBLIC["rsa"], stated("sha1")) == scheme
     with pytest.raises(Unsupported):
-        scheme_of_certificate_signature(PUBLIC["rsa"], stated)
+        scheme_of_certificate_signature(PUBLIC["rsa"], stated("shake128"))
+
+
+def test_a_key_bound_to_pss_parameters_takes_no_others() -> None:
+    """RFC 4055, section 3.3: digest and mask as the key says, the salt at least as long."""
+
+    def parameters(digest: str, salt: int) -> dict[str, object]:
+        return {
+            "hash_algorithm": {"algorithm": digest},
+            "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": {"algorithm": digest}},
+            "salt_length": salt,
+        }
+
+    info = keys.PublicKeyInfo.load(PUBLIC["rsa"])
+    bound = keys.PublicKeyInfo(
+        {
+            "algorithm": {"algorithm": "rsassa_pss", "parameters": parameters("sha256", 32)},
+            "public_key": info["public_key"].parsed,
+        }
+    )
+    for digest, salt, allowed in (
+        ("sha256", 32, True),
+        ("sha256", 20, False),
+        ("sha512", 64, False),
+    ):
+        stated = algorithm("rsassa_pss", **parameters(digest, salt))
+        if allowed:
+            assert scheme_for(bound, digest, stated).salt_length == salt
+        else:
+            with pytest.raises(Mismatch):
+                scheme_for(bound, digest, stated)
 
 
 def test_noise_is_no_key() -> None:

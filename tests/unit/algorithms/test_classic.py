@@ -19,8 +19,15 @@ SCHEMES = [
     Scheme(family="rsa-pss", digest="sha384", salt_length=20),
     Scheme(family="ecdsa", digest="sha256"),
     Scheme(family="ecdsa", digest="sha512", encoding="raw"),
+    Scheme(family="rsa", digest="md5"),
+    Scheme(family="rsa", digest="sha3_256"),
+    Scheme(family="rsa-pss", digest="sha3_512", salt_length=0),
+    Scheme(family="rsa-pss", digest="sha256", mask_digest="sha1"),
+    Scheme(family="ecdsa", digest="sha3_384"),
+    Scheme(family="ed25519", digest="sha512"),
+    Scheme(family="ed448", digest="shake256"),
 ]
-KEYS = {family: CLASSIC.generate(family) for family in ("rsa", "ecdsa")}
+KEYS = {family: CLASSIC.generate(family) for family in ("rsa", "ecdsa", "ed25519", "ed448")}
 KEYS["rsa-pss"] = KEYS["rsa"]
 
 
@@ -71,6 +78,22 @@ def test_brainpool_signatures_verify() -> None:
     assert not CLASSIC.verify(public, scheme, OCTETS[1:], signature)
 
 
+def test_pss_masks_are_not_taken_for_each_other() -> None:
+    private, public = KEYS["rsa"]
+    own = Scheme(family="rsa-pss", digest="sha256")
+    other = Scheme(family="rsa-pss", digest="sha256", mask_digest="sha512")
+    assert not CLASSIC.verify(public, own, OCTETS, CLASSIC.sign(private, other, OCTETS))
+    assert not CLASSIC.verify(public, other, OCTETS, CLASSIC.sign(private, own, OCTETS))
+
+
+def test_digests_are_those_of_the_standards() -> None:
+    """FIPS 202 and RFC 8702: the empty message, so that no length or order is wrong."""
+    assert CLASSIC.digest("sha3_256", b"").hex().startswith("a7ffc6f8bf1ed76651c14756a061d662")
+    assert CLASSIC.digest("shake256", b"").hex().startswith("46b9dd2b0ba88d13233b3feb743eeb24")
+    assert len(CLASSIC.digest("shake256", b"")) == 64
+    assert CLASSIC.digest("md5", b"").hex() == "d41d8cd98f00b204e9800998ecf8427e"
+
+
 def test_pkcs1_and_pss_are_not_taken_for_each_other() -> None:
     private, public = KEYS["rsa"]
     plain, pss = Scheme(family="rsa", digest="sha256"), Scheme(family="rsa-pss", digest="sha256")
@@ -113,6 +136,6 @@ def test_an_unknown_digest_is_unsupported_and_not_bad() -> None:
     with pytest.raises(Unsupported):
         CLASSIC.verify(public, Scheme(family="rsa", digest="streebog256"), OCTETS, b"")
     with pytest.raises(Unsupported):
-        CLASSIC.digest("md5", OCTETS)
+        CLASSIC.digest("gost94", OCTETS)
     with pytest.raises(Unsupported):
         CLASSIC.generate("gost256")

@@ -162,14 +162,14 @@ def test_foreign_digest_parameters_are_refused(gost: Provider) -> None:
 
 def test_an_unknown_curve_is_unknown_and_not_bad(gost: Provider) -> None:
     _, public = KEYS["gost256"]
-    test_curve = core.ObjectIdentifier("1.2.643.2.2.35.0").dump()
+    test_curve = core.ObjectIdentifier("1.2.643.2.2.35.9").dump()
     ours = core.ObjectIdentifier("1.2.643.7.1.2.1.1.2").dump()
     info = keys.PublicKeyInfo.load(public)
     changed = keys.PublicKeyInfo(
         {
             "algorithm": {
                 "algorithm": "gost2012_256",
-                "parameters": {"public_key_param_set": "1.2.643.2.2.35.0"},
+                "parameters": {"public_key_param_set": "1.2.643.2.2.35.9"},
             },
             "public_key": core.OctetBitString(bytes(info["public_key"])),
         }
@@ -240,7 +240,7 @@ def test_signing_with_the_wrong_kind_of_key_is_our_mistake_and_raises(gost: Prov
             gost.sign(octets, scheme, OCTETS)
 
 
-@pytest.mark.parametrize("oid", sorted(gost_keys._CURVES))
+@pytest.mark.parametrize("oid", sorted({**gost_keys._CURVES, **gost_keys._EXAMPLES}))
 def test_every_curve_has_its_base_point_of_its_order(oid: str) -> None:
     curve = gost_keys.curve_named(oid)
     assert curve.holds(curve.x, curve.y)

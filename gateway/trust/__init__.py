@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from asn1crypto import x509
-from cryptography.x509 import load_der_x509_crl
 
 from gateway.algorithms.asn1 import MALFORMED
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication, Signer
 from gateway.trust.brought import key_of, read_brought
-from gateway.trust.chain import Verdict, covers, judge_path
+from gateway.trust.chain import Question, judge_path
+from gateway.trust.explain import Verdict
 from gateway.trust.finding import Freshness, ProviderDescription, RevocationList, TrustFinding
 from gateway.trust.fitness import Purpose
 from gateway.trust.material import (
@@ -32,6 +30,8 @@ from gateway.trust.material import (
     read_folders,
 )
 from gateway.trust.policy import PathPolicy, read_policy
+from gateway.trust.remembered import Verdicts, span_of
+from gateway.trust.revocation import answers_about
 from gateway.trust.signer import read_signer, short_name, signer_of
 
 __all__ = [
@@ -44,16 +44,6 @@ __all__ = [
     "read_policy",
     "read_signer",
 ]
-
-VERDICTS_MAX = 4096
-"""Verdicts remembered; the least recently used goes first."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Remembered:
-    finding: TrustFinding
-    since: datetime
-    until: datetime
 
 
 class Trust:
@@ -75,11 +65,10 @@ class Trust:
         self._watched: tuple[Path, ...] = ()
         self._fingerprint: tuple[tuple[object, ...], ...] = ()
         self._material = material_of(anchors, intermediates, crls, ocsps)
-        self._verdicts: OrderedDict[bytes, _Remembered] = OrderedDict()
+        self._verdicts = Verdicts()
         # asn1crypto parses late and in place, so one thread at a time may look at an
         # object; whoever finds a remembered verdict does not come here.
         self._judging = threading.Lock()
-        self._remembering = threading.Lock()
 
     @classmethod
     def load(
@@ -105,9 +94,8 @@ class Trust:
             watched = folders_below(self._folders)
             seen = fingerprint(watched)
             material = read_folders(self._folders, self.algorithms)
-            with self._remembering:
-                self._material = material
-                self._verdicts.clear()
+            # Made anew with the material: a verdict on the old one goes where nobody looks.
+            self._material, self._verdicts = material, Verdicts()
             self._watched, self._fingerprint = watched, seen
         return True
 
@@ -128,7 +116,7 @@ class Trust:
         assert at.tzinfo is not None, "Times are aware."
         self.reload()
         key = key_of(certificate, others, revocations, purpose)
-        remembered = self._remembered(key, at)
+        remembered = self._verdicts.recall(key, at)
         if remembered is not None:
             return remembered
         brought = read_brought(others, revocations)
@@ -152,7 +140,8 @@ class Trust:
             # A list brought along may be forged, and how long one holds is asked by name: such
             # a verdict would be remembered for longer than what it really rests on.
             if material is self._material:
-                self._remember(key, finding, verdict, at, material)
+                span = span_of(verdict, at, material, self.policy)
+                self._verdicts.remember(key, finding, span)
         return finding
 
     def freshness(self, now: datetime) -> Freshness:
@@ -202,7 +191,15 @@ class Trust:
         purpose: Purpose,
     ) -> Verdict:
         try:
-            return judge_path(leaf, brought, at, material, self.algorithms, purpose, self.policy)
+            question = Question(
+                leaf=leaf,
+                others=brought,
+                at=at,
+                purpose=purpose,
+                policy=self.policy,
+                algorithms=self.algorithms,
+            )
+            return judge_path(question, material)
         except (NotImplementedError, *MALFORMED) as error:
             # A certificate can be malformed deeper than anybody looks beforehand; that is
             # unknown, never passed.
@@ -218,92 +215,13 @@ class Trust:
                 path=(leaf,),
             )
 
-    def _remembered(self, key: bytes, at: datetime) -> TrustFinding | None:
-        with self._remembering:
-            found = self._verdicts.get(key)
-            if found is None or not found.since <= at <= found.until:
-                return None
-            self._verdicts.move_to_end(key)
-            return found.finding
-
-    def _remember(
-        self,
-        key: bytes,
-        finding: TrustFinding,
-        verdict: Verdict,
-        at: datetime,
-        material: Material,
-    ) -> None:
-        window = _window(verdict, at, material)
-        if window is None:
-            return
-        since, until = window
-        with self._remembering:
-            if self._material is not material:
-                return
-            self._verdicts[key] = _Remembered(finding=finding, since=since, until=until)
-            while len(self._verdicts) > VERDICTS_MAX:
-                self._verdicts.popitem(last=False)
-
-
-def _window(verdict: Verdict, at: datetime, material: Material) -> tuple[datetime, datetime] | None:
-    """Return the span of moments a verdict holds for; None when only for this one.
-
-    It ends with the first list or certificate to end.  A path with an entry on any list
-    is not remembered: the entry's date would have to be weighed again.
-    """
-    if verdict.sub_indication not in (None, "REVOKED"):
-        return None
-    path = verdict.path
-    lists = [crl for crl in material.crls if any(covers(crl, below, at) for below in path[:-1])]
-    issuers = {crl.issuer.hashable for crl in lists}
-    if any(below.issuer.hashable not in issuers for below in path[:-1]):
-        return None  # an OCSP answer or a later list decided
-    if verdict.sub_indication is None and _listed(verdict, material):
-        return None
-    since = [c.not_valid_before for c in path]
-    until = [c.not_valid_after for c in path]
-    for crl in lists:
-        since.append(crl["tbs_cert_list"]["this_update"].native)
-        until.append(crl["tbs_cert_list"]["next_update"].native)
-    if verdict.sub_indication == "REVOKED":
-        since.append(at)
-    # A list that begins later may say more.
-    for crl in material.crls:
-        begins = crl["tbs_cert_list"]["this_update"].native
-        if begins > at and crl.issuer.hashable in issuers:
-            until.append(begins)
-    return max(since), min(until)
-
-
-def _listed(verdict: Verdict, material: Material) -> bool:
-    """Return whether any list has an entry for a certificate of the path."""
-    try:
-        return any(
-            crl.issuer == below.issuer and _entry(crl.dump(), below.serial_number)
-            for below in verdict.path[:-1]
-            for crl in material.crls
-        )
-    except ValueError:
-        # `cryptography` reads more strictly: then nothing is remembered.
-        return True
-
-
-def _entry(crl: bytes, serial: int) -> bool:
-    # `cryptography` finds one entry of 300 000 in milliseconds, asn1crypto in seconds.
-    return load_der_x509_crl(crl).get_revoked_certificate_by_serial_number(serial) is not None
-
 
 def _evidence(verdict: Verdict, at: datetime, material: Material) -> tuple[tuple[str, bytes], ...]:
     path = verdict.path
     found = [("certificate", c.dump()) for c in path]
     issuers = {c.issuer.hashable for c in path[:-1]}
     found += [("crl", crl.dump()) for crl in material.crls if crl.issuer.hashable in issuers]
-    serials = {c.serial_number for c in path[:-1]}
-    for response in material.ocsps:
-        about = {r["cert_id"]["serial_number"].native for r in response.response_data["responses"]}
-        if about & serials:
-            found.append(("ocsp", response.dump()))
+    found += [("ocsp", response.dump()) for response in answers_about(material, path)]
     return tuple(found)
 
 

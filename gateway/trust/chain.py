@@ -12,20 +12,18 @@ Source: ETSI EN 319 102-1 v1.3.1, clauses 5.1.3 and 5.2.6; RFC 5280, section 6.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from asn1crypto import x509
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator._state import ValProcState
 from pyhanko_certvalidator.errors import (
-    DisallowedAlgorithmError,
-    ExpiredError,
-    InsufficientRevinfoError,
-    NotYetValidError,
+    CRLValidationError,
     PathBuildingError,
     PathValidationError,
-    RevokedError,
 )
 from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.policy_decl import (
@@ -34,15 +32,27 @@ from pyhanko_certvalidator.policy_decl import (
     CertRevTrustPolicy,
     PKIXValidationParams,
 )
-from pyhanko_certvalidator.registry import SimpleTrustManager
+from pyhanko_certvalidator.registry import CertificateRegistry, SimpleTrustManager
+from pyhanko_certvalidator.revinfo.validate_crl import verify_crl
+from pyhanko_certvalidator.util import ConsList
 from pyhanko_certvalidator.validate import async_validate_path
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication
+from gateway.trust.explain import (
+    RANK,
+    Verdict,
+    explain,
+    name_awaited,
+    no_chain,
+    validity_of,
+    verdict_of,
+)
 from gateway.trust.fitness import Purpose, fitness
 from gateway.trust.hook import Bench, SignatureChecker, at_work
 from gateway.trust.material import Material, signed_by
 from gateway.trust.policy import ANY_POLICY, PathPolicy
+from gateway.trust.revocation import Revocations, later, silent_responders, speaking_of, usable
 from gateway.trust.signer import short_name
 
 PATHS_MAX = 16
@@ -55,105 +65,77 @@ _Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What the path says; Trust adds the evidence and the signer."""
+class Question:
+    """One certificate at one moment, and under what it is judged."""
 
-    indication: Indication
-    sub_indication: str | None
-    checks: tuple[Check, ...]
-    path: tuple[x509.Certificate, ...] = ()
-    """From the signing certificate to the anchor, as far as it was found."""
+    leaf: x509.Certificate
+    others: Sequence[x509.Certificate]
+    """Certificates the message brought; they help to find a path, never to trust it."""
 
-    awaited_issuer: str = ""
-
-
-_RANK = (
-    None,
-    "REVOKED",
-    "REVOKED_CA_NO_POE",
-    "EXPIRED",
-    "NOT_YET_VALID",
-    "TRY_LATER",
-    "CRYPTO_CONSTRAINTS_FAILURE",
-    "CHAIN_CONSTRAINTS_FAILURE",
-    "OUT_OF_BOUNDS_NO_POE",
-    "CERTIFICATE_CHAIN_GENERAL_FAILURE",
-    "NO_CERTIFICATE_CHAIN_FOUND",
-)
-"""Which verdict counts when several paths lead to anchors: the first of these."""
-
-_FAILED = {"REVOKED", "EXPIRED", "NOT_YET_VALID"}
+    at: datetime
+    purpose: Purpose
+    policy: PathPolicy
+    algorithms: Algorithms
 
 
-def judge_path(
-    leaf: x509.Certificate,
-    others: Sequence[x509.Certificate],
-    at: datetime,
-    material: Material,
-    algorithms: Algorithms,
-    purpose: Purpose,
-    policy: PathPolicy,
-) -> Verdict:
-    """Return the verdict on a certificate used for `purpose` at moment `at`.
-
-    `others` are certificates the message brought; they help to find a path, never to trust it.
-    """
-    fit = fitness(leaf, purpose)
-    helpful = _genuine(others, material, algorithms)
-    verdicts = []
-    # A list issued after the moment still says what was revoked before it, but one issued
-    # after the certificate's end may have dropped it, so it is taken only when none covers
-    # the moment and the certificate was still alive.
-    for retroactive in (False, True):
-        if retroactive and not _lists_after(leaf, at, material):
-            break
-        verdicts = _judge_paths(leaf, helpful, at, material, algorithms, policy, retroactive)
-        if not verdicts or verdicts[0].sub_indication != "TRY_LATER":
-            break
-    best = verdicts[0]
+def judge_path(question: Question, material: Material) -> Verdict:
+    """Return the verdict on a certificate used for a purpose at a moment."""
+    fit = fitness(question.leaf, question.purpose)
+    others = _genuine(question.others, material, question.algorithms)
+    best = _judge_in_time(replace(question, others=others), material)
     checks = (*best.checks, *(check for check, _ in fit))
     if best.indication is Indication.TOTAL_PASSED:
         for check, word in fit:
             if check.status is not CheckStatus.PASSED:
-                return _verdict(word, checks, best.path)
-    return _verdict(best.sub_indication, checks, best.path, best.awaited_issuer)
+                return verdict_of(word, checks, best.path)
+    return verdict_of(best.sub_indication, checks, best.path, best.awaited_issuer)
 
 
-def _judge_paths(
-    leaf: x509.Certificate,
-    others: Sequence[x509.Certificate],
-    at: datetime,
-    material: Material,
-    algorithms: Algorithms,
-    policy: PathPolicy,
-    retroactive: bool,
-) -> list[Verdict]:
-    """Return a verdict per path, the one that counts first; at least one."""
-    bench = Bench(algorithms, weak=policy.weak_algorithms)
-    found = []
+def _judge_in_time(question: Question, material: Material) -> Verdict:
+    """Weigh lists and answers by when they came out (EN 319 102-1, clause 5.6.2).
+
+    One that came out after the moment still says what had been revoked by then, whatever
+    those of the moment say.  In a certificate's favour it counts only when none covers the
+    moment, and only while the certificate lived.
+    """
+    material = usable(material, question.at, question.policy)
+    if later(material, question.at):
+        hindsight = _judge_paths(question, material, retroactive=True)
+        if hindsight.sub_indication in ("REVOKED", "REVOKED_CA_NO_POE"):
+            return hindsight
+    verdict = _judge_paths(question, material)
+    speaking = speaking_of(material, question.leaf)
+    if verdict.sub_indication == "TRY_LATER" and later(speaking, question.at):
+        return _judge_paths(question, speaking, retroactive=True)
+    return verdict
+
+
+def _judge_paths(question: Question, material: Material, *, retroactive: bool = False) -> Verdict:
+    """Return the verdict of the path that counts first."""
+    bench = Bench(question.algorithms, weak=question.policy.weak_algorithms)
     with at_work(bench):
-        context = _context(others, at, material, policy, retroactive)
-        for path in _at_once(_paths(context, leaf)):
-            found.append(_judge_one(context, path, at, bench, material, policy))
+        context = _context(question, material, retroactive)
+        found = [
+            _judge_one(question, context, path, bench, material)
+            for path in _at_once(_paths(context, question.leaf))
+        ]
     if not found:
-        found.append(_verdict("NO_CERTIFICATE_CHAIN_FOUND", (_no_chain(leaf.issuer),), (leaf,)))
-    return sorted(found, key=lambda verdict: _RANK.index(verdict.sub_indication))
+        issuer = question.leaf.issuer
+        return verdict_of("NO_CERTIFICATE_CHAIN_FOUND", (no_chain(issuer),), (question.leaf,))
+    return min(found, key=lambda verdict: RANK.index(verdict.sub_indication))
 
 
-def _context(
-    others: Sequence[x509.Certificate],
-    at: datetime,
-    material: Material,
-    policy: PathPolicy,
-    retroactive: bool,
-) -> ValidationContext:
-    trusted = SimpleTrustManager.build(trust_roots=list(material.anchors))
+def _context(question: Question, material: Material, retroactive: bool) -> ValidationContext:
+    registry = CertificateRegistry.build([*material.intermediates, *question.others])
+    policy = question.policy
+    believed = []
+    if policy.silent_responders:
+        believed = silent_responders(material, question.leaf, question.at)
     return ValidationContext(
-        trust_manager=trusted,
-        other_certs=[*material.intermediates, *others],
-        moment=at,
-        crls=list(material.crls),
-        ocsps=list(material.ocsps),
+        trust_manager=SimpleTrustManager.build(trust_roots=list(material.anchors)),
+        certificate_registry=registry,
+        revinfo_manager=Revocations(registry, material, believed),
+        moment=question.at,
         allow_fetching=False,
         revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO, retroactive_revinfo=retroactive),
         time_tolerance=TIME_TOLERANCE,
@@ -187,110 +169,55 @@ async def _paths(context: ValidationContext, leaf: x509.Certificate) -> list[Val
 
 
 def _judge_one(
+    question: Question,
     context: ValidationContext,
     path: ValidationPath,
-    at: datetime,
     bench: Bench,
     material: Material,
-    policy: PathPolicy,
 ) -> Verdict:
     certificates = tuple(reversed(list(path.iter_certs(include_root=True))))
-    leaf = certificates[0]
+    leaf, at = certificates[0], question.at
     chain = Check(
         name="certificate_chain",
         status=CheckStatus.PASSED,
         detail=" → ".join(short_name(c.subject) for c in certificates[1:]),
     )
-    validity = _validity(leaf, at)
+    validity = validity_of(leaf, at)
     if validity.status is CheckStatus.FAILED:
         word = "NOT_YET_VALID" if at < leaf.not_valid_before else "EXPIRED"
         # The rest of the path could only make it worse.
-        return _verdict(word, (chain, validity), certificates)
+        return verdict_of(word, (chain, validity), certificates)
     try:
-        _at_once(async_validate_path(context, path, _parameters(policy)))
+        _at_once(async_validate_path(context, path, _parameters(question.policy)))
+        if material.ocsps:
+            _at_once(_seek_in_lists(context, path))
     except PathValidationError as error:
-        word, check = _explain(error, certificates, bench)
+        word, check = explain(error, certificates, bench)
         if check.name == "certificate_chain":
-            return _verdict(word, (check, validity), certificates)
+            return verdict_of(word, (check, validity), certificates)
         awaited = ""
         if word == "TRY_LATER":
-            awaited = _awaited(error, certificates, at, material)
+            awaited = name_awaited(error, certificates, at, material)
             check = replace(check, detail=f"{check.detail} of: {awaited}")
-        return _verdict(word, (chain, validity, check), certificates, awaited)
+        return verdict_of(word, (chain, validity, check), certificates, awaited)
     revocation = Check(
         name="revocation",
         status=CheckStatus.PASSED,
         detail="not revoked at the moment of judgement" if len(certificates) > 1 else "an anchor",
     )
-    return _verdict(None, (chain, validity, revocation), certificates)
+    return verdict_of(None, (chain, validity, revocation), certificates)
 
 
-def _explain(
-    error: PathValidationError, certificates: tuple[x509.Certificate, ...], bench: Bench
-) -> tuple[str, Check]:
-    """Return the sub-indication of a failed path, and the check that failed."""
-    own = error.is_ee_cert and not error.is_side_validation
-    if isinstance(error, RevokedError):
-        word = "REVOKED" if own else "REVOKED_CA_NO_POE"
-        moment = error.revocation_dt.isoformat()
-        detail = f"revoked at {moment}, {error.reason.native}"
-        return word, Check(name="revocation", status=CheckStatus.FAILED, detail=detail)
-    if isinstance(error, InsufficientRevinfoError):
-        detail = "no current revocation list or OCSP answer"
-        check = Check(name="revocation", status=CheckStatus.INDETERMINATE, detail=detail)
-        return "TRY_LATER", check
-    # Later sentences of the library may quote names out of the certificate.
-    detail = error.failure_msg.partition(". ")[0]
-    if isinstance(error, DisallowedAlgorithmError) or bench.unsupported:
-        status = CheckStatus.INDETERMINATE
-        detail = f"unsupported: {bench.unsupported}" if bench.unsupported else detail
-        check = Check(name="crypto_policy", status=status, detail=detail)
-        return "CRYPTO_CONSTRAINTS_FAILURE", check
-    failed = Check(name="certificate_chain", status=CheckStatus.FAILED, detail=detail)
-    if isinstance(error, ExpiredError | NotYetValidError):
-        return "OUT_OF_BOUNDS_NO_POE", failed
-    if any(c["tbs_certificate"].dump() in bench.broken for c in certificates):
-        return "NO_CERTIFICATE_CHAIN_FOUND", failed
-    return "CERTIFICATE_CHAIN_GENERAL_FAILURE", failed
+async def _seek_in_lists(context: ValidationContext, path: ValidationPath) -> None:
+    """Look for the certificates of a good path in every list.
 
-
-def _awaited(
-    error: PathValidationError,
-    certificates: tuple[x509.Certificate, ...],
-    at: datetime,
-    material: Material,
-) -> str:
-    """Return the name of the CA whose list would have decided."""
-    below_anchor = certificates[:-1]
-    if error.is_ee_cert and not error.is_side_validation:
-        return short_name(below_anchor[0].issuer)
-    for certificate in reversed(below_anchor):
-        if not any(covers(one, certificate, at) for one in material.crls):
-            return short_name(certificate.issuer)
-    return short_name(below_anchor[-1].issuer)
-
-
-def covers(crl: Any, certificate: x509.Certificate, at: datetime) -> bool:
-    """Return whether a list of the certificate's issuer is in force at a moment."""
-    times = crl["tbs_cert_list"]
-    ends = times["next_update"].native
-    return bool(
-        crl.issuer == certificate.issuer
-        and times["this_update"].native <= at
-        and ends is not None
-        and at <= ends
-    )
-
-
-def _lists_after(leaf: x509.Certificate, at: datetime, material: Material) -> bool:
-    """Return whether any list came out after the moment while the certificate lived."""
-    times = [crl["tbs_cert_list"]["this_update"].native for crl in material.crls]
-    times += [
-        single["this_update"].native
-        for response in material.ocsps
-        for single in response.response_data["responses"]
-    ]
-    return any(at < time <= leaf.not_valid_after for time in times)
+    The library asks no list once an OCSP answer is good, and an older answer that a message
+    brought would outdo our newer list.  Raises RevokedError.
+    """
+    for index in range(1, path.pkix_len + 1):
+        state = ValProcState(cert_path_stack=ConsList.sing(path), init_index=index)
+        with suppress(CRLValidationError):
+            await verify_crl(path[index], path, context, proc_state=state)
 
 
 def _genuine(
@@ -321,44 +248,6 @@ def _helps(certificate: x509.Certificate) -> bool:
     usage = certificate.key_usage_value
     signs_lists = usage is not None and "crl_sign" in usage.native
     return (certificate.ca or signs_lists) and not certificate.self_issued
-
-
-def _validity(leaf: x509.Certificate, at: datetime) -> Check:
-    inside = leaf.not_valid_before <= at <= leaf.not_valid_after
-    return Check(
-        name="validity_period",
-        status=CheckStatus.PASSED if inside else CheckStatus.FAILED,
-        detail=f"{leaf.not_valid_before.isoformat()} to {leaf.not_valid_after.isoformat()}",
-    )
-
-
-def _no_chain(issuer: x509.Name) -> Check:
-    return Check(
-        name="certificate_chain",
-        status=CheckStatus.INDETERMINATE,
-        detail=f"no path to a trusted authority; issued by: {short_name(issuer)}",
-    )
-
-
-def _verdict(
-    word: str | None,
-    checks: tuple[Check, ...],
-    path: tuple[x509.Certificate, ...],
-    awaited: str = "",
-) -> Verdict:
-    if word is None:
-        indication = Indication.TOTAL_PASSED
-    elif word in _FAILED:
-        indication = Indication.TOTAL_FAILED
-    else:
-        indication = Indication.INDETERMINATE
-    return Verdict(
-        indication=indication,
-        sub_indication=word,
-        checks=checks,
-        path=path,
-        awaited_issuer=awaited,
-    )
 
 
 def _at_once(work: Coroutine[Any, Any, _Answer]) -> _Answer:

@@ -42,6 +42,9 @@ class Bench:
         self.broken: set[bytes] = set()
         """Signed octets whose signature does not hold."""
 
+        self.held: tuple[bytes, bytes, bytes] | None = None
+        """The key, signed octets and signature that were found to hold last."""
+
         self.unsupported: str = ""
         """Name of an algorithm nobody here computes, if one was met."""
 
@@ -83,8 +86,14 @@ class SignatureChecker(DefaultSignatureValidator):
     ) -> None:
         assert not context.prehashed, "Nothing on this path is hashed beforehand."
         bench = _BENCH.get()
+        asked = (public_key_info.dump(), signed_data, signature)
+        if asked == bench.held:
+            return
         try:
             scheme = scheme_of_certificate_signature(public_key_info, signature_algorithm)
+            refused = None if bench.weak else bench.algorithms.refused(scheme.digest)
+            if refused:
+                raise Unsupported(refused)
             holds = bench.algorithms.verify(public_key_info.dump(), scheme, signed_data, signature)
         except Unsupported as error:
             if bench.weak and public_key_info.algorithm == "dsa":
@@ -100,6 +109,7 @@ class SignatureChecker(DefaultSignatureValidator):
         if not holds:
             bench.broken.add(signed_data)
             raise InvalidSignature
+        bench.held = asked
 
 
 def _digest_property(name: str) -> Any:

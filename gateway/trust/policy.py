@@ -12,7 +12,12 @@ from datetime import timedelta
 
 ANY_POLICY = "2.5.29.32.0"
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*)){1,31}")
-_FLAGS = ("explicit_policy", "policy_mapping_inhibited", "any_policy_inhibited")
+_FLAGS = (
+    "explicit_policy",
+    "policy_mapping_inhibited",
+    "any_policy_inhibited",
+    "silent_responders",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,10 @@ class PathPolicy:
     """A list or an answer that was issued longer before the moment of judgement is not fresh,
     whatever end it states; None leaves it to the end it states."""
 
+    silent_responders: bool = False
+    """An OCSP responder whose certificate names no way to ask about it is believed while it
+    lives (RFC 6960, section 4.2.2.2.1, leaves this to the client)."""
+
     weak_algorithms: bool = False
     """DSA, SHA-1, MD5 and short RSA keys may pass in a path: for old collections, never for
     what is decided on today."""
@@ -41,7 +50,8 @@ def read_policy(table: Mapping[str, object]) -> PathPolicy:
     """Return the policy in a table of the configuration.
 
     Keys: `policies` (list of dotted identifiers), `explicit_policy`,
-    `policy_mapping_inhibited`, `any_policy_inhibited`, `revocation_hours_max`.
+    `policy_mapping_inhibited`, `any_policy_inhibited`, `silent_responders`,
+    `revocation_hours_max`.
     Raises ValueError for anything else, naming the key.
     """
     values = dict(table)

@@ -1,0 +1,141 @@
+"""OpenSSL's OCSP answers: right ones, and one thing wrong with each of the others.
+
+The responders are of 2012, with SHA-1 and MD5, so they are judged with weak algorithms let
+in; that of `D3` names no way to ask about itself.  `ND` answers are signed by the issuer, `D`
+by a responder it delegated to; 1 is an intermediate authority's answer on a signer, 2 a
+root's on an authority, 3 a root's on a signer.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from asn1crypto import ocsp, pem
+
+from gateway.algorithms import standard
+from gateway.model import Indication
+from gateway.trust import PathPolicy, Trust
+
+PLACES = ("ND1", "ND2", "ND3", "D1", "D2", "D3")
+DELEGATED = ("D1", "D2", "D3")
+CERTIFICATES = {
+    "ND1": ("ND1_Cert_EE", "ND1_Issuer_ICA"),
+    "ND2": ("ND2_Cert_ICA", "ND2_Issuer_Root"),
+    "ND3": ("ND3_Cert_EE", "ND3_Issuer_Root"),
+    "D1": ("D1_Cert_EE", "D1_Issuer_ICA"),
+    "D2": ("D2_Cert_ICA", "D2_Issuer_Root"),
+    "D3": ("D3_Cert_EE", "D3_Issuer_Root"),
+}
+WRONG_ANSWERS = {
+    "ISOP": ("invalid signature of the answer", PLACES),
+    "WRID": ("wrong responder named", PLACES),
+    "WINH": ("wrong hash of the issuer's name", PLACES),
+    "WIKH": ("wrong hash of the issuer's key", PLACES),
+    "WKDOSC": ("wrong key in the responder's certificate", DELEGATED),
+    "ISDOSC": ("invalid signature of the responder's certificate", DELEGATED),
+}
+WRONG_ISSUERS = {"WSNIC": "wrong name in the issuer", "WKIC": "wrong key in the issuer"}
+IN_CHAIN = datetime(2012, 10, 12, tzinfo=UTC)
+"""When both answers of the chain of three are in force."""
+
+POLICY = PathPolicy(weak_algorithms=True, silent_responders=True)
+
+
+@pytest.fixture(scope="module")
+def folder(corpus: Path) -> Path:
+    found = corpus / "signatures" / "certvalidator-openssl-ocsp" / "tests/fixtures/openssl-ocsp"
+    if not found.is_dir():
+        pytest.skip("no OCSP answers of OpenSSL in the collection of foreign signatures")
+    return found
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_right_answer_is_believed(folder: Path, place: str) -> None:
+    assert _passes(folder, place, place)
+
+
+@pytest.mark.parametrize(
+    ("fault", "place"), [(fault, one) for fault, (_, at) in WRONG_ANSWERS.items() for one in at]
+)
+def test_a_wrong_answer_is_not(folder: Path, fault: str, place: str) -> None:
+    assert not _passes(folder, place, f"{fault}_{place}")
+
+
+@pytest.mark.parametrize("fault", WRONG_ISSUERS)
+@pytest.mark.parametrize("place", PLACES)
+def test_no_answer_makes_up_for_a_wrong_issuer(folder: Path, fault: str, place: str) -> None:
+    assert not _passes(folder, place, place, issuer=f"{fault}_{CERTIFICATES[place][1]}")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_anchor_need_not_be_signed_well(folder: Path, place: str) -> None:
+    """As OpenSSL says: the issuer is trusted for itself, whatever signature it carries."""
+    assert _passes(folder, place, place, issuer=f"ISIC_{CERTIFICATES[place][1]}")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_right_answer_ends(folder: Path, place: str) -> None:
+    """The nearest neighbour of the right ones: a second after the answer's last, and before
+    its first, when it had not been given yet."""
+    single = _response(folder, place).response_data["responses"][0]
+    ends = single["next_update"].native
+    assert _passes(folder, place, place, at=ends)
+    assert not _passes(folder, place, place, at=ends + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("fault", ["", "ISOP", "WRID", "WINH", "WIKH"])
+@pytest.mark.parametrize("place", ["ND1", "ND2"])
+def test_a_chain_needs_a_right_answer_at_each_step(folder: Path, place: str, fault: str) -> None:
+    answers = [f"{fault}_{one}" if fault and one == place else one for one in ("ND1", "ND2")]
+    trust = Trust(
+        [_certificate(folder, "ND2_Issuer_Root")],
+        [_certificate(folder, "ND1_Issuer_ICA")],
+        (),
+        [_response(folder, name).dump() for name in answers],
+        algorithms=standard(),
+        policy=POLICY,
+    )
+    found = trust.judge(_certificate(folder, "ND1_Cert_EE"), (), IN_CHAIN, purpose="path")
+    assert (found.status is Indication.TOTAL_PASSED) is (not fault)
+
+
+def test_today_none_of_them_would_do(folder: Path) -> None:
+    """SHA-1 in answers and certificates is refused unless weak algorithms are let in."""
+    passed = [place for place in PLACES if _passes(folder, place, place, policy=PathPolicy())]
+    assert passed == []
+
+
+def _passes(
+    folder: Path,
+    place: str,
+    answer: str,
+    *,
+    issuer: str = "",
+    at: datetime | None = None,
+    policy: PathPolicy = POLICY,
+) -> bool:
+    certificate, own_issuer = CERTIFICATES[place]
+    response = _response(folder, answer)
+    begins = response.response_data["responses"][0]["this_update"].native
+    trust = Trust(
+        [_certificate(folder, issuer or own_issuer)],
+        (),
+        (),
+        [response.dump()],
+        algorithms=standard(),
+        policy=policy,
+    )
+    moment = at or begins + timedelta(minutes=1)
+    found = trust.judge(_certificate(folder, certificate), (), moment, purpose="path")
+    return found.status is Indication.TOTAL_PASSED
+
+
+def _certificate(folder: Path, name: str) -> bytes:
+    return bytes(pem.unarmor((folder / f"{name}.pem").read_bytes())[2])
+
+
+def _response(folder: Path, name: str) -> ocsp.OCSPResponse:
+    return ocsp.OCSPResponse.load(base64.b64decode((folder / f"{name}.ors").read_bytes()))

@@ -26,8 +26,13 @@ LEFT_OUT: dict[str, frozenset[str]] = {
     f"{JSON}#static": frozenset(("text", "meta")),
     f"{JSON}#document": frozenset(("id", "meta")),
 }
-"""Method → members of the root that it leaves out; the signature itself always is."""
+"""Method → members of the root that it leaves out."""
 
+NARRATIVE = f"{JSON}#narrative"
+NARRATIVE_KEEPS = frozenset(("resourceType", "id", "text"))
+"""The one method that says what stays: name and narrative, and of what kind they are."""
+
+METHODS = (*LEFT_OUT, NARRATIVE)
 SIGNATURE = "signature"
 
 
@@ -51,13 +56,21 @@ def canonical(value: JsonValue) -> bytes:
         raise NotExact(next(_inexact(value, ""))) from None
 
 
-def restricted(resource: Json, method: str) -> Json:
-    """Return `resource` without the members that `method` leaves out.
+def restricted(resource: Json, method: str, own: bool = True) -> Json:
+    """Return `resource` as far as `method` (one of `METHODS`) signs it.
 
-    Raises KeyError for a method that is none of `LEFT_OUT`.
+    `own` says that the signature stands in `resource`: then its member is left out, in the
+    root alone.  What is signed from outside is signed with all its members.
     """
-    left_out = LEFT_OUT[method]
-    return {n: v for n, v in resource.items() if n != SIGNATURE and n not in left_out}
+    omitted = left_out(resource, method) | ({SIGNATURE} if own else frozenset())
+    return {name: value for name, value in resource.items() if name not in omitted}
+
+
+def left_out(resource: Json, method: str) -> frozenset[str]:
+    """Return the members of `resource` that `method` does not sign, the signature aside."""
+    if method == NARRATIVE:
+        return frozenset(resource) - NARRATIVE_KEEPS - {SIGNATURE}
+    return LEFT_OUT[method] & resource.keys()
 
 
 def unsigned_precision(value: JsonValue) -> int:

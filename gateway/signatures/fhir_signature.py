@@ -1,317 +1,150 @@
-"""FHIR `Bundle.signature`: a CMS or a JWS inside the JSON bundle that it signs.
+"""FHIR Signatures: a CMS, JWS or XML signature inside the resource it signs, or about it.
 
 The signature is unwrapped and handed to the form that knows it, as if it had come beside the
-bundle's canonical form.  Which canonical form, the signature declares (`canon` in the JWS
-header, `canonicalization` in `targetFormat`); only that one is tried.  What may be read after
-is the received tree restricted to the members that were digested, so `5.00` stays `5.00`.
+canonical form of its target.  What may be read after is what was digested: for JSON the
+received tree restricted to the digested members, so `5.00` stays `5.00`.
 
-A good signature over another bundle is common (53 of 141 published e-prescriptions carry
-one), so what was signed is always compared with the bundle around it.
-
-Source: https://hl7.org/fhir/R4/datatypes.html#Signature, bundle.html, json.html#canonical.
+Source: https://hl7.org/fhir/R4/datatypes.html#Signature, bundle.html, provenance.html.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 from gateway.algorithms.interface import Algorithms
-from gateway.errors import Rejected
-from gateway.fhir import canonical, text
-from gateway.fhir.references import Bundled
-from gateway.model import (
-    CheckedSignature,
-    Claimed,
-    Covered,
-    Identifier,
-    Indication,
-    Json,
-    JsonValue,
-    Part,
-)
-from gateway.signatures import interface, jose
+from gateway.model import CheckedSignature, CheckStatus, Json, Part
+from gateway.signatures import fhir_coverage, fhir_declared, interface
+from gateway.signatures.fhir_carriers import CARRIED_MAX, Carried, carried
+from gateway.signatures.fhir_targets import Target
 from gateway.signatures.findings import (
-    FORMAT_FAILURE,
-    HASH_FAILURE,
     SIG_CONSTRAINTS_FAILURE,
     Checks,
     Flaw,
-    failed,
     shown,
     undecided,
 )
+from gateway.xml.parser import is_xml
 
 NAME = "fhir_signature"
 
-MEDIA_TYPE = "application/fhir+json"
-OVER_THE_BUNDLE = "covers_enclosing"
-"""Name of the check that what was signed is the bundle around the signature."""
-
-NESTED_MAX = 256
-"""Bundles in a bundle that are looked into."""
-
-
-def _spelt(name: str) -> str:
-    """Return a pattern of a JSON name that may be written with escapes."""
-    return "".join(rf"(?:{letter}|\\u00{ord(letter):02x})" for letter in name)
-
-
-_KNOWN_METHODS = (
-    canonical.JSON + "#narrative",
-    *(
-        f"http://hl7.org/fhir/canonicalization/xml{form}"
-        for form in ("", "#data", "#static", "#narrative", "#document")
-    ),
-)
-_KNOWN_FORMS = tuple(
-    f"application/{form}"
-    for form in ("jose", "jose+json", "signature+xml", "pkcs7-signature", "pkcs7-mime", "cms")
-)
-"""Names a report may repeat: FHIR's own."""
-
-_HAS_SIGNATURE = re.compile(rf'"{_spelt("signature")}"'.encode(), re.IGNORECASE)
-_HAS_BUNDLE = re.compile(rf'"{_spelt("Bundle")}"'.encode())
+SHORT = len("http://hl7.org/fhir/canonicalization/")
 
 
 def check(
     document: Part, signatures: tuple[Part, ...], algorithms: Algorithms
 ) -> tuple[CheckedSignature, ...]:
-    """Check the signature of the bundle that `document` is, and of the bundles in it.
+    """Check the FHIR Signatures in `document`.
 
-    Only the root's covers the document; one further in covers its own bundle alone.
+    Only the one of the root Bundle covers the document; one further in covers its own bundle.
     """
-    body = document.body
-    if not _HAS_SIGNATURE.search(body) or not _HAS_BUNDLE.search(body):
-        return ()
     try:
-        root = text.loads(body)
-    except Rejected as error:
-        problem = error.problems[0]
-        detail = f"{problem.code} {problem.place}".rstrip()
-        return (_refused("document", failed("format", FORMAT_FAILURE, detail)),)
-    found: list[CheckedSignature] = []
-    for bundle in _bundles(root):
-        found.extend(_check(bundle, algorithms))
-    return tuple(found)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Signed:
-    """A bundle that carries a signature."""
-
-    bundle: Json
-    place: str
-    """JSON pointer of the bundle; empty for the root."""
-
-    @property
-    def signature_place(self) -> str:
-        return f"{self.place}/{canonical.SIGNATURE}"
-
-
-def _bundles(root: Json) -> Iterator[_Signed]:
-    """Yield the root and the bundles among its entries that carry a signature."""
-    if root.get("resourceType") != "Bundle":
-        return
-    if canonical.SIGNATURE in root:
-        yield _Signed(bundle=root, place="")
-    entries = root.get("entry")
-    for index, entry in enumerate((entries if isinstance(entries, list) else [])[:NESTED_MAX]):
-        inner = entry.get("resource") if isinstance(entry, dict) else None
-        if (
-            isinstance(inner, dict)
-            and inner.get("resourceType") == "Bundle"
-            and canonical.SIGNATURE in inner
-        ):
-            yield _Signed(bundle=inner, place=f"/entry/{index}/resource")
-
-
-def _check(signed: _Signed, algorithms: Algorithms) -> list[CheckedSignature]:
-    try:
-        signature, data = _opened(signed.bundle[canonical.SIGNATURE])
-        method = _method(signature, data)
-        received = canonical.restricted(signed.bundle, method)
-        content = _canonical(received, signed.place)
+        several = list(islice(carried(document.body), CARRIED_MAX))
     except Flaw as flaw:
-        return [_refused(signed.signature_place, flaw)]
-    bundle = Part(name="document", media_type=MEDIA_TYPE, body=content)
-    part = Part(name="signature", media_type="application/octet-stream", body=data)
-    made = [one for form in _others() for one in form.check(bundle, (part,), algorithms)]
-    if not made:
-        kind = shown(str(signature.get("sigFormat", "")), _KNOWN_FORMS, "sigFormat")
-        unknown = undecided("format", SIG_CONSTRAINTS_FAILURE, f"{kind} unsupported in a bundle")
-        return [_refused(signed.signature_place, unknown)]
-    claimed = _claimed(signed.bundle, signature)
-    related = [
-        replace(
-            one,
-            place=one.place.replace("signature[0]", signed.signature_place),
-            covered=tuple(_related(c, signed, method, received, content) for c in one.covered),
-            hints=(*one.hints, *_hints(one, signed, method, received)),
-            claimed=claimed,
-        )
-        for one in made
-    ]
-    return [_over_the_bundle(one) for one in related]
+        return (_refused("document", flaw),)
+    return tuple(made for one in several for made in _check(one, algorithms))
 
 
-def _over_the_bundle(one: CheckedSignature) -> CheckedSignature:
-    """Spoil a signature whose mathematics hold over something else than the bundle around it."""
-    if not any(c.scope == "FULL" and c.covers_enclosing is False for c in one.covered):
-        return one
-    if any(c.octets.lstrip()[:1] == b"<" for c in one.covered):
-        detail = "the signed content is the XML form, which is not compared with JSON"
-        flaw = undecided(OVER_THE_BUNDLE, SIG_CONSTRAINTS_FAILURE, detail)
-    else:
-        flaw = failed(OVER_THE_BUNDLE, HASH_FAILURE, "another bundle was signed")
-    checks = Checks()
-    checks.flawed(flaw)
-    worse = one.indication is Indication.TOTAL_PASSED or (
-        one.indication is Indication.INDETERMINATE and checks.indication is Indication.TOTAL_FAILED
-    )
-    return replace(
-        one,
-        checks=(*one.checks, *checks.made),
-        indication=checks.indication if worse else one.indication,
-        sub_indication=checks.sub_indication if worse else one.sub_indication,
-    )
-
-
-@cache
-def _others() -> tuple[interface.SignatureForm, ...]:
-    """Return the forms that may stand inside; the room knows them, plug-ins do not."""
-    return tuple(form for name, form in interface.forms().items() if name in ("cms", "jws"))
-
-
-def _opened(signature: JsonValue) -> tuple[Json, bytes]:
-    """Return the Signature and the bytes in it."""
-    if not isinstance(signature, dict):
-        raise failed("format", FORMAT_FAILURE, f"{text.kind(signature)} for a Signature")
-    written = signature.get("data")
-    if not isinstance(written, str) or not written:
-        raise undecided("format", SIG_CONSTRAINTS_FAILURE, "no data in the Signature")
-    plain = "".join(written.split())
+def _check(one: Carried, algorithms: Algorithms) -> Iterator[CheckedSignature]:
     try:
-        octets = base64.b64decode(plain, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise failed("format", FORMAT_FAILURE, "data is no base64") from error
-    if base64.b64encode(octets).decode("ascii") != plain:
-        raise failed("format", FORMAT_FAILURE, "data is base64 with unused bits set")
-    return signature, octets
+        signature, data = fhir_declared.opened(one.signature)
+        checked = _checked(one, signature, data, algorithms)
+    except Flaw as flaw:
+        if not one.attached_only:
+            yield _refused(one.place, flaw)
+        return
+    if not checked and not one.attached_only:
+        written = str(signature.get("sigFormat", "")).partition(";")[0].strip()
+        kind = shown(written, fhir_declared.KNOWN_FORMS, "sigFormat")
+        detail = f"{kind} is no signature that can be checked here"
+        yield _refused(one.place, undecided("format", SIG_CONSTRAINTS_FAILURE, detail))
+    claimed = fhir_declared.claimed(signature, one.around)
+    for made in checked:
+        hints = made.hints
+        if fhir_declared.when_compared(signature, made.claimed_at) == "mismatch":
+            hints = (*hints, "Signature.when differs from the time that is signed")
+        yield replace(made, claimed=claimed, hints=hints)
 
 
-def _method(signature: Json, data: bytes) -> str:
-    """Return the one canonicalisation that is declared; whole JSON where none is."""
-    declared = {_of_target(signature), _of_header(data)} - {""}
-    if len(declared) > 1:
-        detail = "targetFormat and JWS header declare different ones"
-        raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
-    method = declared.pop() if declared else canonical.JSON
-    if method not in canonical.LEFT_OUT:
-        detail = f"{shown(method, _KNOWN_METHODS)} unsupported"
-        raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
-    return method
+def _checked(
+    one: Carried, signature: Json, data: bytes, algorithms: Algorithms
+) -> list[CheckedSignature]:
+    if one.target is None:
+        # Nothing to be detached from: only content that the signature brings can be checked.
+        made = _run(data, None, algorithms)
+        return [fhir_coverage.related(m, one, "", ()) for m in _placed(made, one.place)]
+    method = fhir_declared.method_of(signature, data, one.target)
+    made, forms = _over(one.target, method, data, algorithms)
+    related = [fhir_coverage.related(m, one, method, forms) for m in _placed(made, one.place)]
+    if related and not any(m.covered for m in related) and _value_fails(related):
+        other = _verifies_under(one.target, method, data, algorithms)
+        if other and not any(True for _ in fhir_declared.declared(signature, data)):
+            # What fails under a canonicalisation that nobody declared is no proof of a change.
+            detail = f"not declared: {method[SHORT:]} fails, {other[SHORT:]} would hold"
+            raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
+        if other:
+            hint = f"verifies under {other[SHORT:]}, declared is {method[SHORT:]}"
+            related = [replace(m, hints=(*m.hints, hint)) for m in related]
+    return related
 
 
-def _of_target(signature: Json) -> str:
-    target = signature.get("targetFormat")
-    for parameter in str(target).split(";")[1:] if isinstance(target, str) else ():
-        name, _, value = parameter.strip().partition("=")
-        if name.strip().lower() in ("canonicalization", "canonicalisation"):
-            return value.strip().strip('"')
+def _over(
+    target: Target, method: str, data: bytes, algorithms: Algorithms
+) -> tuple[list[CheckedSignature], tuple[bytes, ...]]:
+    """Check `data` over the octets of one method; return also what these may be."""
+    forms = target.forms(method)
+    made: list[CheckedSignature] = []
+    for octets in forms:
+        made = _run(data, Part(name="document", media_type="", body=octets), algorithms)
+        if any(one.covered for one in made):
+            break
+    return made, forms
+
+
+def _value_fails(several: list[CheckedSignature]) -> bool:
+    names = ("signature_value", "reference_data")
+    return any(
+        check.status is CheckStatus.FAILED and check.name in names
+        for one in several
+        for check in one.checks
+    )
+
+
+def _verifies_under(target: Target, declared: str, data: bytes, algorithms: Algorithms) -> str:
+    """Return another method under which `data` holds, for a hint; empty where there is none."""
+    for method in target.methods:
+        if method != declared:
+            made, _ = _over(target, method, data, algorithms)
+            if any(one.covered for one in made):
+                return method
     return ""
 
 
-def _of_header(data: bytes) -> str:
-    if not jose.is_compact(data):
-        return ""
-    declared = jose.opened(data).header.get("canon", "")
-    return declared if isinstance(declared, str) else "…"
+def _run(data: bytes, over: Part | None, algorithms: Algorithms) -> list[CheckedSignature]:
+    """Check `data` by the forms that may stand inside, over `over` or what it brings itself."""
+    part = Part(name="signature", media_type="application/octet-stream", body=data)
+    names = ("xml",) if is_xml(data[:64]) else ("cms", "jws")
+    document, beside = (over, (part,)) if over is not None else (part, ())
+    where = "signature[0]" if over is not None else "document"
+    return [
+        one
+        for form in _forms(names)
+        for one in form.check(document, beside, algorithms)
+        if one.place.startswith(where)
+    ]
 
 
-def _canonical(received: Json, place: str) -> bytes:
-    try:
-        return canonical.canonical(received)
-    except canonical.NotExact as error:
-        detail = f"{place}{error}"
-        raise failed("canonicalization", FORMAT_FAILURE, detail) from error
+def _placed(several: list[CheckedSignature], place: str) -> list[CheckedSignature]:
+    rest = [one.place.removeprefix("signature[0]").removeprefix("document") for one in several]
+    return [replace(one, place=place + end) for one, end in zip(several, rest, strict=True)]
 
 
-def _related(
-    covered: Covered, signed: _Signed, method: str, received: Json, content: bytes
-) -> Covered:
-    """Say how what was signed relates to the bundle around the signature."""
-    octets, kept = covered.octets, b""
-    if octets == content:
-        # Proved octet by octet: what is read has this canonical form and its own digits.
-        kept = text.dumps(received)
-        same = True
-    else:
-        same = _same_bundle(octets, content)
-    whole = same and not signed.place
-    return Covered(
-        octets=octets,
-        scope="FULL" if whole or not same else "PARTIAL",
-        covers_enclosing=whole,
-        reference=method if octets == content else "",
-        media_type=MEDIA_TYPE if same else covered.media_type,
-        received=kept,
-    )
-
-
-def _same_bundle(octets: bytes, content: bytes) -> bool:
-    """Say whether a signature's own content is the bundle, in whatever way it is written."""
-    try:
-        own = text.loads(octets)
-        return canonical.canonical(canonical.restricted(own, canonical.JSON)) == content
-    except (Rejected, canonical.NotExact):
-        return False
-
-
-def _hints(one: CheckedSignature, signed: _Signed, method: str, received: Json) -> Iterator[str]:
-    if not one.covered and "id" not in signed.bundle:
-        yield "the bundle has no id: it may have been dropped after signing"
-    if one.covered and method != canonical.JSON:
-        left_out = canonical.LEFT_OUT[method] & signed.bundle.keys()
-        if left_out:
-            yield f"not signed: {', '.join(sorted(left_out))}"
-    lost = canonical.unsigned_precision(received) if one.covered else 0
-    if lost:
-        yield f"precision_not_signed: {lost}"
-
-
-def _claimed(bundle: Json, signature: Json) -> Claimed | None:
-    """Return whom `Signature.who` names, looked up in the bundle."""
-    who = signature.get("who")
-    if not isinstance(who, dict):
-        return None
-    reference = who.get("reference")
-    target = Bundled(bundle).resolve(reference) if isinstance(reference, str) else None
-    resource = target.resource if target else who
-    kind = resource.get("resourceType") if target else who.get("type")
-    if not isinstance(kind, str) and isinstance(reference, str):
-        kind = reference.split("/")[0]
-    listed = resource.get("identifier")
-    items: list[JsonValue] = listed if isinstance(listed, list) else [listed]
-    roles = {
-        "Practitioner": "doctor",
-        "PractitionerRole": "doctor",
-        "Organization": "organisation",
-    }
-    return Claimed(role=roles.get(str(kind), ""), identifiers=tuple(_identifiers(items)))
-
-
-def _identifiers(items: list[JsonValue]) -> Iterator[Identifier]:
-    for item in items:
-        if not isinstance(item, dict):
-            continue
-        system, value = item.get("system"), item.get("value")
-        if isinstance(system, str) and isinstance(value, str):
-            yield Identifier(system=system, value=value)
+@cache
+def _forms(names: tuple[str, ...]) -> tuple[interface.SignatureForm, ...]:
+    """Return the forms that may stand inside; the room knows them, plug-ins do not."""
+    return tuple(form for name, form in interface.forms().items() if name in names)
 
 
 def _refused(place: str, flaw: Flaw) -> CheckedSignature:

@@ -1,4 +1,4 @@
-"""What a compact JWS says of itself: its three parts, and its protected header.
+"""What a JWS says of itself in its protected header, and how its parts are written.
 
 Source: RFC 7515 (JWS), RFC 7518 (algorithms), RFC 7797 (`b64`), ETSI TS 119 182-1 (`sigT`).
 The names of the GOST algorithms are those of ЕСИА; IANA has none.
@@ -9,12 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.algorithms.interface import Scheme
-from gateway.errors import Rejected
-from gateway.fhir import text
 from gateway.model import Json
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
@@ -35,15 +32,25 @@ ALGORITHMS: dict[str, tuple[Scheme, str]] = {
     "ES384": (Scheme(family="ecdsa", digest="sha384", encoding="raw"), "secp384r1"),
     "ES512": (Scheme(family="ecdsa", digest="sha512", encoding="raw"), "secp521r1"),
     "BP256R1": (Scheme(family="ecdsa", digest="sha256", encoding="raw"), "brainpoolp256r1"),
+    "BP384R1": (Scheme(family="ecdsa", digest="sha384", encoding="raw"), "brainpoolp384r1"),
+    "BP512R1": (Scheme(family="ecdsa", digest="sha512", encoding="raw"), "brainpoolp512r1"),
+    "Ed25519": (Scheme(family="ed25519", digest="sha512"), ""),
+    "Ed448": (Scheme(family="ed448", digest="shake256"), ""),
+    "EdDSA": (Scheme(family="eddsa", digest="sha512"), ""),
     "GOST3410_2012_256": (Scheme(family="gost256", digest="streebog256"), ""),
     "GOST3410_2012_512": (Scheme(family="gost512", digest="streebog512"), ""),
 }
-"""`alg` → how the value is computed, and the only curve it may be used on."""
+"""`alg` → how the value is computed, and the only curve it may be used on.
+
+`EdDSA` leaves the curve to the key (RFC 8037); the BP names are gematik's, no registry's."""
 
 PROVE_NOTHING = re.compile(r"none|HS\d+", re.IGNORECASE)
 """Algorithms that anybody, or anybody who can verify, can compute."""
 
-UNDERSTOOD = ("b64", "sigT")
+UNDERSTOOD = (
+    *("b64", "iat", "sigT", "sigD", "x5t#o", "sigX5ts"),
+    *("srCms", "srAts", "sigPl", "sigPId", "adoTst"),
+)
 """What `crit` may name."""
 
 REGISTERED = frozenset(
@@ -52,60 +59,10 @@ REGISTERED = frozenset(
 """Names that RFC 7515 defines, which `crit` must not list."""
 
 KNOWN = (
-    *("ES256K", "EdDSA", "Ed25519", "Ed448", "RS1", "SM2"),
-    *("exp", "nbf", "iat", "http"),
-    *("sigD", "sigPId", "sigPl", "sigX5ts", "srAts", "srCms", "adoTst", "x5t#o"),
+    *("ES256K", "RS1", "SM2", "HS256", "HS384", "HS512"),
+    *("exp", "nbf", "http", "canon", "etsiU"),
 )
 """Names a report may repeat: those of registries and of ETSI TS 119 182-1."""
-
-_COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\s*")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compact:
-    """A compact JWS taken apart; nothing in it is believed yet."""
-
-    signing_header: bytes
-    """The header as it stands in the signing input."""
-
-    header: Json
-    payload: bytes | None
-    """None when detached."""
-
-    value: bytes
-
-
-def is_compact(octets: bytes) -> bool:
-    """Say whether `octets` look like a compact JWS, well-formed or not.
-
-    Every header is a JSON object, and base64url of `{"` begins with `ey`.
-    """
-    return octets[:2] == b"ey" and _COMPACT.fullmatch(octets) is not None
-
-
-def is_json_serialised(octets: bytes) -> bool:
-    """Say whether `octets` are a JWS in the JSON serialisation, which is not taken."""
-    head = octets[:HEADER_BYTES_MAX].lstrip()
-    names = (b'"signature"', b'"signatures"')
-    return head[:1] == b"{" and b'"protected"' in head and any(name in head for name in names)
-
-
-def opened(octets: bytes) -> Compact:
-    """Take a compact JWS apart, or raise the flaw that it is none."""
-    header, payload, value = octets.rstrip().split(b".")
-    if len(header) > HEADER_BYTES_MAX:
-        raise failed("format", FORMAT_FAILURE, "header too long")
-    try:
-        read = text.loads(decoded(header, "header"))
-    except Rejected as error:
-        codes = ", ".join(problem.code for problem in error.problems)
-        raise failed("format", FORMAT_FAILURE, f"header: {codes}") from error
-    return Compact(
-        signing_header=header,
-        header=read,
-        payload=decoded(payload, "payload") if payload else None,
-        value=decoded(value, "value"),
-    )
 
 
 def decoded(written: bytes, part: str) -> bytes:

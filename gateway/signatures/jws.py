@@ -1,39 +1,38 @@
-"""JWS signatures: compact, with the content inside or detached, by the certificate in `x5c`.
+"""JWS and JAdES signatures: compact and JSON, with the content inside or detached.
 
-The protected header is the only header a compact JWS has, so the certificate it carries is
-bound to the signature.  Keys and addresses offered otherwise (`jwk`, `jku`, `x5u`) are never
-used: whoever forges a signature would offer one that fits.
+Who signed is told by the certificate that the protected header holds or names.  Keys and
+addresses offered otherwise (`jwk`, `jku`, `x5u`) are never used: whoever forges a signature
+would offer one that fits.
 
-Source: RFC 7515; RFC 7797; ETSI TS 119 182-1 (JAdES, level B).
+Source: RFC 7515; RFC 7797; RFC 8037; ETSI TS 119 182-1 (JAdES).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 
 from asn1crypto import keys, x509
 
 from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Scheme, Unsupported
-from gateway.model import CheckedSignature, Covered, Json, Part
-from gateway.signatures import certificates, findings, jose
+from gateway.model import CheckedSignature, CheckedTimestamp, Covered, Part
+from gateway.signatures import certificates, findings, jades, jose, jose_files, jws_signer
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
-    FORMAT_FAILURE,
     MALFORMED,
-    NO_SIGNING_CERTIFICATE_FOUND,
-    SIG_CONSTRAINTS_FAILURE,
     SIG_CRYPTO_FAILURE,
     SIGNED_DATA_NOT_FOUND,
     Checks,
+    Flaw,
     failed,
     undecided,
 )
 
 NAME = "jws"
+
+COUNTERS_DEPTH_MAX = 2
+"""Counter-signatures of counter-signatures that are looked at."""
 
 
 def check(
@@ -41,137 +40,179 @@ def check(
 ) -> tuple[CheckedSignature, ...]:
     """Check the JWS that `document` is, and every JWS in `signatures` beside it."""
     found: list[CheckedSignature] = []
-    if jose.is_compact(document.body):
-        found.append(Jws(document.body, None, algorithms).check("document"))
+    if _is_jws(document.body):
+        found.extend(_check_file(document.body, "document", None, algorithms))
     for position, part in enumerate(signatures):
-        if jose.is_compact(part.body) or jose.is_json_serialised(part.body):
+        if _is_jws(part.body):
             place = f"signature[{position}]"
-            found.append(Jws(part.body, document, algorithms).check(place))
+            found.extend(_check_file(part.body, place, document, algorithms))
     return tuple(found)
 
 
-class Jws:
-    """The checks of one JWS; `beside` is the document it may be detached from."""
+def _is_jws(octets: bytes) -> bool:
+    return jose_files.is_compact(octets) or jose_files.is_json_serialised(octets)
 
-    def __init__(self, octets: bytes, beside: Part | None, algorithms: Algorithms) -> None:
-        self.octets = octets
+
+def _check_file(
+    octets: bytes, place: str, beside: Part | None, algorithms: Algorithms, depth: int = 0
+) -> Iterator[CheckedSignature]:
+    """Check every signature of one file; `beside` is the document it may be detached from."""
+    try:
+        several = list(jose_files.opened(octets))
+    except Flaw as flaw:
+        checks = Checks()
+        checks.flawed(flaw)
+        yield CheckedSignature(
+            format="JWS",
+            level="",
+            certificate=None,
+            other_certificates=(),
+            covered=(),
+            claimed_at=None,
+            checks=checks.made,
+            indication=checks.indication,
+            sub_indication=checks.sub_indication,
+            place=place,
+        )
+        return
+    for signed in several:
+        where = place if signed.position is None else f"{place}/signatures/{signed.position}"
+        yield Jws(signed, beside, algorithms, depth).check(where)
+
+
+class Jws:
+    """The checks of one signature; `beside` is the document it may be detached from."""
+
+    def __init__(
+        self,
+        signed: jose_files.Signed,
+        beside: Part | None,
+        algorithms: Algorithms,
+        depth: int = 0,
+    ) -> None:
+        self.signed = signed
         self.beside = beside
         self.algorithms = algorithms
+        self.depth = depth
         self.checks = Checks()
-        self.chain: list[x509.Certificate] = []
+        self.certificate: x509.Certificate | None = None
+        self.others: tuple[bytes, ...] = ()
         self.covered: tuple[Covered, ...] = ()
         self.claimed_at: datetime | None = None
+        self.content_timestamps: tuple[CheckedTimestamp, ...] = ()
         self.hints: list[str] = []
         self.level = ""
+        self.later = jades.later(
+            signed.unsigned, signed.value, signed.written_value, self.algorithms
+        )
 
     def check(self, place: str) -> CheckedSignature:
         with self.checks.recording():
             self._read()
             with self.checks.recording():
-                self._certificates()
+                self._certificate()
             with self.checks.recording():
                 self._value(self._content())
+        advanced = jades.is_jades(self.signed.header, self.signed.unsigned)
         return CheckedSignature(
-            format="JWS",
+            format="JAdES" if advanced else "JWS",
             level=self.level,
-            certificate=self.chain[0].dump() if self.chain else None,
-            other_certificates=tuple(one.dump() for one in self.chain[1:]),
+            certificate=self.certificate.dump() if self.certificate else None,
+            other_certificates=self.others,
             covered=self.covered,
             claimed_at=self.claimed_at,
             checks=self.checks.made,
             indication=self.checks.indication,
             sub_indication=self.checks.sub_indication,
-            hints=tuple(self.hints),
+            hints=(*self.hints, *self.later.hints),
             place=place,
+            timestamps=(*self.content_timestamps, *self.later.timestamps),
+            revocations=tuple(self.later.revocations),
+            counter_signatures=tuple(self._counter_signatures(place)),
         )
+
+    def _counter_signatures(self, place: str) -> Iterator[CheckedSignature]:
+        """Check what signs the value of this signature (TS 119 182-1, 5.3.2)."""
+        if self.depth >= COUNTERS_DEPTH_MAX:
+            return
+        value = Part(name="signature", media_type="", body=self.signed.written_value)
+        for position, octets in enumerate(self.later.counter_signatures):
+            where = f"{place}/cSig[{position}]"
+            yield from _check_file(octets, where, value, self.algorithms, self.depth + 1)
 
     # --- steps -------------------------------------------------------------------------
 
     def _read(self) -> None:
-        """Take the JWS apart and check what its header demands."""
-        if not jose.is_compact(self.octets):
-            detail = "JSON serialisation is not taken, the compact one is"
-            raise undecided("format", SIG_CONSTRAINTS_FAILURE, detail)
-        self.jws = jose.opened(self.octets)
+        """Check what the protected header demands."""
         self.checks.passed("format")
-        header = self.jws.header
+        header = self.signed.header
         self.scheme, self.curve = jose.scheme_of(header)
         jose.check_critical(header)
         self.is_encoded = jose.is_encoded(header)
-        if "sigD" in header:
-            # JAdES: sigD says what is signed; taking the document instead would be a guess.
-            raise undecided("signed_attributes", SIG_CONSTRAINTS_FAILURE, "sigD not understood")
         self.claimed_at = jose.claimed_at(header)
         self.checks.passed("signed_attributes")
-        offered = [name for name in ("jwk", "jku", "x5u") if name in header]
+        several = {**header, **self.signed.unsigned}
+        offered = [name for name in ("jwk", "jku", "x5u") if name in several]
         if offered:
             self.hints.append(f"{', '.join(offered)} not used")
+        if "sigPId" in header:
+            self.hints.append("signature policy named, not applied")
 
-    def _certificates(self) -> None:
-        """Read `x5c`; the first is the signer's (RFC 7515, 4.1.6)."""
-        listed = self.jws.header.get("x5c")
-        if listed is None:
-            detail = "no x5c in the header"
-            raise undecided("signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail)
-        chain = _chain(listed)
-        if not chain:
-            raise failed("signing_certificate_identified", FORMAT_FAILURE, "x5c unreadable")
-        self._same_thumbprint(chain[0].dump(), self.jws.header)
-        self.chain = chain
+    def _certificate(self) -> None:
+        """Find the signer's certificate; nobody signed one that the header does not bind."""
+        found = jws_signer.identified(self.signed, self.later.certificates, self.algorithms)
+        self.certificate = found.certificate
+        self.others = found.others
+        self.hints.extend(found.hints)
         self.checks.passed("signing_certificate_identified")
-
-    def _same_thumbprint(self, certificate: bytes, header: Json) -> None:
-        if "x5t#S256" not in header:
-            return
-        written = header["x5t#S256"]
-        thumbprint = hashlib.sha256(certificate)
-        right = jose.encoded(thumbprint.digest()).decode()
-        # German e-prescriptions encode the hexadecimal text of the digest; it binds as well.
-        in_hex = jose.encoded(thumbprint.hexdigest().encode()).decode()
-        if written not in (right, in_hex):
-            detail = "x5t#S256 names another certificate"
-            raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
-        self.checks.passed("signing_certificate_bound", "x5t#S256")
-        self.level = "B" if self.claimed_at else ""
+        if found.bound_by:
+            self.checks.passed("signing_certificate_bound", found.bound_by)
+            self.level = "B" if self.claimed_at else ""
 
     def _content(self) -> bytes:
-        """Return the signed content, and say how it relates to the document."""
-        payload = self.jws.payload
-        if payload is not None and not self.is_encoded:
-            detail = "b64 false with the content inside"
-            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
-        if payload is None and self.beside is None:
-            raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "the content is elsewhere")
-        if payload is None:
-            assert self.beside is not None
+        """Return the payload as it is signed, and say how it relates to the document."""
+        written, beside = self.signed.written, self.beside
+        header = self.signed.header
+        if written is None:
+            payload = self._detached()
+        elif "sigD" in header:
+            detail = "sigD with the content inside"
+            raise failed("signed_attributes", findings.FORMAT_FAILURE, detail)
+        else:
+            payload = jose.decoded(written, "payload") if self.is_encoded else written
+        media_type = (beside.media_type if beside else "") or jose.media_type(header)
+        if written is None and beside is not None:
             self.claim = Covered(
-                octets=self.beside.body,
-                scope="FULL",
-                covers_enclosing=True,
-                media_type=self.beside.media_type,
+                octets=beside.body, scope="FULL", covers_enclosing=True, media_type=media_type
             )
-        elif self.beside is None or payload == self.beside.body:
-            media_type = self.beside.media_type if self.beside else ""
+        elif beside is None or payload == beside.body:
             self.claim = Covered(
-                octets=payload,
-                scope="FULL",
-                covers_enclosing=True,
-                media_type=media_type or jose.media_type(self.jws.header),
+                octets=payload, scope="FULL", covers_enclosing=True, media_type=media_type
             )
         else:
             self.hints.append("signs content of its own, not the document beside it")
             self.claim = Covered(octets=payload, scope="PARTIAL", covers_enclosing=False)
-        return self.claim.octets
+        return jose.encoded(payload) if self.is_encoded else payload
 
-    def _value(self, content: bytes) -> None:
+    def _detached(self) -> bytes:
+        body = self.beside.body if self.beside is not None else None
+        if "sigD" in self.signed.header:
+            return jades.content_of(self.signed.header["sigD"], body, self.algorithms)
+        if body is None:
+            raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "the content is elsewhere")
+        return body
+
+    def _value(self, payload: bytes) -> None:
         """Check the value; only then is anything covered: a JWS has no digest of its own."""
-        if not self.chain:
+        self.content_timestamps = tuple(
+            jades.content_timestamps(self.signed.header, payload, self.algorithms)
+        )
+        if self.certificate is None:
             return
-        key = certificates.public_key(self.chain[0])
+        key = certificates.public_key(self.certificate)
         scheme = self._bound(key)
-        signed = self.jws.signing_header + b"."
-        signed += jose.encoded(content) if self.is_encoded else content
-        if not findings.value_holds(self.algorithms, key.dump(), scheme, signed, self.jws.value):
+        signed = self.signed.signing_header + b"." + payload
+        if not findings.value_holds(self.algorithms, key.dump(), scheme, signed, self.signed.value):
             raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
         self.checks.passed("signature_value")
         self.covered = (self.claim,)
@@ -189,32 +230,18 @@ class Jws:
             raise findings.not_done(
                 "signature_value", CRYPTO_CONSTRAINTS_FAILURE, detail
             ) from error
-        families = (by_key.family, self.scheme.family)
+        scheme = self.scheme
+        if scheme.family == "eddsa" and by_key.family in ("ed25519", "ed448"):
+            scheme = by_key
+        families = (by_key.family, scheme.family)
         if families[0] != families[1] and families != ("rsa", "rsa-pss"):
-            detail = f"{self.scheme.family} in the header, {by_key.family} key"
+            detail = f"{scheme.family} in the header, {by_key.family} key"
             raise failed("algorithm_binding", SIG_CRYPTO_FAILURE, detail)
         if self.curve and _curve(key) != self.curve:
             detail = f"alg is bound to {self.curve}"
             raise failed("algorithm_binding", SIG_CRYPTO_FAILURE, detail)
-        self.checks.passed("algorithm_binding", f"{self.scheme.family} with {self.scheme.digest}")
-        return self.scheme
-
-
-def _chain(listed: object) -> list[x509.Certificate]:
-    """Return the certificates of `x5c`, none when one of them cannot be read."""
-    if not isinstance(listed, list) or not 0 < len(listed) <= certificates.CERTIFICATES_MAX:
-        return []
-    found = []
-    for written in listed:
-        try:
-            octets = base64.b64decode(written, validate=True) if isinstance(written, str) else b""
-        except (binascii.Error, ValueError):
-            return []
-        certificate = certificates.read(octets)
-        if certificate is None:
-            return []
-        found.append(certificate)
-    return found
+        self.checks.passed("algorithm_binding", f"{scheme.family} with {scheme.digest}")
+        return scheme
 
 
 def _curve(key: keys.PublicKeyInfo) -> str:

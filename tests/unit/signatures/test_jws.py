@@ -89,7 +89,7 @@ def test_an_algorithm_anybody_can_compute_proves_nothing(pki: Pki, name: str) ->
     assert (found.indication, found.sub_indication) == (FAILED, "FORMAT_FAILURE")
 
 
-@pytest.mark.parametrize("name", ["EdDSA", "ES256K", "RS1", ""])
+@pytest.mark.parametrize("name", ["ES256K", "RS1", "ML-DSA-65", ""])
 def test_an_unknown_algorithm_is_undecided_by_name(pki: Pki, name: str) -> None:
     found = one(made(pki.signer("rsa-doctor"), lambda h: h.update(alg=name)))
     assert (found.indication, found.sub_indication) == (UNKNOWN, "CRYPTO_CONSTRAINTS_FAILURE")
@@ -97,7 +97,15 @@ def test_an_unknown_algorithm_is_undecided_by_name(pki: Pki, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("signer", "name"),
-    [("ecdsa-doctor", "RS256"), ("rsa-doctor", "ES256"), ("ecdsa-doctor", "ES384")],
+    [
+        ("ecdsa-doctor", "RS256"),
+        ("rsa-doctor", "ES256"),
+        ("ecdsa-doctor", "ES384"),
+        ("ecdsa-doctor", "BP256R1"),
+        ("rsa-doctor", "EdDSA"),
+        ("ecdsa-doctor", "Ed25519"),
+        ("gost256-doctor", "GOST3410_2012_512"),
+    ],
 )
 def test_an_algorithm_that_is_not_the_keys_fails(pki: Pki, signer: str, name: str) -> None:
     octets = signed(pki, signer, "jws", octets=BUNDLE)
@@ -154,10 +162,10 @@ def test_unencoded_content_is_taken_when_declared_critical(pki: Pki) -> None:
     assert one(encoded).indication is FAILED
     unlisted = one(made(signer, lambda h: h.update(b64=False), raw=True))
     assert (unlisted.indication, unlisted.sub_indication) == (FAILED, "FORMAT_FAILURE")
-    attached = made(
+    also_encoded = made(
         signer, lambda h: h.update(b64=False, crit=["b64"]), raw=True, payload=jose.encoded(BUNDLE)
     )
-    assert one(attached).indication is UNKNOWN
+    assert one(also_encoded).indication is FAILED
 
 
 def test_a_key_offered_in_the_header_is_never_used(pki: Pki) -> None:
@@ -199,14 +207,6 @@ def test_a_name_twice_in_the_header_fails(pki: Pki) -> None:
 def test_a_broken_jws_never_passes_and_never_raises(octets: bytes) -> None:
     for found in jws.check(document(BUNDLE), beside(octets), ALGORITHMS):
         assert found.indication is not PASSED
-
-
-@pytest.mark.parametrize("members", [{"signature": "AA"}, {"signatures": []}])
-def test_the_json_serialisation_is_refused_by_name(members: dict[str, object]) -> None:
-    octets = json.dumps({"payload": "", "protected": "e30", **members}).encode()
-    found = one(octets)
-    assert (found.indication, found.sub_indication) == (UNKNOWN, "SIG_CONSTRAINTS_FAILURE")
-    assert "JSON serialisation" in found.checks[0].detail
 
 
 def test_what_is_no_jws_is_left_to_others(pki: Pki) -> None:

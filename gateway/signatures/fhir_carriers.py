@@ -1,0 +1,236 @@
+"""Finds the FHIR Signatures in a document: `Bundle.signature` and `Provenance.signature`.
+
+Also the files of type PKCS#7 or JOSE that a `Binary` carries: content that brings its own
+signature, and covers nothing of what is around it.
+
+Source: https://hl7.org/fhir/R4/bundle.html, provenance.html, binary.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from gateway.errors import Rejected
+from gateway.fhir import text
+from gateway.fhir.canonical_xml import FHIR
+from gateway.fhir.references import Bundled
+from gateway.model import Json, JsonValue
+from gateway.signatures.fhir_targets import JsonTarget, Target, XmlTarget
+from gateway.signatures.findings import FORMAT_FAILURE, failed
+from gateway.xml.parser import is_xml, parse
+
+CARRIED_MAX = 256
+"""Signatures that are looked for in one document; the verifier judges far fewer."""
+
+NESTED_MAX = 8
+"""Bundles within bundles; a collection of collections has three."""
+
+SELF_CONTAINED = ("application/pkcs7-mime", "application/jose")
+"""Types of a Binary that is signed content, not a signature of something beside it."""
+
+_F = f"{{{FHIR}}}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """A Signature and what it is over."""
+
+    signature: JsonValue
+    place: str
+    """JSON pointer or path of the element."""
+
+    target: Target | None
+    """None when it is not in the document, or several and nobody says which is signed."""
+
+    is_root: bool = False
+    """Whether the target is the document itself."""
+
+    around: Bundled | None = None
+    """The bundle in which `who` may be looked up."""
+
+    attached_only: bool = False
+    """The signature is a Binary, which can only sign what it brings."""
+
+
+def carried(octets: bytes) -> Iterator[Carried]:
+    """Yield the Signatures in a FHIR document; none for anything else.
+
+    Raises Flaw when a document that means to be signed FHIR cannot be read.
+    """
+    if is_xml(octets[:64]):
+        wide = b"\0" in octets[:4]  # UTF-16, which hides names from a search for octets
+        if wide or (FHIR.encode() in octets and _XML_SIGNS.search(octets)):
+            yield from _in_xml(octets)
+    elif _TYPED.search(octets) and _JSON_SIGNS.search(octets):
+        yield from _in_json(octets)
+
+
+# --- JSON ------------------------------------------------------------------------------
+
+
+def _spelt(name: str) -> str:
+    """Return a pattern of a JSON string that may be written with escapes."""
+    return "".join(rf"(?:{re.escape(letter)}|\\u00{ord(letter):02x})" for letter in name)
+
+
+_TYPED = re.compile(rf'"{_spelt("resourceType")}"'.encode(), re.IGNORECASE)
+_JSON_SIGNS = re.compile(
+    rf'"{_spelt("signature")}"|application\\?/(?:pkcs7-mime|jose)'.encode(), re.IGNORECASE
+)
+_XML_SIGNS = re.compile(rb"<(?:\w+:)?(?:signature|Binary)\b")
+
+
+def _in_json(octets: bytes) -> Iterator[Carried]:
+    try:
+        root = text.loads(octets)
+    except Rejected as error:
+        problem = error.problems[0]
+        detail = f"{problem.code} {problem.place}".rstrip()
+        raise failed("format", FORMAT_FAILURE, detail) from error
+    yield from _in_resource(root, "", None, "", 0)
+
+
+def _in_resource(
+    resource: Json, place: str, around: Bundled | None, full_url: str, depth: int
+) -> Iterator[Carried]:
+    """Yield what `resource` carries; `full_url` is its address in the bundle `around` it."""
+    kind = resource.get("resourceType")
+    if kind == "Bundle":
+        bundled = Bundled(resource, place)
+        if "signature" in resource:
+            yield Carried(
+                signature=resource["signature"],
+                place=f"{place}/signature",
+                target=JsonTarget(resource, place, own=True),
+                is_root=not place,
+                around=bundled,
+            )
+        for entry in bundled.entries if depth < NESTED_MAX else ():
+            yield from _in_resource(entry.resource, entry.place, bundled, entry.full_url, depth + 1)
+    elif kind == "Provenance" and "signature" in resource:
+        target = _json_target(resource, around, full_url)
+        for index, signature in enumerate(_listed(resource["signature"])):
+            where = f"{place}/signature/{index}"
+            yield Carried(signature=signature, place=where, target=target, around=around)
+    elif kind == "Binary" and _kind(resource.get("contentType")) in SELF_CONTAINED:
+        data: Json = {"data": resource.get("data"), "sigFormat": resource["contentType"]}
+        yield Carried(signature=data, place=f"{place}/data", target=None, attached_only=True)
+
+
+def _json_target(provenance: Json, around: Bundled | None, full_url: str) -> JsonTarget | None:
+    """Return the one resource in the same bundle that `Provenance.target` names."""
+    targets = _listed(provenance.get("target"))
+    if around is None or len(targets) != 1 or not isinstance(targets[0], dict):
+        return None
+    reference = targets[0].get("reference")
+    found = around.resolve(reference, full_url) if isinstance(reference, str) else None
+    return JsonTarget(found.resource, found.place, own=False) if found else None
+
+
+def _listed(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else [value]
+
+
+def _kind(written: JsonValue) -> str:
+    return written.partition(";")[0].strip().lower() if isinstance(written, str) else ""
+
+
+# --- XML -------------------------------------------------------------------------------
+
+
+def _in_xml(octets: bytes) -> Iterator[Carried]:
+    try:
+        root = parse(octets)
+    except Rejected as error:
+        raise failed("format", FORMAT_FAILURE, f"XML refused: {error.problems[0].code}") from error
+    yield from _in_element(root, f"/{etree.QName(root).localname}", None, 0)
+
+
+def _in_element(
+    element: etree._Element, place: str, around: Bundled | None, depth: int
+) -> Iterator[Carried]:
+    if element.tag == f"{_F}Bundle":
+        bundled = Bundled(_outline(element))
+        signatures = element.findall(f"{_F}signature")
+        for index, signature in enumerate(signatures):
+            yield Carried(
+                signature=as_json(signature),
+                place=f"{place}/signature" + (f"[{index + 1}]" if index else ""),
+                target=XmlTarget(element, own=True) if len(signatures) == 1 else None,
+                is_root=around is None,
+                around=bundled,
+            )
+        for index, entry in enumerate(element.findall(f"{_F}entry") if depth < NESTED_MAX else ()):
+            for resource in entry.findall(f"{_F}resource/*"):
+                local = etree.QName(resource).localname
+                inner = f"{place}/entry[{index + 1}]/resource/{local}"
+                yield from _in_element(resource, inner, bundled, depth + 1)
+    elif element.tag == f"{_F}Provenance":
+        signatures = element.findall(f"{_F}signature")
+        target = _xml_target(element, around) if signatures else None
+        for index, signature in enumerate(signatures):
+            where = f"{place}/signature[{index + 1}]"
+            yield Carried(signature=as_json(signature), place=where, target=target, around=around)
+    elif element.tag == f"{_F}Binary" and _kind(_value(element, "contentType")) in SELF_CONTAINED:
+        data: Json = {"data": _value(element, "data"), "sigFormat": _value(element, "contentType")}
+        yield Carried(signature=data, place=f"{place}/data", target=None, attached_only=True)
+
+
+def _xml_target(provenance: etree._Element, around: Bundled | None) -> XmlTarget | None:
+    """Return the one resource in the same bundle that `Provenance.target` names."""
+    targets = provenance.findall(f"{_F}target")
+    if around is None or len(targets) != 1:
+        return None
+    wrapper = provenance.getparent()
+    entry = None if wrapper is None else wrapper.getparent()
+    bundle = None if entry is None else entry.getparent()
+    if entry is None or bundle is None:
+        return None
+    full_url = _value(entry, "fullUrl") or ""
+    found = around.resolve(_value(targets[0], "reference") or "", full_url)
+    if found is None:
+        return None
+    position = int(found.place.split("/")[2])
+    element = bundle.findall(f"{_F}entry")[position].find(f"{_F}resource/*")
+    return None if element is None else XmlTarget(element, own=False)
+
+
+def _outline(bundle: etree._Element) -> Json:
+    """Return of a bundle what tells whom a reference names: types, ids, addresses, numbers."""
+    entries: list[JsonValue] = []
+    for entry in bundle.findall(f"{_F}entry"):
+        resource = entry.find(f"{_F}resource/*")
+        if resource is None:
+            entries.append({})
+            continue
+        read: Json = {
+            "resourceType": etree.QName(resource).localname,
+            "id": _value(resource, "id"),
+            "identifier": [as_json(one) for one in resource.findall(f"{_F}identifier")],
+        }
+        entries.append({"fullUrl": _value(entry, "fullUrl"), "resource": read})
+    return {"resourceType": "Bundle", "entry": entries}
+
+
+def as_json(element: etree._Element) -> Json:
+    """Return a small element as JSON would have it: values are strings, repetition a list."""
+    read: Json = {}
+    for child in element:
+        if isinstance(child, etree._Comment | etree._ProcessingInstruction):
+            continue
+        name, value = etree.QName(child).localname, child.get("value")
+        item: JsonValue = as_json(child) if value is None else value
+        if name in read:
+            read[name] = [*_listed(read[name]), item]
+        else:
+            read[name] = item
+    return read
+
+
+def _value(element: etree._Element, name: str) -> str | None:
+    found = element.find(f"{_F}{name}")
+    return None if found is None else found.get("value")

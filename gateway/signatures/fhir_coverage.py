@@ -1,0 +1,102 @@
+"""How what was signed relates to the resource that a FHIR Signature belongs to.
+
+A good signature over another bundle is common (53 of 141 published e-prescriptions carry
+one), so what was signed is always compared with the bundle around it, and covers that bundle,
+a part of it, or something else.
+
+Source: EU DSS, SignatureScopeType, for the words of the scope.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gateway.model import CheckedSignature, Covered, Indication
+from gateway.signatures.fhir_carriers import Carried
+from gateway.signatures.fhir_targets import JsonTarget
+from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, Checks, undecided
+
+OVER_THE_BUNDLE = "covers_enclosing"
+"""Name of the check that what was signed is the resource it is said to be over."""
+
+
+def related(
+    one: CheckedSignature, carried: Carried, method: str, forms: tuple[bytes, ...]
+) -> CheckedSignature:
+    """Return a checked signature that says what of the document it covers.
+
+    `forms` are the octets that `method` may have digested.  A signature whose mathematics
+    hold over something else than its target does not pass: INDETERMINATE.
+    """
+    target = carried.target
+    if target is None:
+        covered = tuple(replace(c, scope="PARTIAL", covers_enclosing=False) for c in one.covered)
+        return replace(one, covered=covered)
+    answers = [c.octets in forms or target.same(c.octets) for c in one.covered]
+    covered = tuple(
+        _placed(c, carried, method, c.octets in forms, answer)
+        for c, answer in zip(one.covered, answers, strict=True)
+    )
+    hints = (*one.hints, *_hints(carried, method, bool(covered)))
+    placed = replace(one, covered=covered, hints=hints)
+    if not covered:
+        return placed
+    if all(answers):
+        checks = Checks()
+        checks.passed(OVER_THE_BUNDLE)
+        return replace(placed, checks=(*one.checks, *checks.made))
+    return _over_another(placed, None in answers)
+
+
+def _placed(
+    covered: Covered, carried: Carried, method: str, canonical: bool, same: bool | None
+) -> Covered:
+    target = carried.target
+    assert target is not None
+    if not same:
+        return replace(covered, scope="PARTIAL", covers_enclosing=False)
+    # A narrative alone is no result, whoever signed it.
+    covers = target.own and not (canonical and method.endswith("#narrative"))
+    return Covered(
+        octets=covered.octets,
+        scope="FULL" if covers and carried.is_root else "PARTIAL",
+        covers_enclosing=covers,
+        reference=method if canonical else "",
+        media_type=target.media_type,
+        # Proved octet by octet: what is read has this canonical form and its own digits.
+        received=target.received(method) if canonical else b"",
+    )
+
+
+def _over_another(one: CheckedSignature, other_format: bool) -> CheckedSignature:
+    """Spoil a signature whose mathematics hold over something else than its target."""
+    detail = "another resource was signed"
+    if other_format:
+        detail = "signed in the other of JSON and XML, which is not what stands here"
+    checks = Checks()
+    checks.flawed(undecided(OVER_THE_BUNDLE, SIG_CONSTRAINTS_FAILURE, detail))
+    worse = one.indication is Indication.TOTAL_PASSED
+    return replace(
+        one,
+        checks=(*one.checks, *checks.made),
+        indication=checks.indication if worse else one.indication,
+        sub_indication=checks.sub_indication if worse else one.sub_indication,
+    )
+
+
+def _hints(carried: Carried, method: str, holds: bool) -> Iterator[str]:
+    target = carried.target
+    assert target is not None
+    if not holds and target.own and not target.has("id"):
+        yield "the bundle has no id: it may have been dropped after signing"
+    if not holds:
+        return
+    if carried.target is not None and target.own and not carried.is_root:
+        yield "covers its own bundle, not the document around that"
+    left_out = target.left_out(method)
+    if left_out:
+        yield f"not signed: {', '.join(sorted(left_out))}"
+    lost = target.unsigned_precision(method) if isinstance(target, JsonTarget) else 0
+    if lost:
+        yield f"precision_not_signed: {lost}"

@@ -34,6 +34,79 @@ def walk(octets: bytes) -> bool:
     return walker.der
 
 
+def der(octets: bytes) -> bytes:
+    """Return the DER of one BER element that `walk` takes: lengths, chunks and sets put right.
+
+    What came in definite lengths stays as it is.  Otherwise a SET is sorted, as every SET in
+    CMS is a SET OF (X.690, 11.6).
+    """
+    return octets if walk(octets) else _der(octets)
+
+
+def elements(octets: bytes) -> list[bytes]:
+    """Return the elements that stand one after another in `octets`, each whole.
+
+    `octets` are the contents of something that `walk` took.
+    """
+    found, position = [], 0
+    while position < len(octets):
+        _, _, _, after = _head(octets, position)
+        found.append(octets[position:after])
+        position = after
+    return found
+
+
+def contents(octets: bytes) -> bytes:
+    """Return the contents of the one element in `octets`, without its end."""
+    _, start, end, _ = _head(octets, 0)
+    return octets[start:end]
+
+
+def length(size: int) -> bytes:
+    """Return the octets of a definite length."""
+    if size < 0x80:
+        return bytes([size])
+    written = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([0x80 | len(written)]) + written
+
+
+def _head(octets: bytes, position: int) -> tuple[int, int, int, int]:
+    """Return (identifier, where the contents begin, where they end, where the next begins)."""
+    identifier, length, start = octets[position], octets[position + 1], position + 2
+    if length == 0x80:
+        end = start
+        while octets[end : end + 2] != CONTENTS_END:
+            end = _head(octets, end)[3]
+        return identifier, start, end, end + 2
+    if length > 0x80:
+        size = length & 0x7F
+        length, start = int.from_bytes(octets[start : start + size], "big"), start + size
+    return identifier, start, start + length, start + length
+
+
+def _der(octets: bytes) -> bytes:
+    identifier, start, end, _ = _head(octets, 0)
+    return _written(identifier, octets, start, end)
+
+
+def _written(identifier: int, octets: bytes, start: int, end: int) -> bytes:
+    inner = octets[start:end]
+    if identifier & 0x20:
+        children = [_der(one) for one in elements(inner)]
+        if identifier == 0x31:
+            children.sort()
+        if identifier in (0x23, 0x24):
+            identifier &= ~0x20
+            # Chunks of a BIT STRING count their unused bits each; only the last may have some.
+            strings = [contents(one) for one in children]
+            if identifier == 0x03:
+                strings = [strings[-1][:1], *(one[1:] for one in strings)] if strings else [b"\0"]
+            inner = b"".join(strings)
+        else:
+            inner = b"".join(children)
+    return bytes([identifier]) + length(len(inner)) + inner
+
+
 class _Walker:
     def __init__(self, octets: bytes) -> None:
         self.octets = octets

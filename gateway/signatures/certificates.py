@@ -15,7 +15,7 @@ from gateway.algorithms import asn1 as _registers_gost  # noqa: F401
 from gateway.signatures import ber
 from gateway.signatures.findings import MALFORMED, SIG_CRYPTO_FAILURE, failed
 
-CERTIFICATES_MAX = 16
+CERTIFICATES_MAX = 32
 READ_KEPT_MAX = 64
 """A laboratory signs with the same few certificates all day; this many stay read."""
 

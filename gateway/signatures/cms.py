@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, Part
-from gateway.signatures import cms_file, findings
+from gateway.signatures import cades, cms_file, findings
 from gateway.signatures.cms_signer import Signer, result
 from gateway.signatures.findings import Checks
 
@@ -57,4 +57,5 @@ def _check_file(
         digests = {}
     for position, signer in enumerate(signed.signers):
         where = f"{place}/signer[{position}]" if len(signed.signers) > 1 else place
-        yield Signer(signed, signer, beside, algorithms, digests).check(where)
+        one = Signer(signed, signer, beside, algorithms, digests)
+        yield cades.with_additions(one, one.check(where))

@@ -13,7 +13,7 @@ import binascii
 import re
 from dataclasses import dataclass
 
-from asn1crypto import cms, core, x509
+from asn1crypto import cms, core, ocsp, x509
 
 from gateway.signatures import ber, certificates
 from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, failed
@@ -22,7 +22,9 @@ SIGNERS_MAX = 16
 REVOCATIONS_MAX = 64
 VERSIONS = ("v1", "v3", "v4", "v5")
 SIGNED_DATA = "1.2.840.113549.1.7.2"
-OCSP_RESPONSE = "1.3.6.1.5.5.7.16.2"
+OCSP_FORMATS = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
+"""An OCSPResponse, or its BasicOCSPResponse alone (RFC 5940; EN 319 122-1, clause 5.4.2)."""
+
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 
 _CONTENT = (core.OctetString, core.ParsableOctetString)
@@ -48,6 +50,14 @@ class SignedData:
     signers: list[cms.SignerInfo]
     revocations: tuple[tuple[str, bytes], ...] = ()
     """Revocation objects beside the certificates: (`crl` | `ocsp`, DER)."""
+
+    encapsulated: bytes = b""
+    """encapContentInfo as it came."""
+
+    certificates_field: bytes = b""
+    """The whole field as it came; empty where there is none."""
+
+    revocations_field: bytes = b""
 
 
 def recognises(octets: bytes, media_type: str) -> bool:
@@ -101,6 +111,9 @@ def opened(octets: bytes) -> SignedData:
             certificates=certificates.read_all(_certificates(signed)),
             signers=list(signed["signer_infos"]),
             revocations=_revocations(signed),
+            encapsulated=inner.dump(),
+            certificates_field=signed["certificates"].dump(),
+            revocations_field=signed["crls"].dump(),
         )
     except RecursionError as error:
         raise failed("format", FORMAT_FAILURE, "nested too deep") from error
@@ -110,6 +123,17 @@ def opened(octets: bytes) -> SignedData:
     if not file.signers or len(file.signers) > SIGNERS_MAX:
         raise failed("format", FORMAT_FAILURE, f"{len(file.signers)} signers")
     return file
+
+
+def whole_answer(octets: bytes) -> bytes:
+    """Return an OCSPResponse, whether given one or only the BasicOCSPResponse in it."""
+    if ber.contents(octets)[:1] == b"\x0a":  # its first field is the status, ENUMERATED
+        return octets
+    basic = core.ParsableOctetString(octets)
+    response = {"response_type": "basic_ocsp_response", "response": basic}
+    return bytes(
+        ocsp.OCSPResponse({"response_status": "successful", "response_bytes": response}).dump()
+    )
 
 
 def _content(inner: cms.EncapsulatedContentInfo) -> bytes | None:
@@ -135,9 +159,8 @@ def _revocations(signed: cms.SignedData) -> tuple[tuple[str, bytes], ...]:
     for choice in signed["crls"] or ():
         if choice.name == "crl":
             found.append(("crl", choice.chosen.dump()))
-        elif choice.chosen["other_rev_info_format"].dotted == OCSP_RESPONSE:
-            # RFC 5940 puts the whole OCSPResponse here.
-            found.append(("ocsp", choice.chosen["other_rev_info"].dump()))
+        elif choice.chosen["other_rev_info_format"].dotted in OCSP_FORMATS:
+            found.append(("ocsp", whole_answer(choice.chosen["other_rev_info"].dump())))
     if len(found) > REVOCATIONS_MAX:
         raise failed("format", FORMAT_FAILURE, f"{len(found)} revocation objects")
     return tuple(found)

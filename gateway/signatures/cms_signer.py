@@ -37,9 +37,9 @@ SIGNING_TIME = "1.2.840.113549.1.9.5"
 ESS_V1 = "1.2.840.113549.1.9.16.2.12"
 ESS_V2 = "1.2.840.113549.1.9.16.2.47"
 ALGORITHM_PROTECTION = "1.2.840.113549.1.9.52"
-TIME_STAMP = "1.2.840.113549.1.9.16.2.14"
-COUNTER_SIGNATURE = "1.2.840.113549.1.9.6"
 DATA = "1.2.840.113549.1.7.1"
+COUNTERSIGNED = ""
+MESSAGE_DIGEST_DER = bytes.fromhex("06092a864886f70d010904")
 _SINGLE = (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, ESS_V1, ESS_V2, ALGORITHM_PROTECTION)
 
 
@@ -57,7 +57,8 @@ class Signer:
     ) -> None:
         """`digests` are those of the content computed already, by name; new ones are added.
 
-        `kind` is the content type that may be signed here (a dotted identifier).
+        `kind` is the content type that may be signed here (a dotted identifier), or
+        COUNTERSIGNED where the content is another signature's value (RFC 5652, 11.4).
         """
         self.signed = signed
         self.info = info
@@ -71,12 +72,17 @@ class Signer:
         self.claimed_at: datetime | None = None
         self.hints: list[str] = []
         self.attributes: dict[str, Any] = {}
+        self.signed_octets: bytes | None = None
+        self.octets: bytes | None = None
+        """The content that was digested; None until its digest was found right."""
+
+        self.is_read = False
         self.bound = False
 
     def check(self, place: str) -> CheckedSignature:
         with self.checks.recording():
             self._guarded(self._read)
-        if not self.attributes:
+        if not self.is_read:
             return self._result(place)
         for step in (self._content, self._certificate_bound, self._value):
             with self.checks.recording():
@@ -111,12 +117,21 @@ class Signer:
         """Read the signed attributes and find the signing certificate."""
         self._plain()
         signed = self.info["signed_attrs"]
-        if not isinstance(signed, cms.CMSAttributes):
-            raise failed("signed_attributes", FORMAT_FAILURE, "none: not CAdES")
-        # Verified as they came, only the implicit tag [0] is the SET's again (RFC 5652, 5.4).
-        self.signed_octets = signed.untag().dump()
-        if not ber.walk(self.signed_octets):
-            raise failed("signed_attributes", FORMAT_FAILURE, "not DER")
+        if isinstance(signed, cms.CMSAttributes):
+            # Verified as they came, only the implicit tag [0] is the SET's again (RFC 5652,
+            # 5.4); what came in BER is digested in DER.
+            octets = signed.untag().dump()
+            self.signed_octets = octets if ber.walk(octets) else ber.der(octets)
+            self.attributes = self._attributes(cms.CMSAttributes.load(self.signed_octets))
+            self.checks.passed("signed_attributes")
+        self.checks.passed("format")
+        if SIGNING_TIME in self.attributes:
+            self.claimed_at = _utc(self.attributes[SIGNING_TIME][0].native)
+        self.is_read = True
+        self.certificate = self._find()
+        self.checks.passed("signing_certificate_identified")
+
+    def _attributes(self, signed: cms.CMSAttributes) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
         for attribute in signed:
             kind = attribute["type"].dotted
@@ -125,24 +140,19 @@ class Signer:
             if kind in _SINGLE and len(attribute["values"]) != 1:
                 raise failed("signed_attributes", FORMAT_FAILURE, f"{kind} with several values")
             attributes[kind] = attribute["values"]
-        for kind in (CONTENT_TYPE, MESSAGE_DIGEST):
-            if kind not in attributes:
-                raise failed("signed_attributes", FORMAT_FAILURE, f"{kind} missing")
+        if MESSAGE_DIGEST not in attributes:
+            raise failed("signed_attributes", FORMAT_FAILURE, f"{MESSAGE_DIGEST} missing")
+        if (CONTENT_TYPE in attributes) is (self.kind == COUNTERSIGNED):
+            wrong = "present" if self.kind == COUNTERSIGNED else "missing"
+            raise failed("signed_attributes", FORMAT_FAILURE, f"{CONTENT_TYPE} {wrong}")
         if ALGORITHM_PROTECTION in attributes:
             self._protected(attributes[ALGORITHM_PROTECTION][0])
-        self.attributes = attributes
-        self.checks.passed("format")
-        self.checks.passed("signed_attributes")
-        if SIGNING_TIME in attributes:
-            self.claimed_at = _utc(attributes[SIGNING_TIME][0].native)
-        self._unsigned()
-        self.certificate = self._find()
-        self.checks.passed("signing_certificate_identified")
+        return attributes
 
     def _plain(self) -> None:
         """Check what no signature covers: it must be the one thing it can be."""
         algorithm = self.info["digest_algorithm"]["algorithm"]
-        if algorithm.dotted not in self.signed.digests:
+        if self.kind != COUNTERSIGNED and algorithm.dotted not in self.signed.digests:
             raise failed("format", FORMAT_FAILURE, "digest not announced by the file")
         self.digest = str(algorithm.native)
         by_name = self.info["sid"].name == "issuer_and_serial_number"
@@ -158,14 +168,6 @@ class Signer:
         )
         if not same:
             raise failed("signed_attributes", FORMAT_FAILURE, "algorithm protection differs")
-
-    def _unsigned(self) -> None:
-        unsigned = self.info["unsigned_attrs"]
-        kinds = {a["type"].dotted for a in unsigned} if unsigned else set()
-        if TIME_STAMP in kinds:
-            self.hints.append("signature timestamp present, not judged")
-        if COUNTER_SIGNATURE in kinds:
-            self.hints.append("counter-signature present, not judged")
 
     def _find(self) -> x509.Certificate:
         identifier = self.info["sid"]
@@ -190,54 +192,88 @@ class Signer:
 
     def _content(self) -> None:
         """Check content type and digest; only then is anything covered."""
-        kind = self.attributes[CONTENT_TYPE][0].dotted
-        if kind != self.signed.content_type:
-            raise failed("content_type", FORMAT_FAILURE, f"{kind} signed, not the file's")
-        if kind != self.kind:
-            raise undecided("content_type", SIG_CONSTRAINTS_FAILURE, kind)
-        self.checks.passed("content_type")
+        if self.kind != COUNTERSIGNED:
+            self._content_type()
         content = self.signed.content
         if content is None and self.beside is None:
             raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "the content is elsewhere")
         octets = content if content is not None else _body(self.beside)
+        if not self.attributes:
+            # Without signed attributes the value covers the content itself.
+            self._no_attributes_replayed(octets)
+            self.signed_octets = self.octets = octets
+            return
+        if self.digest_of(octets) != self.attributes[MESSAGE_DIGEST][0].native:
+            raise failed("reference_data", HASH_FAILURE, f"{self.digest} differs")
+        self.checks.passed("reference_data", self.digest)
+        self.octets = octets
+        self._cover(octets)
+
+    def digest_of(self, octets: bytes) -> bytes:
+        """Return the digest of the content by this signer's algorithm, computed once a file."""
         if self.digest not in self.digests:
             self.digests[self.digest] = findings.digest(
                 self.algorithms, self.digest, octets, "reference_data"
             )
-        if self.attributes[MESSAGE_DIGEST][0].native != self.digests[self.digest]:
-            raise failed("reference_data", HASH_FAILURE, f"{self.digest} differs")
-        self.checks.passed("reference_data", self.digest)
-        self.covered = (self._covered(octets, attached=content is not None),)
+        return self.digests[self.digest]
 
-    def _covered(self, octets: bytes, attached: bool) -> Covered:
-        if attached and self.beside is not None and octets != self.beside.body:
+    def _content_type(self) -> None:
+        kind = self.signed.content_type
+        if CONTENT_TYPE in self.attributes:
+            signed = self.attributes[CONTENT_TYPE][0].dotted
+            if signed != kind:
+                raise failed("content_type", FORMAT_FAILURE, f"{signed} signed, not the file's")
+        if kind != self.kind:
+            raise undecided("content_type", SIG_CONSTRAINTS_FAILURE, kind)
+        self.checks.passed("content_type")
+
+    def _no_attributes_replayed(self, octets: bytes) -> None:
+        """Refuse content that is the signed attributes of another message.
+
+        Their signature is a valid one over their octets: with the attributes left out, they
+        would pass for a document of the signer's (RFC 5652, 5.4; draft-ietf-lamps-cms-euf-cma).
+        """
+        if octets[:1] != b"\x31" or MESSAGE_DIGEST_DER not in octets:
+            return
+        raise failed("signed_attributes", FORMAT_FAILURE, "the content is signed attributes")
+
+    def _cover(self, octets: bytes) -> None:
+        if self.kind == COUNTERSIGNED:
+            covered = Covered(octets=octets, scope="COUNTER_SIGNATURE", covers_enclosing=False)
+        elif self.signed.content is None or self.beside is None or octets == self.beside.body:
+            media_type = self.beside.media_type if self.beside else ""
+            covered = Covered(
+                octets=octets, scope="FULL", covers_enclosing=True, media_type=media_type
+            )
+        else:
             self.hints.append("signs content of its own, not the document beside it")
-            return Covered(octets=octets, scope="PARTIAL", covers_enclosing=False)
-        media_type = self.beside.media_type if self.beside else ""
-        return Covered(octets=octets, scope="FULL", covers_enclosing=True, media_type=media_type)
+            covered = Covered(octets=octets, scope="PARTIAL", covers_enclosing=False)
+        self.covered = (covered,)
 
     def _certificate_bound(self) -> None:
         """Check that the signature names its certificate (RFC 5035): no substitution."""
         if self.certificate is None:
             return
-        if ESS_V2 in self.attributes:
-            entry = self.attributes[ESS_V2][0]["certs"][0]
-            name = str(entry["hash_algorithm"]["algorithm"].native)
-        elif ESS_V1 in self.attributes:
-            entry = self.attributes[ESS_V1][0]["certs"][0]
-            name = "sha1"
-        else:
+        named = [kind for kind in (ESS_V2, ESS_V1) if kind in self.attributes]
+        if not named:
             detail = "no signing-certificate attribute: plain CMS"
             raise undecided("signing_certificate_bound", SIG_CONSTRAINTS_FAILURE, detail)
+        for kind in named:
+            self._named_by(self.attributes[kind][0]["certs"][0], kind)
+        self.bound = True
+
+    def _named_by(self, entry: Any, kind: str) -> None:
+        """Check that an ESSCertID names the certificate: digest, issuer and serial number."""
+        assert self.certificate is not None
+        name = "sha1" if kind == ESS_V1 else str(entry["hash_algorithm"]["algorithm"].native)
         octets = self.certificate.dump()
         computed = findings.digest(self.algorithms, name, octets, "signing_certificate_bound")
         if entry["cert_hash"].native != computed:
             detail = "the attribute names another certificate"
             raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
-        named = entry["issuer_serial"]
-        if isinstance(named, core.Sequence) and named.native is not None:
-            self._same_issuer(named)
-        self.bound = True
+        issuer_serial = entry["issuer_serial"]
+        if isinstance(issuer_serial, core.Sequence) and issuer_serial.native is not None:
+            self._same_issuer(issuer_serial)
         self.checks.passed("signing_certificate_bound", name)
 
     def _same_issuer(self, named: Any) -> None:
@@ -250,8 +286,8 @@ class Signer:
             raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
 
     def _value(self) -> None:
-        """Check the signature value over the signed attributes."""
-        if self.certificate is None:
+        """Check the signature value over the signed attributes, or over the bare content."""
+        if self.certificate is None or self.signed_octets is None:
             return
         key = certificates.public_key(self.certificate)
         try:
@@ -268,6 +304,8 @@ class Signer:
         if not findings.value_holds(self.algorithms, key.dump(), scheme, self.signed_octets, value):
             raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
         self.checks.passed("signature_value")
+        if not self.attributes and self.octets is not None:
+            self._cover(self.octets)
         findings.strong_enough(self.algorithms, scheme, key)
         self.checks.passed("crypto_policy")
 

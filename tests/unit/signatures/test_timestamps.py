@@ -66,7 +66,7 @@ def test_a_weak_imprint_proves_nothing(pki: Pki) -> None:
 
 
 def test_an_imprint_of_an_unknown_digest_is_undecided(pki: Pki) -> None:
-    octets = authority(pki).token("md5", bytes(16), NOW)
+    octets = authority(pki).token("md2", bytes(16), NOW)
     one = checked(octets)
     assert one.indication is Indication.INDETERMINATE
     assert one.sub_indication == "CRYPTO_CONSTRAINTS_FAILURE"

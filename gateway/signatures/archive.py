@@ -1,0 +1,163 @@
+"""What an archive time stamp of CAdES is over: nearly everything in the file, in a fixed order.
+
+Version 3 names what it covers by digests in an index of its own, so that later parts may be
+added; version 2 covers the parts as they stood, and those that came after are left out again.
+
+Source: ETSI EN 319 122-1, clauses 5.5.2 and 5.5.3 (version 3); ETSI TS 101 733 V1.8.3,
+clause 6.4.1 (version 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asn1crypto import algos, cms, core, tsp
+
+from gateway.signatures import ber, cms_file, findings
+from gateway.signatures.cms_attributes import (
+    ARCHIVE_V2,
+    ARCHIVE_V3,
+    HASH_INDEXES,
+    Attribute,
+    Unsigned,
+)
+from gateway.signatures.cms_signer import Signer
+from gateway.signatures.findings import FORMAT_FAILURE, HASH_FAILURE, failed
+
+_SIGNED_FIELDS = 6
+"""version, sid, digestAlgorithm, signedAttrs, signatureAlgorithm, signature."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Token:
+    """What an archive token says of how its imprint is computed."""
+
+    digest: str
+    imprint: bytes
+    unsigned: Unsigned
+
+
+def stamped_octets(kind: str, written: bytes, signer: Signer, unsigned: Unsigned) -> bytes:
+    """Return the octets that the archive token `written` should be over.
+
+    Raises the flaw of what cannot be put together: a token that cannot be read, or an index
+    that names what the file does not have.
+    """
+    token = _read(written)
+    if kind == ARCHIVE_V3:
+        return _version_3(token, signer, unsigned)
+    return _version_2(token, signer, unsigned)
+
+
+def _read(written: bytes) -> _Token:
+    file = cms_file.opened(written)
+    imprint = tsp.TSTInfo.load(file.content or b"", strict=True)["message_imprint"]
+    return _Token(
+        digest=str(imprint["hash_algorithm"]["algorithm"].native),
+        imprint=imprint["hashed_message"].native,
+        unsigned=Unsigned.of(file.signers[0]),
+    )
+
+
+# --- version 3 -------------------------------------------------------------------------
+
+
+def _version_3(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
+    indexes = [(kind, value) for kind in HASH_INDEXES for value in token.unsigned.values(kind)]
+    if len(indexes) != 1:
+        raise failed("archive_index", FORMAT_FAILURE, f"{len(indexes)} indexes")
+    if signer.octets is None:
+        raise failed("archive_index", HASH_FAILURE, "the signed content is not there")
+    version, index = indexes[0]
+    _complete(version, index, signer, unsigned)
+    content = findings.digest(signer.algorithms, token.digest, signer.octets, "archive_index")
+    kind = core.ObjectIdentifier(signer.signed.content_type).dump()
+    return b"".join((kind, content, *_fields(signer.info)[:_SIGNED_FIELDS], ber.der(index)))
+
+
+def _complete(version: str, index: bytes, signer: Signer, unsigned: Unsigned) -> None:
+    """Raise the flaw of an index that names a part the file does not have (clause 5.5.2)."""
+    name, lists = _index(index)
+    algorithms = signer.algorithms
+    parts = (
+        _elements(signer.signed.certificates_field),
+        _elements(signer.signed.revocations_field),
+        _attribute_parts(version, unsigned),
+    )
+    for what, named, present in zip(
+        ("certificate", "revocation object", "attribute"), lists, parts, strict=True
+    ):
+        there = {findings.digest(algorithms, name, one, "archive_index") for one in present}
+        if not set(named) <= there:
+            detail = f"names a {what} that is not there"
+            raise failed("archive_index", HASH_FAILURE, detail)
+
+
+def _elements(field: bytes) -> list[bytes]:
+    return ber.elements(ber.contents(field)) if field else []
+
+
+def _index(octets: bytes) -> tuple[str, list[list[bytes]]]:
+    """Return the digest's name and the three lists of digests."""
+    parts = ber.elements(ber.contents(octets))
+    name = "sha256"
+    if len(parts) == 4:
+        # Version 1 leaves SHA-256 out, which is the default there.
+        name = str(algos.DigestAlgorithm.load(parts.pop(0))["algorithm"].native)
+    lists = [[ber.contents(one) for one in ber.elements(ber.contents(part))] for part in parts]
+    if len(lists) != 3:
+        raise failed("archive_index", HASH_FAILURE, "not an index")
+    return name, lists
+
+
+def _attribute_parts(version: str, unsigned: Unsigned) -> list[bytes]:
+    """Return what the third list has digests of: attributes, or in version 3 their values."""
+    if version != HASH_INDEXES[2]:
+        return [one.octets for one in unsigned.attributes]
+    return [one.kind_octets + value for one in unsigned.attributes for value in one.values]
+
+
+# --- version 2 -------------------------------------------------------------------------
+
+
+def _version_2(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
+    """Return the one reading of clause 6.4.1 whose digest the token has, or else the first.
+
+    Which attributes were there, and whether their SET counts with its tag, the file does not
+    say: tools differ.
+    """
+    head = _head(signer)
+    fields = b"".join(_fields(signer.info)[:_SIGNED_FIELDS])
+    attributes = [one for one in unsigned.attributes if one.kind not in (ARCHIVE_V2, ARCHIVE_V3)]
+    readings = [_set(attributes), *_with_earlier(attributes, unsigned)]
+    for reading in readings:
+        octets = head + fields + reading
+        computed = findings.digest(signer.algorithms, token.digest, octets, "message_imprint")
+        if computed == token.imprint:
+            return octets
+    return head + fields + readings[0]
+
+
+def _head(signer: Signer) -> bytes:
+    """Return the content and the certificates and lists of the file, as they are encoded."""
+    file = signer.signed
+    content = file.encapsulated
+    if file.content is None and signer.octets is not None:
+        content += signer.octets
+    return content + file.certificates_field + file.revocations_field
+
+
+def _with_earlier(attributes: list[Attribute], unsigned: Unsigned) -> list[bytes]:
+    """Return the readings in which one archive time stamp after the other was there already."""
+    archives = [one for one in unsigned.attributes if one.kind in (ARCHIVE_V2, ARCHIVE_V3)]
+    return [_set([*attributes, *archives[:count]]) for count in range(1, len(archives))]
+
+
+def _set(attributes: list[Attribute]) -> bytes:
+    inner = b"".join(sorted(one.octets for one in attributes))
+    return b"\xa1" + ber.length(len(inner)) + inner
+
+
+def _fields(info: cms.SignerInfo) -> list[bytes]:
+    """Return the fields of a SignerInfo, each in DER."""
+    return ber.elements(ber.contents(ber.der(info.dump())))

@@ -1,0 +1,218 @@
+"""What CAdES adds to a CMS signature: time stamps, certificates, revocation, counter-signatures.
+
+Nothing of it is under the signature (the content time stamp aside), so every part proves
+itself: a token by its imprint, a certificate and a list by their own signatures, which are
+trust's to judge.
+
+Source: ETSI EN 319 122-1, clauses 5 and A (unsigned attributes); ETSI TS 101 733, 6.2-6.5
+(older archive time stamps); RFC 5652, 11.4 (counter-signatures); RFC 5126, 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from asn1crypto import cms
+
+from gateway.model import CheckedSignature, CheckedTimestamp, Indication
+from gateway.signatures import archive, ber, certificates, cms_file
+from gateway.signatures.cms_attributes import (
+    ARCHIVE_V2,
+    ARCHIVE_V3,
+    CERTIFICATE_REFERENCES,
+    CERTIFICATE_VALUES,
+    CONTENT_TIME_STAMP,
+    COUNTER_SIGNATURE,
+    LONG_TERM,
+    REFERENCES_TIME_STAMP,
+    REVOCATION_REFERENCES,
+    REVOCATION_VALUES,
+    SIGNATURE_POLICY,
+    SIGNATURE_TIME_STAMP,
+    VALIDATION_TIME_STAMP,
+    Unsigned,
+    values_of,
+)
+from gateway.signatures.cms_signer import COUNTERSIGNED, Signer
+from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
+from gateway.signatures.timestamps import check_token
+
+COUNTER_DEPTH_MAX = 4
+COUNTER_SIGNATURES_MAX = 16
+TOKENS_MAX = 32
+VALUES_MAX = 128
+"""Certificates or revocation objects that one signature may bring."""
+
+
+def with_additions(signer: Signer, checked: CheckedSignature, depth: int = 0) -> CheckedSignature:
+    """Return a checked signature with what its attributes bring beyond the baseline.
+
+    `signer` has made its checks.  What cannot be read is a flaw of the signature
+    (FORMAT_FAILURE), and so is more than anybody needs.
+    """
+    if not signer.is_read:
+        return checked
+    additions = _Additions(signer, checked, depth)
+    with signer.checks.recording():
+        try:
+            additions.read()
+        except MALFORMED as error:
+            detail = "unsigned attributes not readable"
+            raise failed("unsigned_attributes", FORMAT_FAILURE, detail) from error
+    return additions.result()
+
+
+class _Additions:
+    def __init__(self, signer: Signer, checked: CheckedSignature, depth: int) -> None:
+        self.signer = signer
+        self.checked = checked
+        self.depth = depth
+        self.hints = list(checked.hints)
+        self.certificates: list[bytes] = list(checked.other_certificates)
+        self.revocations: list[tuple[str, bytes]] = list(signer.signed.revocations)
+        self.timestamps: list[CheckedTimestamp] = []
+        self.counter_signatures: list[CheckedSignature] = []
+
+    def read(self) -> None:
+        unsigned = Unsigned.of(self.signer.info)
+        self._values(unsigned)
+        self._tokens(unsigned)
+        self._archives(unsigned)
+        for position, written in enumerate(unsigned.values(COUNTER_SIGNATURE)):
+            if position >= COUNTER_SIGNATURES_MAX:
+                raise failed("unsigned_attributes", FORMAT_FAILURE, "too many counter-signatures")
+            self._counter(written, position)
+        if SIGNATURE_POLICY in self.signer.attributes:
+            self.hints.append("signature policy named, not processed")
+
+    def result(self) -> CheckedSignature:
+        checks = self.signer.checks
+        return replace(
+            self.checked,
+            level=self._level(),
+            other_certificates=tuple(dict.fromkeys(self.certificates)),
+            checks=checks.made,
+            indication=checks.indication,
+            sub_indication=checks.sub_indication,
+            hints=tuple(self.hints),
+            timestamps=tuple(self.timestamps),
+            revocations=tuple(dict.fromkeys(self.revocations)),
+            counter_signatures=tuple(self.counter_signatures),
+        )
+
+    def _level(self) -> str:
+        """Return the level the form amounts to; what is believed of it is not known here."""
+        kinds = {one.kind for one in self.timestamps if one.indication is Indication.TOTAL_PASSED}
+        if self.checked.level != "BES" or not kinds & {"signature", "archive"}:
+            return self.checked.level
+        if not self.revocations:
+            return "T"
+        return "LTA" if "archive" in kinds else "LT"
+
+    # --- parts -------------------------------------------------------------------------
+
+    def _values(self, unsigned: Unsigned) -> None:
+        """Collect the certificates and revocation objects beside the signature."""
+        for written in unsigned.values(CERTIFICATE_VALUES):
+            self.certificates.extend(ber.elements(ber.contents(written)))
+        for written in unsigned.values(REVOCATION_VALUES):
+            self.revocations.extend(_revocation_values(written))
+        for written in unsigned.values(LONG_TERM):
+            self._long_term(written)
+        if max(len(self.certificates), len(self.revocations)) > VALUES_MAX:
+            raise failed("unsigned_attributes", FORMAT_FAILURE, "too many validation values")
+
+    def _long_term(self, written: bytes) -> None:
+        """Read extraCertificates [0] and extraRevocation [1] (EN 319 122-1, A.2.3)."""
+        for part in ber.elements(ber.contents(written))[1:]:
+            inner = ber.elements(ber.contents(part)) if part[:1] in (b"\xa0", b"\xa1") else []
+            if part[:1] == b"\xa0":
+                self.certificates.extend(one for one in inner if certificates.read(one))
+            else:
+                self.revocations.extend(("crl", one) for one in inner if one[:1] == b"\x30")
+
+    def _tokens(self, unsigned: Unsigned) -> None:
+        value = self.signer.info["signature"].native
+        content = self.signer.attributes.get(CONTENT_TIME_STAMP)
+        if content is not None and self.signer.octets is not None:
+            for written in values_of(content):
+                self._token(written, self.signer.octets, "content")
+        for written in unsigned.values(SIGNATURE_TIME_STAMP):
+            self._token(written, value, "signature")
+        references = unsigned.contents(CERTIFICATE_REFERENCES, REVOCATION_REFERENCES)
+        for written in unsigned.values(REFERENCES_TIME_STAMP):
+            self._token(written, references, "references")
+        stamped = value + unsigned.contents(SIGNATURE_TIME_STAMP) + references
+        for written in unsigned.values(VALIDATION_TIME_STAMP):
+            self._token(written, stamped, "references")
+
+    def _archives(self, unsigned: Unsigned) -> None:
+        for kind in (ARCHIVE_V2, ARCHIVE_V3):
+            for written in unsigned.values(kind):
+                try:
+                    stamped = archive.stamped_octets(kind, written, self.signer, unsigned)
+                except Flaw as flaw:
+                    # No imprint is of nothing, so the token does not hold; the hint says why.
+                    stamped = b""
+                    self.hints.append(f"archive time stamp: {flaw.check.detail}")
+                self._token(written, stamped, "archive")
+
+    def _token(self, written: bytes, stamped: bytes, kind: str) -> None:
+        if len(self.timestamps) >= TOKENS_MAX:
+            raise failed("unsigned_attributes", FORMAT_FAILURE, "too many time stamps")
+        known = self.certificates[: certificates.CERTIFICATES_MAX]
+        one = check_token(written, stamped, kind, self.signer.algorithms, known)
+        self.timestamps.append(one)
+        brought, revocations = _in_token(written)
+        self.certificates.extend(brought)
+        self.revocations.extend(revocations)
+
+    def _counter(self, written: bytes, position: int) -> None:
+        """Check a signature over this one's value, and those over it in turn."""
+        if self.depth >= COUNTER_DEPTH_MAX:
+            raise failed("unsigned_attributes", FORMAT_FAILURE, "counter-signatures too deep")
+        signed = replace(
+            self.signer.signed,
+            content=self.signer.info["signature"].native,
+            content_type=COUNTERSIGNED,
+            certificates=certificates.read_all(
+                [*_own(self.checked), *dict.fromkeys(self.certificates)]
+            ),
+        )
+        info = cms.SignerInfo.load(written, strict=True)
+        counter = Signer(signed, info, None, self.signer.algorithms, {}, COUNTERSIGNED)
+        place = f"{self.checked.place}/counter-signature[{position}]"
+        checked = with_additions(counter, counter.check(place), self.depth + 1)
+        self.counter_signatures.append(checked)
+
+
+def _own(checked: CheckedSignature) -> list[bytes]:
+    return [checked.certificate] if checked.certificate is not None else []
+
+
+def _in_token(written: bytes) -> tuple[list[bytes], list[tuple[str, bytes]]]:
+    """Return the certificates and revocation objects that a token brings for its authority."""
+    try:
+        token = cms_file.opened(written)
+        unsigned = Unsigned.of(token.signers[0])
+        found = [one.dump() for one in token.certificates]
+        for values in unsigned.values(CERTIFICATE_VALUES):
+            found.extend(ber.elements(ber.contents(values)))
+        revocations = list(token.revocations)
+        for values in unsigned.values(REVOCATION_VALUES):
+            revocations.extend(_revocation_values(values))
+    except (Flaw, *MALFORMED):
+        return [], []  # check_token has said what is wrong with it
+    return found, revocations
+
+
+def _revocation_values(written: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what RevocationValues holds: lists [0] and answers [1] (EN 319 122-1, A.1.1.2)."""
+    for part in ber.elements(ber.contents(written)):
+        (several,) = ber.elements(ber.contents(part))
+        for one in ber.elements(ber.contents(several)):
+            if part[:1] == b"\xa0":
+                yield "crl", one
+            elif part[:1] == b"\xa1":
+                yield "ocsp", cms_file.whole_answer(one)

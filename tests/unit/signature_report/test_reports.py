@@ -1,0 +1,224 @@
+"""Reports on signatures: JSON, ETSI XML, HTML and PDF, and what none of them gives away."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from lxml import etree
+
+from gateway.model import (
+    Check,
+    CheckStatus,
+    Indication,
+    SignatureReport,
+    TimestampFinding,
+)
+from gateway.sandbox.pki import Pki
+from gateway.signature_report.as_etsi import VR
+from gateway.signature_report.as_json import to_json
+from gateway.signature_report.render import MEDIA_TYPES, render
+from gateway.signature_report.revocation import revocations_used
+from gateway.signature_report.words import LANGUAGES, Words, table
+from gateway.xml.parser import parse
+from tests.pki.build import NOW
+from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+
+HOSTILE = "<script>alert(1)</script>\u0007&\ud800"
+
+ORDER = {
+    "ValidationReport": ["SignatureValidationReport", "SignatureValidationObjects"],
+    "SignatureValidationReport": [
+        "SignatureIdentifier",
+        "ValidationConstraintsEvaluationReport",
+        "ValidationTimeInfo",
+        "SignersDocument",
+        "SignatureAttributes",
+        "SignerInformation",
+        "SignatureQuality",
+        "SignatureValidationProcess",
+        "SignatureValidationStatus",
+    ],
+    "SignatureIdentifier": ["HashOnly", "DocHashOnly", "DAIdentifier"],
+    "ValidationConstraintsEvaluationReport": [
+        "SignatureValidationPolicy",
+        "ValidationConstraint",
+    ],
+    "SignatureValidationPolicy": ["SignaturePolicyIdentifier", "PolicyName"],
+    "ValidationConstraint": [
+        "ValidationConstraintIdentifier",
+        "ValidationConstraintParameter",
+        "ConstraintStatus",
+        "ValidationStatus",
+    ],
+    "ValidationTimeInfo": ["ValidationTime", "BestSignatureTime"],
+    "BestSignatureTime": ["POETime", "TypeOfProof"],
+    "SignersDocument": ["DigestAlgAndValue", "SignersDocumentRepresentation"],
+    "SignatureAttributes": [
+        "SigningTime",
+        "AllDataObjectsTimeStamp",
+        "SignatureTimeStamp",
+        "SigAndRefsTimeStamp",
+        "ArchiveTimeStamp",
+    ],
+    "SignatureValidationStatus": [
+        "MainIndication",
+        "SubIndication",
+        "AssociatedValidationReportData",
+    ],
+    "AssociatedValidationReportData": [
+        "CertificateChain",
+        "RelatedValidationObject",
+        "AdditionalValidationReportData",
+    ],
+    "CertificateChain": ["SigningCertificate", "IntermediateCertificate", "TrustAnchor"],
+    "ValidationObject": ["ObjectType", "ValidationObjectRepresentation"],
+}
+"""Children in the order of the schema (ETSI TS 119 102-2 v1.2.1), as far as we write them."""
+
+
+@pytest.fixture
+def report(pki: Pki) -> SignatureReport:
+    """Three signatures: good, an organisation's, expired."""
+    three = beside(signed(pki), signed(pki, "gost256-organisation"), signed(pki, "gost256-expired"))
+    return verifier(pki).verify(document(BUNDLE, "application/fhir+json"), three, NOW)
+
+
+def tree(report: SignatureReport) -> etree._Element:
+    return parse(render("xml", report, BUNDLE, "ru").octets)
+
+
+def named(root: etree._Element, name: str) -> list[etree._Element]:
+    return list(root.iter(f"{{{VR}}}{name}"))
+
+
+def stamped(report: SignatureReport) -> SignatureReport:
+    """Return the report with time-stamps of every kind and a counter-signature."""
+    first = report.signatures[0]
+    stamps = tuple(
+        TimestampFinding(
+            kind=kind,
+            at=NOW,
+            indication=Indication.TOTAL_PASSED,
+            sub_indication=None,
+            authority=first.signer,
+            checks=(),
+        )
+        for kind in ("archive", "signature", "content", "references")
+    )
+    more = replace(first, timestamps=stamps, counter_signatures=(report.signatures[1],))
+    return replace(report, signatures=(more, *report.signatures[1:]))
+
+
+def test_the_xml_keeps_the_order_of_the_standard(report: SignatureReport) -> None:
+    for element in tree(stamped(report)).iter():
+        assert isinstance(element.tag, str)
+        order = ORDER.get(etree.QName(element).localname)
+        if order is not None:
+            places = [order.index(etree.QName(child).localname) for child in element]
+            assert places == sorted(places)
+
+
+def test_the_xml_has_a_report_for_every_signature(report: SignatureReport) -> None:
+    root = tree(stamped(report))
+    words = [one.text.rpartition(":")[2] for one in _status(root)]
+    assert words == ["total-passed", "total-passed", "total-passed", "total-failed"]
+    assert [one.text for one in named(root, "SubIndication")] == [
+        "urn:etsi:019102:subindication:EXPIRED"
+    ]
+
+
+def test_every_reference_in_the_xml_leads_to_an_object(report: SignatureReport) -> None:
+    root = tree(report)
+    ids = {one.get("id") for one in named(root, "ValidationObject")}
+    asked = {one.get("VOReference") for one in root.iter() if one.get("VOReference")}
+    assert asked
+    assert asked <= ids
+
+
+def test_the_xml_names_what_was_signed_by_its_digest_alone(report: SignatureReport) -> None:
+    octets = render("xml", report, BUNDLE, "ru").octets
+    assert b"resourceType" not in octets
+    assert base64.b64encode(BUNDLE) not in octets.replace(b"\n", b"")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_says_verdict_signer_and_conditions(
+    report: SignatureReport, language: str
+) -> None:
+    text = render("html", stamped(report), BUNDLE, language).octets.decode()
+    words = Words(language=language)
+    assert f'<html lang="{language}">' in text
+    assert words("together", "TOTAL_FAILED") in text
+    assert words("sub_indication", "EXPIRED") in text
+    assert words("check", "issuer_accredited") in text
+    assert "Соколова Марина Игоревна" in text
+    assert "resourceType" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pdf_is_a_pdf_and_the_same_every_time(report: SignatureReport, language: str) -> None:
+    first = render("pdf", stamped(report), BUNDLE, language).octets
+    assert first.startswith(b"%PDF-")
+    assert first.rstrip().endswith(b"%%EOF")
+    assert first == render("pdf", stamped(report), BUNDLE, language).octets
+
+
+def test_one_good_signature_fits_on_one_page(pki: Pki) -> None:
+    one = verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW)
+    octets = render("pdf", one, BUNDLE, "ru").octets
+    assert len(re.findall(rb"/Type /Page\b", octets)) == 1
+
+
+@pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))
+def test_names_of_a_hostile_certificate_stay_text(report: SignatureReport, kind: str) -> None:
+    first = report.signatures[0]
+    assert first.signer is not None
+    signer = replace(first.signer, common_name=HOSTILE, subject=HOSTILE, organization=HOSTILE)
+    check = Check(name=HOSTILE, status=CheckStatus.FAILED, detail=HOSTILE * 500)
+    evil = replace(first, signer=signer, checks=(check,), hints=(HOSTILE,), place=HOSTILE)
+    octets = render(kind, replace(report, signatures=(evil,)), BUNDLE, "en").octets
+    assert b"<script>" not in octets
+
+
+@pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))
+def test_a_report_without_signatures_is_a_report(pki: Pki, kind: str) -> None:
+    none = verifier(pki).verify(document(BUNDLE), (), NOW)
+    assert render(kind, none, BUNDLE, "ru").octets
+
+
+def test_json_says_which_lists_the_verdict_rests_on(report: SignatureReport) -> None:
+    shown = to_json(report)
+    first = shown["signatures"][0]  # type: ignore[index,call-overload]
+    revocation = first["revocation"]  # type: ignore[call-overload,index]
+    assert [(one["source"], one["status"]) for one in revocation] == [("crl", "good")] * 2
+    assert shown["engine"].startswith("fhir-gateway ")  # type: ignore[union-attr]
+    assert len(shown["policy"]["sha256"]) == 64  # type: ignore[index,call-overload,arg-type]
+    assert first["qualification"] == "UNKNOWN"  # type: ignore[call-overload,index]
+
+
+def test_a_list_tells_who_was_revoked_and_when(pki: Pki) -> None:
+    one = verifier(pki).verify(document(BUNDLE), beside(signed(pki, "gost256-revoked")), NOW)
+    told = {used.status: used for used in revocations_used(one.signatures[0].evidence)}
+    assert told["revoked"].revoked_at is not None
+    assert told["revoked"].this_update is not None
+
+
+def test_evidence_nobody_can_read_tells_nothing() -> None:
+    broken = (("certificate", b"x"), ("crl", b"x"), ("ocsp", b"x"))
+    assert revocations_used(broken) == ()
+
+
+def test_every_word_has_both_languages() -> None:
+    for group, words in table().items():
+        for key, texts in words.items():
+            assert len(texts) == len(LANGUAGES), (group, key)
+            assert all(texts), (group, key)
+
+
+def _status(root: etree._Element) -> Iterator[etree._Element]:
+    for status in named(root, "SignatureValidationStatus"):
+        yield status[0]

@@ -182,8 +182,8 @@ class SignatureFinding:
     hints: tuple[str, ...] = ()
     place: str = ""
     evidence: tuple[tuple[str, bytes], ...] = ()
-    """Objects the verdict rests on: (`certificate` | `anchor` | `crl` | `ocsp`, DER), and
-    (`accreditation`, JSON) for what the list of accredited authorities said."""
+    """Objects the verdict rests on: (`certificate` | `crl` | `ocsp`, DER), (`anchor`, SHA-256
+    of the certificate a chain ended at), (`accreditation`, JSON: what the list said)."""
 
     awaited_issuer: str = ""
     """With TRY_LATER: the CA whose revocation list is missing, which need not be the signer's."""

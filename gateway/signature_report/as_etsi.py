@@ -45,8 +45,7 @@ _CHECKED = {
     CheckStatus.FAILED: "failed",
     CheckStatus.INDETERMINATE: "indeterminate",
 }
-_OBJECTS = {"certificate": "certificate", "anchor": "certificate", "crl": "CRL"}
-_OBJECTS["ocsp"] = "OCSPResponse"
+_OBJECTS = {"certificate": "certificate", "crl": "CRL", "ocsp": "OCSPResponse"}
 _PROCESS = {"T": "LTVM", "LT": "LTVM", "LTA": "LTA"}
 _STAMPS = (
     ("content", "AllDataObjectsTimeStamp"),
@@ -190,7 +189,11 @@ def _status(one: etree._Element, finding: SignatureFinding, report: SignatureRep
         anchors = {blob for kind, blob in finding.evidence if kind == "anchor"}
         path = _below(associated, "CertificateChain")
         for position, der in enumerate(chain):
-            name = "IntermediateCertificate" if der not in anchors else "TrustAnchor"
+            name = (
+                "IntermediateCertificate"
+                if hashlib.sha256(der).digest() not in anchors
+                else "TrustAnchor"
+            )
             name = name if position else "SigningCertificate"
             _below(path, name).set("VOReference", _id("certificate", der))
     for kind, blob in finding.evidence:
@@ -247,8 +250,7 @@ def _object(wrapped: etree._Element, id: str, kind: str, blob: bytes) -> None:
 
 
 def _id(kind: str, blob: bytes) -> str:
-    prefix = {"anchor": "certificate"}.get(kind, kind)
-    return f"{prefix}-{hashlib.sha256(blob).hexdigest()}"
+    return f"{kind}-{hashlib.sha256(blob).hexdigest()}"
 
 
 def _typed(parent: etree._Element, name: str, value: str) -> None:

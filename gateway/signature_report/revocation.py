@@ -41,7 +41,9 @@ def revocations_used(evidence: Sequence[tuple[str, bytes]]) -> tuple[RevocationU
     """Return what the lists and answers in `evidence` say of the certificates in it."""
     anchors = {blob for kind, blob in evidence if kind == "anchor"}
     certificates = [
-        blob for kind, blob in evidence if kind == "certificate" and blob not in anchors
+        blob
+        for kind, blob in evidence
+        if kind == "certificate" and hashlib.sha256(blob).digest() not in anchors
     ]
     found: list[RevocationUsed] = []
     for der in dict.fromkeys(certificates):

@@ -29,13 +29,13 @@ class KeptAccreditation:
 
 
 def grounds_of(trust: TrustFinding) -> Objects:
-    """Return the evidence of one judgement, with the anchor it ended at marked as such.
+    """Return the evidence of one judgement, with the anchor it ended at named by its digest.
 
     A chain of one certificate that did not pass has no anchor.
     """
     if len(trust.chain) == 1 and trust.sub_indication == "NO_CERTIFICATE_CHAIN_FOUND":
         return trust.evidence
-    return (*trust.evidence, *((ANCHOR, der) for der in trust.chain[-1:]))
+    return (*trust.evidence, *((ANCHOR, hashlib.sha256(der).digest()) for der in trust.chain[-1:]))
 
 
 def gathered(*evidence: Objects) -> Objects:

@@ -1,0 +1,97 @@
+"""A verdict given again from its evidence alone, and what differs when something did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from gateway.model import Indication, Part, SignatureReport
+from gateway.sandbox.pki import Pki
+from gateway.trust import Trust
+from gateway.verification import Verifier, differences, judged_again
+from tests.pki.build import ALGORITHMS, NOW
+from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+
+DOCUMENT = document(BUNDLE, "application/fhir+json")
+YEARS = timedelta(days=20 * 365)
+
+
+@dataclass(frozen=True)
+class Said:
+    state: str
+
+
+def again(
+    stored: SignatureReport,
+    signatures: tuple[Part, ...],
+    octets: Part = DOCUMENT,
+    at: datetime | None = None,
+) -> SignatureReport:
+    return judged_again(stored, octets, signatures, ALGORITHMS, NOW, at)
+
+
+@pytest.mark.parametrize(
+    "name", ["gost256-doctor", "rsa-organisation", "gost256-revoked", "gost256-expired", "stranger"]
+)
+def test_every_verdict_comes_out_again_without_any_trust_folder(pki: Pki, name: str) -> None:
+    signatures = beside(signed(pki, name))
+    stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
+    assert differences(stored, again(stored, signatures)) == ()
+
+
+def test_a_changed_document_is_said(pki: Pki) -> None:
+    signatures = beside(signed(pki))
+    stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
+    now = again(stored, signatures, document(BUNDLE + b" ", "application/fhir+json"))
+    told = {one.what: (one.was, one.now) for one in differences(stored, now)}
+    assert told["indication"] == ("TOTAL_PASSED", "TOTAL_FAILED")
+    assert told["sub_indication"] == ("", "HASH_FAILURE")
+
+
+def test_a_lost_list_is_said(pki: Pki) -> None:
+    signatures = beside(signed(pki))
+    stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
+    first = stored.signatures[0]
+    less = tuple(one for one in first.evidence if one[0] != "crl")
+    now = again(replace(stored, signatures=(replace(first, evidence=less),)), signatures)
+    assert [one.now for one in differences(stored, now) if one.what == "sub_indication"] == [
+        "TRY_LATER"
+    ]
+
+
+def test_at_another_time_keep_proves_nothing(pki: Pki) -> None:
+    """Twenty years on the certificate has ended, and the lists are long stale."""
+    signatures = beside(signed(pki))
+    stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
+    later = again(stored, signatures, at=NOW + YEARS)
+    assert later.indication is not Indication.TOTAL_PASSED
+    assert later.signatures[0].times.best is None
+
+
+def test_what_the_list_of_authorities_said_is_kept(pki: Pki) -> None:
+    signatures = beside(signed(pki))
+    trust = Trust.load([pki.trust], ALGORITHMS)
+    words = {}
+    for state in ("accredited", "not", "unknown"):
+        own = Verifier(trust, ALGORITHMS, accreditations=lambda issuer, at, s=state: Said(s))
+        stored = own.verify(DOCUMENT, signatures, NOW)
+        now = again(stored, signatures)
+        assert differences(stored, now) == ()
+        words[state] = now.signatures[0].qualification
+    assert words == {"accredited": "QES", "not": "AdES", "unknown": "UNKNOWN"}
+
+
+def test_another_policy_is_said(pki: Pki) -> None:
+    signatures = beside(signed(pki))
+    stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
+    old = replace(stored, judge=replace(stored.judge, policy_sha256="0" * 64))
+    assert [one.what for one in differences(old, again(stored, signatures))] == ["policy"]
+
+
+def test_a_signature_more_or_less_is_said(pki: Pki) -> None:
+    both = beside(signed(pki), signed(pki, "gost256-organisation"))
+    stored = verifier(pki).verify(DOCUMENT, both, NOW)
+    found = differences(stored, again(stored, both[:1]))
+    assert [(one.what, one.was, one.now) for one in found] == [("signatures", "2", "1")]

@@ -66,8 +66,7 @@ COUNTERS_MAX = 8
 VALUES_MAX = 64
 """Certificates, and revocation objects, of one signature."""
 
-_STORED = {"sigTst": "signature", "rfsTst": "references", "sigRTst": "references"}
-_ARCHIVE = ("arcTst", "tstVD", "sigPSt", "xRefs", "rRefs", "axRefs", "arRefs", "anyValData")
+_NOT_JUDGED = ("sigPSt", "xRefs", "rRefs", "axRefs", "arRefs", "anyValData", "rfsTst", "sigRTst")
 
 
 @dataclass
@@ -197,6 +196,37 @@ def later(unsigned: Json, value: bytes, written_value: bytes, algorithms: Algori
     return found
 
 
+def archive_timestamps(
+    unsigned: Json, head: bytes, algorithms: Algorithms, hints: list[str]
+) -> Iterator[CheckedTimestamp]:
+    """Yield the archive time stamps (clause 5.3.6), each over all that stands before it.
+
+    `head` is payload, protected header and value, written as they are signed, each with a
+    point behind it.  Elements of `etsiU` in clear would have to be canonicalised by a method
+    of their own; their time stamps are named in `hints` and not judged.
+    """
+    elements = unsigned.get("etsiU")
+    left = TOKENS_MAX
+    for element in elements if isinstance(elements, list) and len(elements) <= UNSIGNED_MAX else ():
+        try:
+            read = _element(element)
+            item = read.get("arcTst")
+            if not isinstance(element, str):
+                if item is not None:
+                    raise _unreadable("arcTst in clear:")
+                continue
+            if isinstance(item, dict) and item.get("timeStamped", "all") != "all":
+                raise _unreadable("arcTst of the previous arcTst:")
+            for token in _tokens(item) if item is not None else ():
+                left -= 1
+                if left >= 0:
+                    yield check_token(token, head, "archive", algorithms)
+            head += element.encode()
+        except Flaw as flaw:
+            hints.append(f"etsiU: {flaw.check.detail}")
+            return
+
+
 def _element(element: JsonValue) -> Json:
     """Return an element of `etsiU`, which is an object or base64url of one."""
     if isinstance(element, str):
@@ -231,8 +261,12 @@ def _read(
         if len(found.counter_signatures) < COUNTERS_MAX:
             octets = item.encode() if isinstance(item, str) else text.dumps(item)
             found.counter_signatures.append(octets)
-    else:
-        known = name in _ARCHIVE or name in _STORED
+    elif name == "tstVD":
+        for inner in item.items() if isinstance(item, dict) else ():
+            if inner[0] in ("xVals", "rVals"):
+                _read(*inner, found, stamped, algorithms)
+    elif name != "arcTst":
+        known = name in _NOT_JUDGED
         found.hints.append(f"{name if known else 'unknown member of etsiU'} present, not judged")
 
 
@@ -240,12 +274,16 @@ def _signature_timestamp(
     token: bytes, stamped: tuple[bytes, bytes], algorithms: Algorithms
 ) -> CheckedTimestamp:
     """Check a token over the value as it is written; some stamp the octets it stands for."""
-    first, second = (check_token(token, one, "signature", algorithms) for one in stamped)
-    failing = [
-        any(c.name == "message_imprint" and c.status is CheckStatus.FAILED for c in one.checks)
-        for one in (first, second)
-    ]
-    return second if failing == [True, False] else first
+    first = check_token(token, stamped[0], "signature", algorithms)
+    if not _stamps_other_octets(first):
+        return first
+    second = check_token(token, stamped[1], "signature", algorithms)
+    return first if _stamps_other_octets(second) else second
+
+
+def _stamps_other_octets(one: CheckedTimestamp) -> bool:
+    statuses = [check.status for check in one.checks if check.name == "message_imprint"]
+    return CheckStatus.FAILED in statuses
 
 
 def _tokens(item: JsonValue) -> Iterator[bytes]:

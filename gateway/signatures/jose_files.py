@@ -19,8 +19,6 @@ from gateway.signatures import jose
 from gateway.signatures.findings import FORMAT_FAILURE, Flaw, failed
 
 SIGNATURES_MAX = 16
-UNSIGNED_BYTES_MAX = 8 * 1024 * 1024
-"""Time stamps and revocation lists of one signature."""
 
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\s*")
 _PROTECTED = re.compile(rb'"(?:protected|signatures)"')

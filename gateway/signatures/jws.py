@@ -10,6 +10,7 @@ Source: RFC 7515; RFC 7797; RFC 8037; ETSI TS 119 182-1 (JAdES).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from asn1crypto import keys, x509
@@ -20,6 +21,7 @@ from gateway.model import CheckedSignature, CheckedTimestamp, Covered, Part
 from gateway.signatures import certificates, findings, jades, jose, jose_files, jws_signer
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
+    FORMAT_FAILURE,
     MALFORMED,
     SIG_CRYPTO_FAILURE,
     SIGNED_DATA_NOT_FOUND,
@@ -99,7 +101,7 @@ class Jws:
         self.others: tuple[bytes, ...] = ()
         self.covered: tuple[Covered, ...] = ()
         self.claimed_at: datetime | None = None
-        self.content_timestamps: tuple[CheckedTimestamp, ...] = ()
+        self.timestamps: list[CheckedTimestamp] = []
         self.hints: list[str] = []
         self.level = ""
         self.later = jades.later(
@@ -113,6 +115,7 @@ class Jws:
                 self._certificate()
             with self.checks.recording():
                 self._value(self._content())
+        self.hints.extend(self.later.hints)
         advanced = jades.is_jades(self.signed.header, self.signed.unsigned)
         return CheckedSignature(
             format="JAdES" if advanced else "JWS",
@@ -124,9 +127,9 @@ class Jws:
             checks=self.checks.made,
             indication=self.checks.indication,
             sub_indication=self.checks.sub_indication,
-            hints=(*self.hints, *self.later.hints),
+            hints=tuple(self.hints),
             place=place,
-            timestamps=(*self.content_timestamps, *self.later.timestamps),
+            timestamps=(*self.timestamps, *self.later.timestamps),
             revocations=tuple(self.later.revocations),
             counter_signatures=tuple(self._counter_signatures(place)),
         )
@@ -173,26 +176,26 @@ class Jws:
         """Return the payload as it is signed, and say how it relates to the document."""
         written, beside = self.signed.written, self.beside
         header = self.signed.header
+        media_type = (beside.media_type if beside else "") or jose.media_type(header)
+        whole = Covered(octets=b"", scope="FULL", covers_enclosing=True, media_type=media_type)
         if written is None:
             payload = self._detached()
+            self.claim = replace(whole, octets=beside.body if beside else payload)
         elif "sigD" in header:
             detail = "sigD with the content inside"
-            raise failed("signed_attributes", findings.FORMAT_FAILURE, detail)
+            raise failed("signed_attributes", FORMAT_FAILURE, detail)
         else:
             payload = jose.decoded(written, "payload") if self.is_encoded else written
-        media_type = (beside.media_type if beside else "") or jose.media_type(header)
-        if written is None and beside is not None:
-            self.claim = Covered(
-                octets=beside.body, scope="FULL", covers_enclosing=True, media_type=media_type
-            )
-        elif beside is None or payload == beside.body:
-            self.claim = Covered(
-                octets=payload, scope="FULL", covers_enclosing=True, media_type=media_type
-            )
-        else:
-            self.hints.append("signs content of its own, not the document beside it")
-            self.claim = Covered(octets=payload, scope="PARTIAL", covers_enclosing=False)
-        return jose.encoded(payload) if self.is_encoded else payload
+            self.claim = replace(whole, octets=payload)
+            if beside is not None and payload != beside.body:
+                self.hints.append("signs content of its own, not the document beside it")
+                self.claim = Covered(octets=payload, scope="PARTIAL", covers_enclosing=False)
+        self._stamped(self._written(self.claim.octets))
+        return self._written(payload)
+
+    def _written(self, octets: bytes) -> bytes:
+        """Return octets as they stand in the signing input."""
+        return jose.encoded(octets) if self.is_encoded else octets
 
     def _detached(self) -> bytes:
         body = self.beside.body if self.beside is not None else None
@@ -202,11 +205,17 @@ class Jws:
             raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "the content is elsewhere")
         return body
 
+    def _stamped(self, content: bytes) -> None:
+        """Check the time stamps that cover the content, before and after signing."""
+        signed, algorithms = self.signed, self.algorithms
+        self.timestamps.extend(jades.content_timestamps(signed.header, content, algorithms))
+        head = b".".join((content, signed.signing_header, signed.written_value, b""))
+        self.timestamps.extend(
+            jades.archive_timestamps(signed.unsigned, head, algorithms, self.hints)
+        )
+
     def _value(self, payload: bytes) -> None:
         """Check the value; only then is anything covered: a JWS has no digest of its own."""
-        self.content_timestamps = tuple(
-            jades.content_timestamps(self.signed.header, payload, self.algorithms)
-        )
         if self.certificate is None:
             return
         key = certificates.public_key(self.certificate)

@@ -108,6 +108,21 @@ def require_bound(bindings: Bindings, policy: BindingPolicy) -> None:
         raise kind(*bindings.problems)
 
 
+def vouches(
+    signer: Signer, facts: Facts, sender: Organization, sends_for: Sequence[Identifier]
+) -> bool:
+    """Say whether a signer may vouch for a consent that came with a document.
+
+    They are its patient, who gives it; or its doctor or the sending organisation, who took it.
+    """
+    if signer.snils:
+        people = (*facts.patient.identifiers, *facts.report.authors, *facts.report.signatories)
+        known = {_digits(one.value) for one in people if one.system == SNILS}
+        return _digits(signer.snils) in known
+    own = _organisation_of(signer)
+    return any(_agree(own, one) is True for one in (sender.identifiers, *zip(sends_for)))
+
+
 def reported(
     report: SignatureReport | None,
     outcomes: Sequence[Outcome],

@@ -1,8 +1,12 @@
 """Consents that come with a document: beside it as a part, or inside it as signed content.
 
-A consent opens a card, so it is believed like a result: when a signature covers it, or when
-the sender's policy lets unsigned content in.  It is bound to the patient of its document
-(CON-302) and stored with the document, in the same transaction.
+A consent opens a card, so it is believed like a result: when a signature covers it, of the
+patient, of the document's doctor or of the organisation that sends it, or when the sender's
+policy lets unsigned content in.  It is bound to the patient of its document (CON-302) and
+stored with the document, in the same transaction.
+
+A signature sent beside says nowhere what it is over: its mathematics do.  What holds over the
+consent is the consent's; all others are the document's, and one over neither fails there.
 """
 
 from __future__ import annotations
@@ -11,18 +15,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gateway import bindings
 from gateway.consent import reader
 from gateway.consent.reader import Directory, Reading
-from gateway.errors import GatewayError, NeedsOperator, Rejected
+from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.fhir import text
 from gateway.model import (
+    CheckStatus,
     Document,
+    Facts,
     Grant,
     Identifier,
     Json,
     Part,
     PatientClaim,
     Problem,
+    SignatureFinding,
     Submission,
 )
 from gateway.patients import identifiers
@@ -32,6 +40,10 @@ from gateway.verdict import require_passed
 from gateway.verification import Verifier
 
 PART = "consent"
+SIGNATURE = "consent-signature"
+"""Name of a part that came as `signature` and is over the consent."""
+
+STRANGERS = "SIG-210"
 CONSENTS_MAX = 20
 
 
@@ -70,31 +82,62 @@ class Enclosures:
         self.store = store
         self.verifier = verifier
 
+    def divided(self, submission: Submission) -> Submission:
+        """Return the submission with the signatures over its consent told from the document's."""
+        consent = next((one for one in submission.parts if one.name == PART), None)
+        if consent is None or not submission.signatures:
+            return submission
+        return replace(
+            submission,
+            parts=tuple(
+                replace(one, name=SIGNATURE)
+                if one.name == "signature" and self._is_over(one, consent, submission)
+                else one
+                for one in submission.parts
+            ),
+        )
+
+    def _is_over(self, signature: Part, consent: Part, submission: Submission) -> bool:
+        """Say whether a signature's value holds over the consent, whoever made it."""
+        if consent.body == submission.document.body:
+            return False
+        report = self.verifier.verify(consent, (signature,), submission.kept_at)
+        beside = [one for one in report.signatures if one.place.startswith("signature[0]")]
+        return bool(beside) and all(map(_holds, beside))
+
     def read(
         self,
         submission: Submission,
         sender: Organization,
         document: Document,
-        claim: PatientClaim,
+        facts: Facts,
         patient: str,
+        sends_for: Sequence[Identifier] = (),
     ) -> Enclosed:
         """Return the consents that came with `document`, about `patient`.
 
-        Raises NeedsOperator: CON-302 when a consent is another patient's, CON-306 when its
-        signature cannot be judged yet.
+        `sends_for` names the organisations whose documents the sender may send.  Raises
+        NeedsOperator: CON-302 when a consent is another patient's, CON-306 when a person must
+        judge its signature; TryLater when that cannot be judged yet.
         """
         part = next((one for one in submission.parts if one.name == PART), None)
         inside: tuple[tuple[Part | Json, str], ...] = tuple(_inside(document))
         if part is None and not inside:
             return Enclosed()
-        known = directory(self.store.organizations())
+        known, claim = directory(self.store.organizations()), facts.patient
         readings: list[Reading] = []
         problems: list[Problem] = []
         if part is not None:
             inside = ((part, PART), *inside)
         for source, place in inside[:CONSENTS_MAX]:
             try:
-                resource = self._believed(source, submission, sender)
+                resource: Json
+                if isinstance(source, Part):
+                    resource = text.loads(
+                        self._octets(source, submission, sender, facts, sends_for)
+                    )
+                else:
+                    resource = source
                 reading = reader.read(resource, known, submission.kept_at)
             except Rejected as error:
                 # The result is sound: it is kept, and the sender hears why the rest was not.
@@ -125,28 +168,38 @@ class Enclosures:
             problems=tuple(problems),
         )
 
-    def _believed(self, source: Part | Json, submission: Submission, sender: Organization) -> Json:
-        """Return a consent that is signed, or need not be.
+    def _octets(
+        self,
+        part: Part,
+        submission: Submission,
+        sender: Organization,
+        facts: Facts,
+        sends_for: Sequence[Identifier],
+    ) -> bytes:
+        """Return the octets of a consent that is signed, or need not be.
 
-        Raises Rejected (CON-306, FMT-3xx) or NeedsOperator (CON-306).
+        Raises Rejected or NeedsOperator (CON-306), or TryLater.
         """
-        if not isinstance(source, Part):
-            return source
-        return text.loads(self._octets(source, submission, sender))
-
-    def _octets(self, part: Part, submission: Submission, sender: Organization) -> bytes:
-        report = self.verifier.verify(part, (), submission.kept_at)
+        beside = tuple(one for one in submission.parts if one.name == SIGNATURE)
+        report = self.verifier.verify(part, beside, submission.kept_at)
         if not report.signatures:
             if sender.allow_unsigned:
                 return part.body
             raise Rejected(_unbelieved("SIG-201"))
         try:
             require_passed(report, submission.kept_at)
-            return self.verifier.signed_octets(report, part)[0]
+            octets = self.verifier.signed_octets(report, part)[0]
         except Rejected as error:
             raise Rejected(_unbelieved(error.problems[0].code)) from error
+        except TryLater as later:
+            problems = (replace(one, place=PART) for one in later.problems)
+            raise TryLater(*problems, at=later.at) from later
         except GatewayError as error:
             raise NeedsOperator(_unbelieved(error.problems[0].code)) from error
+        signers = [one.signer for one in report.signatures if one.signer is not None]
+        if not any(bindings.vouches(one, facts, sender, sends_for) for one in signers):
+            raise Rejected(_unbelieved(STRANGERS))
+        return octets
 
     def _same_patient(
         self, reading: Reading, claim: PatientClaim, patient: str, *, inside: bool
@@ -197,6 +250,13 @@ def _grants(consents: Sequence[NewConsent], patient: str, version: int) -> Itera
                 version=version + number,
                 ordinal=ordinal,
             )
+
+
+def _holds(finding: SignatureFinding) -> bool:
+    """Say whether the mathematics were checked and hold, be the certificate what it may."""
+    status = {check.name: check.status for check in finding.checks}
+    digest = status.get("reference_data", CheckStatus.PASSED)
+    return status.get("signature_value") is digest is CheckStatus.PASSED
 
 
 def _unbelieved(check: str) -> Problem:

@@ -163,12 +163,15 @@ class Examiner:
     ) -> Plan:
         """Decide where the document goes; the consents' version is read before the consents."""
         assert found.facts and found.match
-        patient, claim = found.match.patient, found.facts.patient
+        patient = found.match.patient
         found.asked_at = self.clock()
         if patient is None:
             return self._plan_anonymous(found)
         found.consent_version = self.store.consent_version(patient)
-        found.enclosed = self.enclosures.read(submission, sender, document, claim, patient)
+        sends_for = self.policies.of(sender.id).sends_for
+        found.enclosed = self.enclosures.read(
+            submission, sender, document, found.facts, patient, sends_for
+        )
         found.grants = self.store.grants(patient) + found.enclosed.grants
         plan = routing.plan(
             found.facts, self.routes, self._receivers(), found.grants, found.asked_at

@@ -99,13 +99,14 @@ class Line:
         self.retry_first = retry_first
         self.apart = apart
         self.clerk = Clerk(receipts, clock)
+        self.enclosures = Enclosures(store, verifier)
         self.examiner = Examiner(
             store=store,
             catalogue=catalogue,
             clerk=self.clerk,
             routes=routes,
             policies=policies or BindingPolicies(),
-            enclosures=Enclosures(store, verifier),
+            enclosures=self.enclosures,
             clock=clock,
         )
 
@@ -166,7 +167,7 @@ class Line:
         Raises LostLease when another worker has taken the order over; nothing is written then.
         """
         self.store.begin(order)
-        submission = self.store.submission(order.subject)
+        submission = self.enclosures.divided(self.store.submission(order.subject))
         report: SignatureReport | None = None
         try:
             sender = self._sender(submission)
@@ -186,7 +187,7 @@ class Line:
         Of several documents only those a replay would work: what stands is left alone.  Raises
         GatewayError where the line would end it as a whole or wait.
         """
-        kept = self.store.submission(submission)
+        kept = self.enclosures.divided(self.store.submission(submission))
         alone = self.store.left_by_replay(submission)
         sender = self._sender(kept)
         report = self.verifier.verify(kept.document, kept.signatures, kept.kept_at)

@@ -129,21 +129,6 @@ def test_another_patients_consent_beside_a_document_waits_for_a_person(day: Day)
     assert day.received("a") == []
 
 
-def test_an_unsigned_consent_is_believed_only_where_policy_says_so(day: Day) -> None:
-    store = day.gateway.store
-    report, consent = UNORDERED, _consent(ANNA)
-    line = day.gateway.line
-    part = Part(name="consent", media_type=FHIR, body=consent)
-    sender = store.organization("polaris")
-    assert sender is not None
-    document = Part(name="document", media_type=FHIR, body=report.octets())
-    kept = line.keep(laboratory._Sender("polaris"), "multipart/form-data", (document, part))
-    submission = store.submission(kept.submission)
-    with pytest.raises(Exception, match="CON-306"):
-        line.examiner.enclosures._octets(part, submission, replace(sender, allow_unsigned=False))
-    assert line.examiner.enclosures._octets(part, submission, sender) == consent
-
-
 def test_a_consent_that_cannot_be_carried_out_leaves_the_result_sound(day: Day) -> None:
     consent = json.loads(_consent(ANNA))
     consent["provision"]["securityLabel"] = [{"system": "urn:x", "code": "R"}]

@@ -13,14 +13,30 @@ import pkgutil
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gateway.cli.output import Exit, translated
+from gateway.cli import russian
+from gateway.cli.output import Exit, language_of, options_before, translated
+
+russian.install()
+russian.speak(language_of(None))
 
 
 class Verbs(click.Group):
     """A group that finds its commands in this folder."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        # Before the words are read: a call that cannot be read is refused in this language.
+        russian.speak(language_of(None, args))
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         modules = sorted(entry.name for entry in pkgutil.iter_modules(__path__))
@@ -55,8 +71,9 @@ def verb_name(module_name: str) -> str:
     ),
 )
 @click.version_option(package_name="fhir-gateway", prog_name="gateway")
-def verbs() -> None:
-    pass
+@options_before
+def verbs(**before: object) -> None:
+    """Each verb reads what was given before it from the context."""
 
 
 def _verb(module_name: str) -> click.Command | None:

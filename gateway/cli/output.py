@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
+from click.core import ParameterSource
 
 from gateway import errors
 from gateway.model import Problem
@@ -189,7 +190,7 @@ class Output:
 
 def translated(ru: str, en: str) -> str:
     """Return the text of `--help` in the user's language, chosen when the verb is loaded."""
-    return en if _language(None) == "en" else ru
+    return en if language_of(None) == "en" else ru
 
 
 def leave(code: Exit) -> NoReturn:
@@ -217,12 +218,13 @@ def _with_options(
 ) -> Callable[..., None]:
     @functools.wraps(function)
     def verb(*args: Any, **kwargs: Any) -> None:
+        before = _before_the_verb()
         out = Output(
-            json=kwargs.pop("as_json"),
-            quiet=kwargs.pop("quiet"),
-            color=_colored(sys.stdout, not kwargs.pop("no_color")),
-            language=_language(kwargs.pop("lang")),
-            home=kwargs.pop("home"),
+            json=kwargs.pop("as_json") or before.as_json,
+            quiet=kwargs.pop("quiet") or before.quiet,
+            color=_colored(sys.stdout, not (kwargs.pop("no_color") or before.no_color)),
+            language=language_of(kwargs.pop("lang") or before.lang),
+            home=_home(kwargs.pop("home"), before),
             to=kwargs.pop("to", None),
         )
         _answered(out, lambda: function(out, *args, **kwargs))
@@ -231,6 +233,50 @@ def _with_options(
     for option in reversed(_shared_options(remote)):
         shared = option(shared)
     return shared
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Before:
+    """Options that were given before the verb: they hold for whichever it is."""
+
+    as_json: bool = False
+    quiet: bool = False
+    no_color: bool = False
+    lang: str | None = None
+    home: Path | None = None
+    """None unless it was written on the command line."""
+
+
+def options_before(group: Callable[..., None]) -> Callable[..., None]:
+    """Let a group take the options that every verb has, before the verb."""
+    shared = group
+    for option in reversed(_shared_options(remote=False)):
+        shared = option(shared)
+    return shared
+
+
+def _before_the_verb() -> _Before:
+    context = click.get_current_context()
+    root = context.find_root()
+    if root is context:
+        return _Before()
+    written = root.get_parameter_source("home") is ParameterSource.COMMANDLINE
+    found = root.params
+    return _Before(
+        as_json=found.get("as_json", False),
+        quiet=found.get("quiet", False),
+        no_color=found.get("no_color", False),
+        lang=found.get("lang"),
+        home=found.get("home") if written else None,
+    )
+
+
+def _home(given: Path, before: _Before) -> Path:
+    """Return the home: what is written at the verb, else before it, else what a verb takes."""
+    source = click.get_current_context().get_parameter_source("home")
+    if before.home is not None and source is not ParameterSource.COMMANDLINE:
+        return before.home
+    return given
 
 
 def _answered(out: Output, run: Callable[[], None]) -> None:
@@ -319,13 +365,22 @@ def _shared_options(remote: bool) -> list[Decorator]:
     return shared
 
 
-def _language(chosen: str | None) -> str:
+def language_of(chosen: str | None, arguments: Sequence[str] | None = None) -> str:
     """Return the language: the option, `--lang` anywhere in the call, GATEWAY_LANG, Russian."""
-    if chosen is None and "--lang" in sys.argv[:-1]:
-        chosen = sys.argv[sys.argv.index("--lang") + 1]
+    if chosen is None:
+        chosen = _lang_in(sys.argv[1:] if arguments is None else arguments)
     if chosen is None:
         chosen = os.environ.get("GATEWAY_LANG", "")[:2].lower()
     return chosen if chosen in LANGUAGES else LANGUAGES[0]
+
+
+def _lang_in(arguments: Sequence[str]) -> str | None:
+    for place, one in enumerate(arguments):
+        if one.startswith("--lang="):
+            return one.removeprefix("--lang=")
+        if one == "--lang" and place + 1 < len(arguments):
+            return arguments[place + 1]
+    return None
 
 
 def _colored(stream: Any, wanted: bool) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from gateway.cli import local
+from gateway.cli import documents, local
 from gateway.cli.desk import Desk, at_desk
 from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
 from gateway.cli.status import require
@@ -17,6 +18,9 @@ from gateway.cli.status import require
 Object = dict[str, Any]
 
 VERIFY = "verify"
+FILE_BYTES_MAX = 1024 * 1024
+"""More of a file is not read: a receipt in an answer of /v1 is some kilobytes."""
+
 NUMBER = re.compile(r"R-[0-9]{8}-[0-9A-Z]{10}")
 UNDECIDED = frozenset({"received", "processing", "needs_info"})
 UNDELIVERED = frozenset({"waiting", "sending", "held", "dead"})
@@ -33,7 +37,9 @@ UNDELIVERED = frozenset({"waiting", "sending", "held", "dead"})
     ),
 )
 @click.argument("what", metavar="ID|R-…|verify")
-@click.argument("file", required=False, type=click.File("rb"))
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
 @click.option(
     "--kind",
     type=click.Choice(["accepted", "registered", "refused", "delivered"]),
@@ -45,15 +51,22 @@ UNDELIVERED = frozenset({"waiting", "sending", "held", "dead"})
     help=translated("Файл с открытыми ключами шлюза.", "File with the gateway's public keys."),
 )
 @options_to
-def command(out: Output, what: str, file: Any, kind: str | None, jwks: Path | None) -> None:
+def command(out: Output, what: str, file: str | None, kind: str | None, jwks: Path | None) -> None:
     if what == VERIFY:
         if file is None:
             raise Wrong(out.say("назовите файл с квитанцией", "name the file with the receipt"))
-        _verify(out, file.read(), jwks)
+        _verify(out, _octets(file), jwks)
     elif file is not None:
         raise Wrong(out.say("лишний аргумент", "one argument too many"))
     else:
         _fetch(out, what, kind)
+
+
+def _octets(file: str) -> bytes:
+    if file == documents.STDIN:
+        return sys.stdin.buffer.read(FILE_BYTES_MAX)
+    with Path(file).open("rb") as stream:
+        return stream.read(FILE_BYTES_MAX)
 
 
 def _fetch(out: Output, what: str, kind: str | None) -> None:

@@ -226,8 +226,9 @@ def _side(side: Object) -> str:
 
 def _run_line(out: Output, run: Object) -> None:
     done = f"{run['finished']}/{run['total']}"
-    dry = " dry-run" if run["dry_run"] else ""
-    out.text(f"{run['id']}  {run['state']}{dry}  {done}  {out.dim(run['reason'])}")
+    dry = out.say("  проба", "  dry run") if run["dry_run"] else ""
+    state = words.run(run["state"], out.language)
+    out.text(f"{run['id']}  {state}{dry}  {done}  {out.dim(run['reason'])}")
 
 
 def _utc(moment: datetime | None) -> str | None:

@@ -67,10 +67,13 @@ def finished(view: dict[str, Any]) -> bool:
 
 def event_line(out: Output, event: dict[str, Any]) -> str:
     took = event.get("duration_ms")
-    tail = f"  {took:.0f} ms" if isinstance(took, int | float) else ""
-    detail = " ".join(f"{key}={value}" for key, value in event.get("detail", {}).items())
+    unit = out.say("мс", "ms")
+    tail = f"  {took:.0f} {unit}" if isinstance(took, int | float) else ""
+    pairs = event.get("detail", {}).items()
+    detail = " ".join(f"{words.detail(key, out.language)}={value}" for key, value in pairs)
     at = str(event["at"])[:23].replace("T", " ")
-    return f"  {out.dim(at)}  {event['name']}{out.dim(tail)}  {out.dim(detail)}".rstrip()
+    name = words.event(event["name"], out.language)
+    return f"  {out.dim(at)}  {name}{out.dim(tail)}  {out.dim(detail)}".rstrip()
 
 
 def summary(out: Output, view: dict[str, Any]) -> None:
@@ -82,10 +85,9 @@ def summary(out: Output, view: dict[str, Any]) -> None:
         problem_lines(out, problem)
     for document in view["documents"]:
         for delivery in document["deliveries"]:
-            out.text(
-                f"    → {delivery['destination']}: {delivery['state']}"
-                f"  {out.dim(delivery['reference'] or '')}"
-            )
+            state = words.delivery(delivery["state"], out.language)
+            reference = out.dim(delivery["reference"] or "")
+            out.text(f"    → {delivery['destination']}: {state}  {reference}")
             if delivery["problem"]:
                 problem_lines(out, delivery["problem"])
 

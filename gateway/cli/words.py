@@ -31,12 +31,91 @@ STATUS = {
     },
 }
 
+EVENTS = {
+    "received": "принято шлюзом",
+    "processing": "взято в работу",
+    "identify": "поиск пациента",
+    "consent": "согласие и получатели",
+    "map": "отображение",
+    "place": "место в серии",
+    "settled": "записано",
+    "accepted": "в карте",
+    "needs_info": "требуется уточнение",
+    "rejected": "отклонено",
+    "replaced": "заменено",
+    "withdrawn": "отозвано",
+    "replayed": "повтор",
+    "postponed": "отложено",
+    "reopened": "открыто снова",
+    "confirmed": "номер подтверждён",
+    "original.dropped": "исходное целое удалено",
+    "item.open": "открыт вопрос",
+}
+"""What happened to a submission, in Russian; in English the names say it themselves."""
+
+DELIVERIES = {
+    "waiting": "ждёт",
+    "sending": "передаётся",
+    "delivered": "доставлено",
+    "registered": "зарегистрировано",
+    "refused": "отказано получателем",
+    "dead": "не доставлено, решает человек",
+    "held": "приостановлено",
+    "released": "снова разрешено",
+    "cancelled": "отменено",
+}
+
+DETAILS = {
+    "attempt": "попытка",
+    "code": "код",
+    "codes": "коды",
+    "cause": "причина",
+    "delivery": "доставка",
+    "destination": "получатель",
+    "basis": "основание",
+    "by": "чем",
+    "actor": "кто",
+    "next_try": "следующая попытка",
+}
+
+RUNS = {"running": "идёт", "stopped": "остановлен", "done": "закончен"}
+"""States of a run of replays."""
+
 COLORS = {"accepted": "green", "needs_info": "yellow", "rejected": "red"}
 
 
 def status(value: str, language: str) -> str:
     """Return a status in the user's language, coloured."""
     return click.style(STATUS[language].get(value, value), fg=COLORS.get(value))
+
+
+def event(name: str, language: str) -> str:
+    """Return the name of an event as people read it.
+
+    >>> event("delivery.held", "ru"), event("settled", "en")
+    ('доставка: приостановлено', 'settled')
+    """
+    if language == "en":
+        return name
+    kind, dot, state = name.partition(".")
+    if kind == "delivery" and dot:
+        return f"доставка: {DELIVERIES.get(state, state)}"
+    return EVENTS.get(name, name)
+
+
+def delivery(state: str, language: str) -> str:
+    """Return the state of a delivery in the user's language."""
+    return state if language == "en" else DELIVERIES.get(state, state)
+
+
+def detail(key: str, language: str) -> str:
+    """Return the name of a detail of an event in the user's language."""
+    return key if language == "en" else DETAILS.get(key, key)
+
+
+def run(state: str, language: str) -> str:
+    """Return the state of a run of replays in the user's language."""
+    return state if language == "en" else RUNS.get(state, state)
 
 
 def count(number: int, one: str, few: str, many: str) -> str:

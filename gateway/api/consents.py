@@ -15,7 +15,7 @@ from gateway.access import CONSENT, Principal
 from gateway.api.answers import answer, checked, not_found
 from gateway.api.bodies import json_object
 from gateway.api.present import instant
-from gateway.consents import STATES, Consents, Question, patient_of
+from gateway.consents import STATES, Answer, Consents, Question, patient_of
 from gateway.door import body, context, media
 from gateway.errors import Rejected
 from gateway.fhir import text
@@ -27,6 +27,26 @@ OPERATOR = "operator"
 BODY_BYTES_MAX = 256 * 1024
 MEDIA_TYPES = ("application/fhir+json", "application/json")
 _ID = validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+WHY = {
+    "ru": {
+        "active": "действующее согласие разрешает передачу этому получателю с этой целью",
+        "partial": "согласие разрешает передачу не всех исследований",
+        "expired": "согласие было, но его срок кончился",
+        "rejected": "пациент отказал",
+        "revoked": "согласие было, но пациент его отозвал",
+        "none": "о передаче этому получателю с этой целью пациент ничего не сказал",
+    },
+    "en": {
+        "active": "a consent in force lets this recipient have results for this purpose",
+        "partial": "a consent in force lets this recipient have some of the tests, not all",
+        "expired": "there was a consent and its time is over",
+        "rejected": "the patient refused",
+        "revoked": "there was a consent and the patient revoked it",
+        "none": "the patient has said nothing of this recipient and purpose",
+    },
+}
+"""Why the answer is what it is, by state; a delivery may have another basis than a consent."""
 
 blueprint = Blueprint("consents", __name__, url_prefix="/v1/consents")
 
@@ -90,15 +110,7 @@ def check() -> Response:
     asked = checked(_Question(), json_object(expected))
     question = Question(**{**asked, "patient": patient_of(asked["patient"])})
     found = _consents().ask(question, seen_by(who), who.client)
-    return answer(
-        {
-            "state": found.state,
-            "permitted": found.decision.permitted,
-            "partial": found.decision.partial,
-            "basis": found.decision.basis,
-            "consent": found.decision.reference or None,
-        }
-    )
+    return answer(present_answer(found, context.language()))
 
 
 @blueprint.get("/<key:consent>")
@@ -133,6 +145,18 @@ def revoke(consent: str) -> Response:
     done = context.gateway().store.revoke_grant(stored.id, who.client)
     state = present(_own(consent, who))
     return answer({**state, "held": done.held, "in_flight": done.in_flight})
+
+
+def present_answer(found: Answer, language: str) -> dict[str, Any]:
+    """Return what was decided, on which basis, and why in words; no patient in it."""
+    return {
+        "state": found.state,
+        "permitted": found.decision.permitted,
+        "partial": found.decision.partial,
+        "basis": found.decision.basis,
+        "consent": found.decision.reference or None,
+        "why": WHY[language]["partial" if found.decision.partial else found.state],
+    }
 
 
 def present(stored: StoredConsent) -> dict[str, Any]:

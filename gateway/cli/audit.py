@@ -8,7 +8,7 @@ import click
 
 from gateway.cli import local
 from gateway.cli.list import TIME
-from gateway.cli.output import Exit, Output, leave, options, translated
+from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
 
 
 @click.group("audit", help=translated("Журнал действий.", "The audit log."))
@@ -24,8 +24,27 @@ def command() -> None:
     ),
 )
 @click.option("--since", type=TIME, help=translated("С этого времени.", "From this time on."))
+@click.option(
+    "--to",
+    "url",
+    metavar="URL",
+    help=translated(
+        "Не принимается: журнал проверяют там, где он лежит.",
+        "Not taken: a log is verified where it lies.",
+    ),
+)
 @options
-def verify(out: Output, since: datetime | None) -> None:
+def verify(out: Output, since: datetime | None, url: str | None) -> None:
+    if url is not None:
+        # Over HTTP the gateway would vouch for itself: that proves nothing to anybody.
+        raise Wrong(
+            out.say(
+                "audit verify работает только в доме на этой машине (--home): по сети шлюз"
+                " поручился бы сам за себя. Издали проверяют квитанцию: receipt R-… --to URL",
+                "audit verify works on the local home only (--home): over the network the"
+                " gateway would vouch for itself. From afar verify a receipt: receipt R-… --to URL",
+            )
+        )
     if since is not None and since.tzinfo is None:
         since = since.replace(tzinfo=UTC)
     with local.opened(out) as gateway:

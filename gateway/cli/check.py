@@ -6,7 +6,7 @@ import click
 
 from gateway.cli import documents, words
 from gateway.cli.desk import at_desk
-from gateway.cli.output import Exit, Output, leave, options_to, translated
+from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
 from gateway.cli.status import mark, problem_lines
 
 EXITS = {"accepted": Exit.GOOD, "rejected": Exit.REFUSED, "needs_info": Exit.UNDECIDED}
@@ -23,7 +23,14 @@ WORST_FIRST = (Exit.REFUSED, Exit.UNDECIDED, Exit.GOOD)
     ),
 )
 @click.argument("names", nargs=-1, required=True, metavar="FILE…")
-@click.option("--profile", help=translated("Профиль отправителя.", "The sender's profile."))
+@click.option(
+    "--profile",
+    metavar="FORMAT",
+    help=translated(
+        "Читать как этот формат (fhir_json, lab_xml…), а не по имени и содержанию.",
+        "Read as this format (fhir_json, lab_xml…), not by name and content.",
+    ),
+)
 @click.option(
     "--sign", is_flag=True, help=translated("Подписать ключом песочницы.", "Sign as the sandbox.")
 )
@@ -40,6 +47,8 @@ def command(
     signature: str | None,
     media_type: str | None,
 ) -> None:
+    if profile is not None:
+        media_type = _media_type(out, profile, media_type)
     files = documents.find(out, names)
     codes = []
     with at_desk(out) as desk, out.progress(len(files), out.say("файл", "file")) as step:
@@ -56,3 +65,22 @@ def command(
             for problem in found["problems"]:
                 problem_lines(out, problem)
     leave(next(code for code in WORST_FIRST if code in codes))
+
+
+def _media_type(out: Output, profile: str, given: str | None) -> str:
+    """Return the media type of a format by its name.  Raises Wrong for a name of none."""
+    from gateway.formats.interface import formats
+
+    known = formats()
+    if profile not in known:
+        raise Wrong(
+            out.say(f"нет профиля {profile}; есть: ", f"there is no profile {profile}, only: ")
+            + ", ".join(known)
+        )
+    types = known[profile].MEDIA_TYPES
+    if given is not None and given not in types:
+        raise Wrong(
+            out.say(f"{profile} не бывает {given}, только: ", f"{profile} is never {given}, only: ")
+            + ", ".join(types)
+        )
+    return given or types[0]

@@ -34,6 +34,9 @@ LABELS = {
 }
 
 
+BASES = {"consent": "согласие", "none": "нет"}
+
+
 @click.group(
     "consent",
     help=translated(
@@ -161,8 +164,12 @@ def check(
         found = desk.check(asked)
     out.data(found)
     label = LABELS[out.language][found["state"]]
-    part = out.say(", не всё", ", not all") if found["partial"] else ""
-    out.text(f"{out.mark(found['permitted'])} {label}{part}  {found['consent'] or ''}".rstrip())
+    word = out.say("можно", "may") if found["permitted"] else out.say("нельзя", "may not")
+    basis = out.say(f"основание: {BASES[found['basis']]}", f"basis: {found['basis']}")
+    out.text(f"{out.mark(found['permitted'])} {word}  {basis}  ({label})")
+    out.text(f"  {out.say('Почему', 'Why')}: {found['why']}")
+    if found["consent"]:
+        out.text(f"  {out.say('Согласие', 'Consent')}: {found['consent']}")
     leave(Exit.GOOD if found["permitted"] else Exit.REFUSED)
 
 
@@ -209,16 +216,17 @@ def _at_desk(out: Output) -> Iterator[_Desk]:
         yield _Remote(remote.connect(out))
         return
     with local.opened(out) as gateway:
-        yield _Local(gateway)
+        yield _Local(gateway, out.language)
 
 
 class _Local:
     """The home on this machine: its operator sees every organisation's consents."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, language: str) -> None:
         from gateway.consents import Consents
 
         self.gateway = gateway
+        self.language = language
         self.consents = Consents(gateway.store, gateway.clock)
 
     def record(self, resource: Json) -> Object:
@@ -240,14 +248,10 @@ class _Local:
                 return
 
     def check(self, question: Question) -> Object:
+        from gateway.api.consents import present_answer
+
         found = self.consents.ask(question, None, local.ACTOR)
-        return {
-            "state": found.state,
-            "permitted": found.decision.permitted,
-            "partial": found.decision.partial,
-            "basis": found.decision.basis,
-            "consent": found.decision.reference or None,
-        }
+        return present_answer(found, self.language)
 
     def revoke(self, consent: str) -> Object | None:
         from gateway.api.consents import present

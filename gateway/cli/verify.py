@@ -1,25 +1,32 @@
-"""`gateway verify`: verify every signature in or beside a file."""
+"""`gateway verify`: verify every signature in or beside a file, or a kept verdict again."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from gateway.algorithms import standard
+from gateway.cli import local
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
+from gateway.cli.policy_file import read_policy
 from gateway.cli.sign import read
 from gateway.formats.interface import formats
 from gateway.model import CheckStatus, Indication, Part, SignatureFinding, SignatureReport
 from gateway.settings import BadSettings, Settings
+from gateway.signature_report.render import MEDIA_TYPES, render
+from gateway.signature_report.words import Words
 from gateway.trust import Trust
-from gateway.verification import HEAD_BYTES, Policy, Verifier, to_json
-
-FORMS = ("CAdES", "JWS", "XMLDSig", "XAdES")
-"""Forms a policy may name."""
+from gateway.verification import (
+    HEAD_BYTES,
+    Verifier,
+    differences,
+    judged_again,
+    to_json,
+)
 
 BESIDE = (".sig", ".p7s", ".sgn", ".jws")
 """What signing programs append to the name of what they sign."""
@@ -35,12 +42,18 @@ EXITS = {
     "verify",
     help=translated(
         "Проверить все подписи в файле и рядом с ним (CAdES, JWS, XMLDSig, XAdES,"
-        " Bundle.signature). Код 0: все верны, 1: есть неверная, 3: решить нельзя.",
+        " Bundle.signature). Код 0: все верны, 1: есть неверная, 3: решить нельзя."
+        " С --evidence вместо файла: повторить вердикт принятой отправки без сети по"
+        " сохранённым доказательствам; код 1 и тогда, когда вышло иначе.",
         "Verify every signature in a file and beside it (CAdES, JWS, XMLDSig, XAdES,"
-        " Bundle.signature). Exit code 0: all passed, 1: any failed, 3: undecided.",
+        " Bundle.signature). Exit code 0: all passed, 1: any failed, 3: undecided."
+        " With --evidence in place of a file: give the verdict on a kept submission again, by"
+        " the evidence kept with it and no network; exit code 1 also when it came out otherwise.",
     ),
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
 @click.option(
     "--signature",
     "signatures",
@@ -68,7 +81,27 @@ EXITS = {
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=translated(
-        "TOML: forms, signatures_min, whole_document", "TOML: forms, signatures_min, whole_document"
+        "TOML: forms, levels, qualifications, roles, signatures_min, whole_document.",
+        "TOML: forms, levels, qualifications, roles, signatures_min, whole_document.",
+    ),
+)
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=translated(
+        "Записать отчёт: .html, .pdf или .xml (ETSI TS 119 102-2); можно повторять.",
+        "Write a report: .html, .pdf or .xml (ETSI TS 119 102-2); repeatable.",
+    ),
+)
+@click.option(
+    "--evidence",
+    "submission",
+    metavar="ID",
+    help=translated(
+        "Повторить вердикт отправки из --home; с --at: на другой момент.",
+        "Give the verdict on a submission of --home again; with --at: at another moment.",
     ),
 )
 @click.option(
@@ -82,15 +115,27 @@ EXITS = {
 @options
 def command(
     out: Output,
-    file: str,
+    file: str | None,
     signatures: tuple[str, ...],
     folders: tuple[Path, ...],
     moment: str | None,
     policy_file: Path | None,
+    reports: tuple[Path, ...],
+    submission: str | None,
     offline: bool,
 ) -> None:
     at = _moment(out, moment)
-    policy = _policy(policy_file)
+    for path in reports:
+        if path.suffix[1:] not in MEDIA_TYPES:
+            ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
+            raise Wrong(f"--report {path}: {ends}")
+    if submission is not None:
+        if file or signatures or folders or policy_file:
+            raise Wrong(out.say("--evidence: без файла и --trust", "--evidence: without a file"))
+        _again(out, submission, at, reports)
+    if file is None:
+        raise Wrong(out.say("назовите файл или --evidence ID", "name a file or --evidence ID"))
+    policy = read_policy(policy_file)
     trust_folders, gost = _trust(out, folders)
     octets = read(file)
     document = Part(name="document", media_type=_media_type(octets), body=octets)
@@ -100,17 +145,52 @@ def command(
     )
     algorithms = standard(gost)
     verifier = Verifier(Trust.load(trust_folders, algorithms), algorithms, policy)
-    report = verifier.verify(document, beside, at, kept=False)
-    if out.json:
-        out.data(to_json(report))
-    else:
-        _show(out, report)
+    report = verifier.verify(document, beside, at or datetime.now(UTC), kept=False)
+    out.data(to_json(report))
+    _show(out, report)
+    _write(out, reports, report, octets)
     leave(EXITS[report.indication])
 
 
-def _moment(out: Output, text: str | None) -> datetime:
+def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...]) -> NoReturn:
+    """Give the verdict on a kept submission again and say what differs."""
+    with local.opened(out) as gateway:
+        try:
+            stored, kept = gateway.store.signatures(id), gateway.store.submission(id)
+        except KeyError:
+            raise Wrong(out.say(f"отправки {id} нет", f"there is no submission {id}")) from None
+        if stored is None or not kept.parts:
+            line = out.say(
+                f"{id}: вердикта или исходных байтов нет",
+                f"{id}: there is no verdict, or the original is not kept any more",
+            )
+            raise Wrong(line)
+        was = stored.report
+        now = judged_again(
+            was, kept.document, kept.signatures, gateway.algorithms, kept.kept_at, at
+        )
+    found = differences(was, now)
+    told = [{"place": one.place, "what": one.what, "was": one.was, "now": one.now} for one in found]
+    out.data({"submission": id, "equal": not found, "differences": told, **to_json(now)})
+    _show(out, now)
+    if not found:
+        out.text(out.say("вердикт тот же", "the verdict is the same"))
+    for one in found:
+        out.text(f"{out.mark(False)} {one.place} {one.what}: {one.was or '—'} → {one.now or '—'}")
+    _write(out, reports, now, kept.document.body)
+    leave(Exit.REFUSED if found and at is None else EXITS[now.indication])
+
+
+def _write(out: Output, paths: tuple[Path, ...], report: SignatureReport, document: bytes) -> None:
+    for path in paths:
+        rendered = render(path.suffix[1:], report, document, out.language)
+        path.write_bytes(rendered.octets)
+        out.note(out.say(f"отчёт: {path}", f"report: {path}"))
+
+
+def _moment(out: Output, text: str | None) -> datetime | None:
     if text is None:
-        return datetime.now(UTC)
+        return None
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
@@ -121,27 +201,6 @@ def _moment(out: Output, text: str | None) -> datetime:
             )
         ) from error
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _policy(file: Path | None) -> Policy:
-    if file is None:
-        return Policy()
-    try:
-        given = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Wrong(f"{file}: {error}") from error
-    forms = given.pop("forms", [])
-    at_least = given.pop("signatures_min", 0)
-    whole = given.pop("whole_document", False)
-    if not isinstance(forms, list) or not set(forms) <= set(FORMS):
-        raise Wrong(f"{file}: forms: {', '.join(FORMS)}")
-    if not isinstance(at_least, int) or isinstance(at_least, bool) or at_least < 0:
-        raise Wrong(f"{file}: signatures_min: 0, 1, 2 …")
-    if not isinstance(whole, bool):
-        raise Wrong(f"{file}: whole_document: true, false")
-    if given:
-        raise Wrong(f"{file}: {', '.join(given)}: forms, signatures_min, whole_document")
-    return Policy(forms=tuple(forms), signatures_min=at_least, whole_document=whole)
 
 
 def _trust(out: Output, folders: tuple[Path, ...]) -> tuple[tuple[Path, ...], str]:
@@ -181,8 +240,14 @@ def _show_one(out: Output, finding: SignatureFinding) -> None:
     out.text(f"{out.mark(good)} {finding.indication.value}{because}  {finding.format}")
     if finding.signer is not None:
         out.text(f"  {out.say('подписал', 'signed by')}: {finding.signer.subject}")
+    words = Words(language=out.language)
+    out.text(f"  {words('page', 'qualification')}: {words('qualification', finding.qualification)}")
     for covered in finding.covered:
         out.text(f"  {covered.scope}, {len(covered.octets)} B")
+    for stamp in finding.timestamps:
+        because = f" ({stamp.sub_indication})" if stamp.sub_indication else ""
+        kind = words("timestamp", stamp.kind)
+        out.text(f"  {words('page', 'timestamps')}, {kind}: {stamp.at.isoformat()}{because}")
     for check in finding.checks:
         if check.status is not CheckStatus.PASSED:
             out.text(f"  {check.status.value}  {check.name}: {check.detail}")

@@ -10,12 +10,13 @@ Source: ETSI EN 319 102-1, clauses 5.3 to 5.6.
 from gateway.signature_report.as_json import to_json
 from gateway.verification.again import Difference, differences, judged_again
 from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
-from gateway.verification.policy import Policy
+from gateway.verification.policy import LEVELS, Policy
 from gateway.verification.verifier import SIGNATURES_MAX, Verifier
 
 __all__ = [
     "HEAD_BYTES",
     "INSIDE",
+    "LEVELS",
     "SIGNATURES_MAX",
     "Difference",
     "Policy",

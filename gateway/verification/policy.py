@@ -15,6 +15,9 @@ from gateway.verification.content import covers_whole
 
 PRODUCT = "fhir-gateway"
 
+LEVELS = ("BES", "B", "T", "LT", "LTA")
+"""Levels a policy may name."""
+
 ALGORITHM_POLICY = "policy.toml"
 """In the room of algorithms: which of them are believed, and until when."""
 

@@ -123,9 +123,63 @@ def test_a_policy_is_read_and_its_mistakes_are_said(pki: Pki, bundle: Path, tmp_
     policy.write_text("signatures_min = 2")
     arguments = (bundle, "--trust", pki.trust, *AT, "--policy", policy)
     assert run(verify, *arguments).exit_code == 3
-    for wrong in ("signature_min = 2", "signatures_min = true", "forms = ['PGP']", "whole ="):
+    for wrong in (
+        "signature_min = 2",
+        "signatures_min = true",
+        "forms = ['PGP']",
+        "levels = ['X']",
+        "qualifications = 'QES'",
+        "roles = ['patient']",
+        "name = 'a b'",
+        "whole =",
+        "whole_document = 1",
+    ):
         policy.write_text(wrong)
-        assert run(verify, *arguments).exit_code == 2
+        assert run(verify, *arguments).exit_code == 2, wrong
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ("roles = ['doctor']", 0),
+        ("roles = ['doctor', 'organisation']", 3),
+        ("levels = ['BES', 'B']", 0),
+        ("levels = ['T', 'LT', 'LTA']", 3),
+        ("qualifications = ['QES']", 3),
+        ("forms = ['CAdES']\nwhole_document = true", 0),
+    ],
+)
+def test_a_policy_asks_who_must_sign_and_how(
+    pki: Pki, bundle: Path, tmp_path: Path, asked: str, code: int
+) -> None:
+    run(sign, bundle, *keys(pki))
+    policy = tmp_path / "policy.toml"
+    policy.write_text(asked)
+    done = run(verify, bundle, "--trust", pki.trust, *AT, "--policy", policy)
+    assert done.exit_code == code, done.output
+
+
+@pytest.mark.parametrize(
+    ("end", "head"), [("html", b"<!DOCTYPE html>"), ("pdf", b"%PDF-"), ("xml", b"<?xml")]
+)
+def test_a_report_is_written_in_the_form_its_name_says(
+    pki: Pki, bundle: Path, tmp_path: Path, end: str, head: bytes
+) -> None:
+    run(sign, bundle, *keys(pki))
+    report = tmp_path / f"report.{end}"
+    done = run(verify, bundle, "--trust", pki.trust, *AT, "--report", report, "--lang", "en")
+    assert done.exit_code == 0, done.output
+    assert report.read_bytes().startswith(head)
+
+
+def test_a_report_of_an_unknown_form_is_wrong_usage(bundle: Path, tmp_path: Path) -> None:
+    assert run(verify, bundle, "--report", tmp_path / "report.docx").exit_code == 2
+
+
+def test_neither_file_nor_evidence_is_wrong_usage(bundle: Path, tmp_path: Path) -> None:
+    assert run(verify).exit_code == 2
+    assert run(verify, bundle, "--evidence", "S1").exit_code == 2
+    assert run(verify, "--evidence", "S1", "--home", tmp_path).exit_code == 2
 
 
 @pytest.mark.parametrize(

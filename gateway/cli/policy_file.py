@@ -1,0 +1,81 @@
+"""The file of `gateway verify --policy`: what is asked of a document's signatures."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from gateway.bindings import ROLES
+from gateway.cli.output import Wrong
+from gateway.qualification import QUALIFICATIONS
+from gateway.verification import LEVELS, Policy
+
+FORMS = ("CMS", "CAdES", "PAdES", "XMLDSig", "XAdES", "JWS", "JAdES")
+"""Forms a policy may name."""
+
+_LISTS = ("forms", "levels", "qualifications", "roles")
+
+FILE_BYTES_MAX = 64 * 1024
+
+
+def _words(known: tuple[str, ...]) -> fields.List[str]:
+    return fields.List(
+        fields.String(validate=validate.OneOf(known)),
+        load_default=list,
+        metadata={"expected": ", ".join(known)},
+    )
+
+
+def _truth(given: object) -> None:
+    # As numbers, 1 and true are the same to Python and to nobody who writes a policy.
+    if not isinstance(given, bool):
+        raise ValidationError("not a truth value")
+
+
+class _File(Schema):
+    name = fields.String(
+        load_default="file",
+        validate=validate.Regexp(r"[\w.-]{1,64}\Z"),
+        metadata={"expected": "A-Z a-z 0-9 . _ -"},
+    )
+    forms = _words(FORMS)
+    levels = _words(LEVELS)
+    qualifications = _words(QUALIFICATIONS)
+    roles = _words(ROLES)
+    signatures_min = fields.Integer(
+        load_default=0, strict=True, validate=validate.Range(0, 32), metadata={"expected": "0–32"}
+    )
+    whole_document = fields.Raw(
+        load_default=False,
+        validate=_truth,
+        metadata={"expected": "true, false"},
+    )
+
+    @post_load
+    def policy(self, given: dict[str, Any], **_: object) -> Policy:
+        lists = {name: tuple(given[name]) for name in _LISTS}
+        return Policy(**{**given, **lists})
+
+
+def read_policy(file: Path | None) -> Policy:
+    """Return the policy in a TOML file; the default one for None.  Raises Wrong."""
+    if file is None:
+        return Policy()
+    try:
+        with file.open("rb") as stream:
+            given = tomllib.loads(stream.read(FILE_BYTES_MAX).decode("utf-8"))
+        policy: Policy = _File().load(given)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Wrong(f"{file}: {error}") from error
+    except ValidationError as error:
+        raise Wrong(f"{file}: {_expected(error)}") from error
+    return policy
+
+
+def _expected(error: ValidationError) -> str:
+    messages = error.messages if isinstance(error.messages, dict) else {}
+    known = {name: field.metadata.get("expected", "") for name, field in _File().fields.items()}
+    return "; ".join(f"{name}: {known.get(name, ', '.join(known))}" for name in messages)

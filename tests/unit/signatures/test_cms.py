@@ -9,37 +9,12 @@ import pytest
 from asn1crypto import cms as asn1_cms
 from asn1crypto import core, pem
 
-from gateway.algorithms.asn1 import scheme_for
-from gateway.model import CheckedSignature, CheckStatus, Indication, Part
+from gateway.model import CheckStatus, Indication, Part
 from gateway.sandbox.pki import Pki
 from gateway.signatures import cms
 from tests.pki.build import ALGORITHMS, NOW
+from tests.unit.signatures.cms_made import attributes, checked, opened, resigned
 from tests.unit.signatures.made import BUNDLE, FAMILIES, beside, document, signed
-
-
-def checked(file: bytes, octets: bytes = BUNDLE) -> CheckedSignature:
-    return cms.check(document(octets), beside(file), ALGORITHMS)[0]
-
-
-def opened(file: bytes) -> asn1_cms.ContentInfo:
-    return asn1_cms.ContentInfo.load(file)
-
-
-def resigned(pki: Pki, change: Callable[[asn1_cms.SignerInfo], None]) -> bytes:
-    """Return a CMS file whose signer info was changed and then signed again, rightly."""
-    info = opened(signed(pki))
-    signer = info["content"]["signer_infos"][0]
-    change(signer)
-    octets = asn1_cms.CMSAttributes(list(signer["signed_attrs"])).dump(force=True)
-    who = pki.signer("gost256-doctor")
-    certificate = info["content"]["certificates"][0].chosen
-    scheme = scheme_for(certificate.public_key, "streebog256")
-    signer["signature"] = ALGORITHMS.sign(who.private_key(), scheme, octets)
-    return bytes(info.dump(force=True))
-
-
-def attributes(signer: asn1_cms.SignerInfo, keep: Callable[[str], bool]) -> list[object]:
-    return [a for a in signer["signed_attrs"] if keep(a["type"].native)]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

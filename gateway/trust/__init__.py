@@ -22,6 +22,7 @@ from gateway.trust.chain import Question, judge_path
 from gateway.trust.explain import Verdict
 from gateway.trust.finding import Freshness, ProviderDescription, RevocationList, TrustFinding
 from gateway.trust.fitness import Purpose
+from gateway.trust.lists import Accreditation, accreditation_of
 from gateway.trust.material import (
     Material,
     fingerprint,
@@ -35,6 +36,7 @@ from gateway.trust.revocation import answers_about
 from gateway.trust.signer import read_signer, short_name, signer_of
 
 __all__ = [
+    "Accreditation",
     "Freshness",
     "PathPolicy",
     "ProviderDescription",
@@ -93,7 +95,7 @@ class Trust:
             # Looked at before reading: what changes meanwhile is read again next time.
             watched = folders_below(self._folders)
             seen = fingerprint(watched)
-            material = read_folders(self._folders, self.algorithms)
+            material = read_folders(self._folders, self.algorithms, self._material.lists)
             # Made anew with the material: a verdict on the old one goes where nobody looks.
             self._material, self._verdicts = material, Verdicts()
             self._watched, self._fingerprint = watched, seen
@@ -143,6 +145,15 @@ class Trust:
                 span = span_of(verdict, at, material, self.policy)
                 self._verdicts.remember(key, finding, span)
         return finding
+
+    def accreditation(self, issuer_certificate: bytes, issued_at: datetime) -> Accreditation:
+        """Return whether an authority was accredited when it issued a certificate.
+
+        By the trusted lists in the trust folders; `unknown` without one that can tell.
+        """
+        self.reload()
+        lists = self._material.lists
+        return accreditation_of(lists, issuer_certificate, issued_at, self.policy.list_age_max)
 
     def freshness(self, now: datetime) -> Freshness:
         """Return how fresh the material is at `now`, for `gateway doctor`."""

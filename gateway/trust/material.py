@@ -1,4 +1,4 @@
-"""Trust material: anchors, intermediates, revocation lists and OCSP responses from folders.
+"""Trust material from folders: certificates, revocation lists, OCSP responses, trusted lists.
 
 A certificate that signed itself is an anchor: whoever may write into a trust folder decides
 what is trusted, so the folder is the trust decision.
@@ -17,6 +17,9 @@ from asn1crypto import crl, ocsp, pem, x509
 from gateway.algorithms.asn1 import MALFORMED, scheme_of_certificate_signature
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.trust.hook import OCSP_DIGESTS
+from gateway.trust.lists import NotAList, TrustedList
+from gateway.trust.lists import read_list as trusted_list
+from gateway.xml.parser import is_xml
 
 FILE_BYTES_MAX = 64 * 2**20
 """The largest revocation lists of Russian CAs are about 30 MB."""
@@ -31,6 +34,7 @@ class Material:
     crls: tuple[crl.CertificateList, ...]
     ocsps: tuple[ocsp.OCSPResponse, ...]
     ignored: tuple[str, ...] = ()
+    lists: tuple[TrustedList, ...] = ()
 
     def beside(
         self, crls: Sequence[crl.CertificateList], ocsps: Sequence[ocsp.OCSPResponse]
@@ -56,19 +60,29 @@ def material_of(
     )
 
 
-def read_folders(folders: Sequence[Path], algorithms: Algorithms) -> Material:
+def read_folders(
+    folders: Sequence[Path], algorithms: Algorithms, known: Sequence[TrustedList] = ()
+) -> Material:
     """Return the material in all files below `folders`, PEM or DER, sorted by what it is.
 
     Files that hold none of it are named in `ignored`; a missing folder is an empty one.
+    Trusted lists among `known` are not read again: they are large and rarely new.
     """
+    by_digest = {one.sha256: one for one in known}
+    lists = list[TrustedList]()
     anchors, intermediates = list[x509.Certificate](), list[x509.Certificate]()
     crls, ocsps = list[crl.CertificateList](), list[ocsp.OCSPResponse]()
     ignored, seen = list[str](), set[bytes]()
     for path in _files(folders):
-        known = False
+        recognised = False
         for der in _objects(path):
+            if is_xml(der[:64]):
+                one = by_digest.get(hashlib.sha256(der).hexdigest()) or _list(der)
+                recognised = one is not None
+                lists += [one] if one is not None and one not in lists else []
+                continue
             found = _recognise(der)
-            known = known or found is not None
+            recognised = recognised or found is not None
             if found is None or (digest := hashlib.sha256(der).digest()) in seen:
                 continue
             seen.add(digest)
@@ -78,7 +92,7 @@ def read_folders(folders: Sequence[Path], algorithms: Algorithms) -> Material:
                 crls.append(found)
             else:
                 ocsps.append(found)
-        if not known:
+        if not recognised:
             ignored.append(path.name)
     return Material(
         anchors=tuple(anchors),
@@ -86,6 +100,7 @@ def read_folders(folders: Sequence[Path], algorithms: Algorithms) -> Material:
         crls=tuple(crls),
         ocsps=tuple(ocsps),
         ignored=tuple(ignored),
+        lists=tuple(lists),
     )
 
 
@@ -167,6 +182,13 @@ def _recognise(der: bytes) -> x509.Certificate | crl.CertificateList | ocsp.OCSP
         except ValueError:
             continue
     return None
+
+
+def _list(octets: bytes) -> TrustedList | None:
+    try:
+        return trusted_list(octets)
+    except NotAList:
+        return None
 
 
 def _certificate(der: bytes) -> x509.Certificate:

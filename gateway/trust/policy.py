@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 ANY_POLICY = "2.5.29.32.0"
+WHOLE_MAX = 100_000
+"""Hours or days; eleven years of hours."""
+
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]*)){1,31}")
 _FLAGS = (
     "explicit_policy",
@@ -37,6 +40,9 @@ class PathPolicy:
     """A list or an answer that was issued longer before the moment of judgement is not fresh,
     whatever end it states; None leaves it to the end it states."""
 
+    list_age_max: timedelta = timedelta(days=30)
+    """How long after its day a trusted list that announces no update speaks of certificates."""
+
     silent_responders: bool = False
     """An OCSP responder whose certificate names no way to ask about it is believed while it
     lives (RFC 6960, section 4.2.2.2.1, leaves this to the client)."""
@@ -51,7 +57,7 @@ def read_policy(table: Mapping[str, object]) -> PathPolicy:
 
     Keys: `policies` (list of dotted identifiers), `explicit_policy`,
     `policy_mapping_inhibited`, `any_policy_inhibited`, `silent_responders`,
-    `revocation_hours_max`.
+    `revocation_hours_max`, `list_days_max`.
     Raises ValueError for anything else, naming the key.
     """
     values = dict(table)
@@ -63,16 +69,25 @@ def read_policy(table: Mapping[str, object]) -> PathPolicy:
         flags[name] = values.pop(name, False)
         if not isinstance(flags[name], bool):
             raise ValueError(f"{name}: expected true or false")
-    hours = values.pop("revocation_hours_max", None)
-    if hours is not None and (isinstance(hours, bool) or not isinstance(hours, int) or hours < 1):
-        raise ValueError("revocation_hours_max: expected a whole number of hours from 1 up")
+    hours = _whole(values, "revocation_hours_max")
+    days = _whole(values, "list_days_max")
     if values:
         raise ValueError(f"{min(values)}: no such key")
     return PathPolicy(
         policies=frozenset(policies),
         revocation_age_max=None if hours is None else timedelta(hours=hours),
+        list_age_max=timedelta(days=days) if days else PathPolicy.list_age_max,
         **{name: bool(value) for name, value in flags.items()},
     )
+
+
+def _whole(values: dict[str, object], key: str) -> int | None:
+    number = values.pop(key, None)
+    if number is None:
+        return None
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= WHOLE_MAX:
+        raise ValueError(f"{key}: expected a whole number from 1 to {WHOLE_MAX}")
+    return number
 
 
 def _is_identifier(text: object) -> bool:

@@ -1,0 +1,89 @@
+"""A trusted list of a member state of the European Union.
+
+Only services that issue qualified certificates (CA/QC) speak of an authority; statuses from
+before July 2016 have other words and count alike.
+Source: ETSI TS 119 612 v2.2.1, clauses 5.3 to 5.6 and annex D.
+"""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from gateway.trust.lists.keys import keys_of
+from gateway.trust.lists.values import NotAList, Service, Status, TrustedList, limited, moment_of
+
+TSL = "{http://uri.etsi.org/02231/v2#}"
+ROOT = f"{TSL}TrustServiceStatusList"
+ISSUES_QUALIFIED = "http://uri.etsi.org/TrstSvc/Svctype/CA/QC"
+STATUSES = {
+    "granted": True,
+    "undersupervision": True,
+    "supervisionincessation": True,
+    "accredited": True,
+    "withdrawn": False,
+    "supervisionceased": False,
+    "supervisionrevoked": False,
+    "accreditationceased": False,
+    "accreditationrevoked": False,
+}
+"""By the last part of the status's URI, whose beginning differs with the version."""
+
+IDENTITY = f"{TSL}ServiceDigitalIdentity/{TSL}DigitalId/{TSL}X509Certificate"
+
+
+def read(root: etree._Element, sha256: str) -> TrustedList:
+    """Return the list below its document element.  Raises NotAList."""
+    scheme = root.find(f"{TSL}SchemeInformation")
+    issued = None if scheme is None else scheme.findtext(f"{TSL}ListIssueDateTime")
+    if scheme is None or issued is None:
+        raise NotAList("no date of issue")
+    update = scheme.findtext(f"{TSL}NextUpdate/{TSL}dateTime")
+    territory = (scheme.findtext(f"{TSL}SchemeTerritory") or "").strip()
+    if not (territory.isascii() and territory.isalpha() and len(territory) == 2):
+        raise NotAList("no territory of two letters")
+    services, unread = list[Service](), 0
+    for provider in root.iterfind(f"{TSL}TrustServiceProviderList/{TSL}TrustServiceProvider"):
+        name = provider.findtext(f"{TSL}TSPInformation/{TSL}TSPName/{TSL}Name") or ""
+        for service in provider.iterfind(f"{TSL}TSPServices/{TSL}TSPService"):
+            found, broken = _service(service, " ".join(name.split()))
+            unread += broken
+            services += found
+    number = (scheme.findtext(f"{TSL}TSLSequenceNumber") or "").strip()
+    return TrustedList(
+        source=f"eu-{territory.upper()}",
+        issued_at=moment_of(issued),
+        next_update=None if update is None else moment_of(update),
+        services=limited(services),
+        sha256=sha256,
+        sequence=int(number) if number.isascii() and number.isdigit() else None,
+        unread=unread,
+    )
+
+
+def _service(service: etree._Element, provider: str) -> tuple[list[Service], int]:
+    current = service.find(f"{TSL}ServiceInformation")
+    history = service.findall(f"{TSL}ServiceHistory/{TSL}ServiceHistoryInstance")
+    if current is None or _kind(current) != ISSUES_QUALIFIED:
+        return [], 0
+    keys, unread = keys_of(found.text or "" for found in current.iterfind(IDENTITY))
+    statuses = [_status(stated) for stated in (current, *history)]
+    found = Service(
+        provider=provider,
+        keys=keys,
+        statuses=tuple(status for status in statuses if status is not None),
+    )
+    return [found], unread
+
+
+def _status(stated: etree._Element) -> Status | None:
+    since = stated.findtext(f"{TSL}StatusStartingTime")
+    if since is None:
+        return None
+    word = (stated.findtext(f"{TSL}ServiceStatus") or "").strip().rstrip("/").rpartition("/")[2]
+    # A service that was of another kind then issued nothing qualified.
+    good = STATUSES.get(word.lower()) if _kind(stated) == ISSUES_QUALIFIED else False
+    return Status(since=moment_of(since), good=good)
+
+
+def _kind(stated: etree._Element) -> str:
+    return (stated.findtext(f"{TSL}ServiceTypeIdentifier") or "").strip()

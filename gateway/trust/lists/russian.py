@@ -1,0 +1,82 @@
+"""The list of accredited authorities published by the Russian ministry (e-trust portal).
+
+Elements have Russian names and no namespace: АккредитованныеУдостоверяющиеЦентры holds
+Версия, Дата and УдостоверяющийЦентр, each with its certificates below
+ПрограммноАппаратныеКомплексы, its СтатусАккредитации and ИсторияСтатусовАккредитации.
+Source: the list's schema as its readers know it; 63-ФЗ, article 15.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+
+from lxml import etree
+
+from gateway.trust.lists.keys import keys_of
+from gateway.trust.lists.values import NotAList, Service, Status, TrustedList, limited, moment_of
+
+SOURCE = "ru"
+ROOT = "АккредитованныеУдостоверяющиеЦентры"
+CERTIFICATES = (
+    "ПрограммноАппаратныеКомплексы/ПрограммноАппаратныйКомплекс"
+    "/КлючиУполномоченныхЛиц/Ключ/Сертификаты/ДанныеСертификата/Данные"
+)
+STATUSES = {
+    "действует": True,
+    "приостановлена": False,
+    "прекращена": False,
+    "досрочно прекращена": False,
+    "аннулирована": False,
+}
+"""A word that is none of these says nothing."""
+
+MOSCOW = timezone(timedelta(hours=3))
+"""Times on the list carry no offset; it was another hour until 2014, on days long past."""
+
+
+def read(root: etree._Element, sha256: str) -> TrustedList:
+    """Return the list below its document element.  Raises NotAList."""
+    issued = root.findtext("Дата")
+    if issued is None:
+        raise NotAList("no date of issue")
+    services, unread = list[Service](), 0
+    for center in root.iterfind("УдостоверяющийЦентр"):
+        keys, broken = keys_of(found.text or "" for found in center.iterfind(CERTIFICATES))
+        unread += broken
+        services.append(
+            Service(
+                provider=_name(center),
+                keys=keys,
+                statuses=tuple(_statuses(center)),
+            )
+        )
+    version = (root.findtext("Версия") or "").strip()
+    return TrustedList(
+        source=SOURCE,
+        issued_at=moment_of(issued, MOSCOW),
+        next_update=None,
+        services=limited(services),
+        sha256=sha256,
+        sequence=int(version) if version.isascii() and version.isdigit() else None,
+        unread=unread,
+    )
+
+
+def _statuses(center: etree._Element) -> list[Status]:
+    stated = [
+        *center.iterfind("ИсторияСтатусовАккредитации/СтатусАккредитации"),
+        *center.iterfind("СтатусАккредитации"),
+    ]
+    found = []
+    for status in stated:
+        since = status.findtext("ДействуетС")
+        if since is None:
+            continue
+        word = " ".join((status.findtext("Статус") or "").lower().split())
+        found.append(Status(since=moment_of(since, MOSCOW), good=STATUSES.get(word)))
+    return found
+
+
+def _name(center: etree._Element) -> str:
+    name = center.findtext("КраткоеНазвание") or center.findtext("Название") or ""
+    return " ".join(name.split())

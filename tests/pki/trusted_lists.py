@@ -39,13 +39,12 @@ def european(
     territory: str = "LT",
 ) -> bytes:
     """Return a list of a member state."""
-    ending = (
-        f"<NextUpdate><dateTime>{update}</dateTime></NextUpdate>" if update else "<NextUpdate/>"
-    )
+    moment = f"<dateTime>{update}</dateTime>" if update else ""
     return (
         '<TrustServiceStatusList xmlns="http://uri.etsi.org/02231/v2#"><SchemeInformation>'
         f"<TSLSequenceNumber>7</TSLSequenceNumber><SchemeTerritory>{territory}</SchemeTerritory>"
-        f"<ListIssueDateTime>{issued}</ListIssueDateTime><NextUpdate>{moment}</NextUpdate></SchemeInformation>"
+        f"<ListIssueDateTime>{issued}</ListIssueDateTime>"
+        f"<NextUpdate>{moment}</NextUpdate></SchemeInformation>"
         "<TrustServiceProviderList>"
         + "".join(map(_provider, listed))
         + "</TrustServiceProviderList></TrustServiceStatusList>"

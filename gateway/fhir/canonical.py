@@ -10,8 +10,9 @@ Source: RFC 8785 (JCS); https://hl7.org/fhir/R4/json.html#canonical for the meth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from math import isinf
 
 import msgspec
 import rfc8785
@@ -51,9 +52,21 @@ def canonical(value: JsonValue) -> bytes:
     '{"a":"Ё","b":5}'
     """
     try:
-        return _ENCODER.encode(_ordered(value))
-    except NotExact:
-        raise NotExact(next(_inexact(value, ""))) from None
+        return _ENCODER.encode(_ordered(value, _number))
+    except NotExact as error:
+        raise NotExact(next(_inexact(value, ""))) from error
+
+
+def rounded(value: JsonValue) -> bytes:
+    """Return the form the standard gives what `canonical` refuses.
+
+    It tells whether a signer signed the rounded number; nobody may read what it is of.
+    Raises NotExact for a number beyond all doubles.
+
+    >>> rounded({"a": Decimal("0.10000000000000000001")})
+    b'{"a":0.1}'
+    """
+    return _ENCODER.encode(_ordered(value, _double))
 
 
 def restricted(resource: Json, method: str, own: bool = True) -> Json:
@@ -84,14 +97,14 @@ def unsigned_precision(value: JsonValue) -> int:
     return int(_number(value) != number_text(value).encode("ascii"))
 
 
-def _ordered(value: JsonValue) -> object:
+def _ordered(value: JsonValue, number: Callable[[Decimal], bytes]) -> object:
     if isinstance(value, dict):
         # RFC 8785, 3.2.3: by UTF-16 code units, which for ASCII is the plain order.
         names = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=_units)
-        return {name: _ordered(value[name]) for name in names}
+        return {name: _ordered(value[name], number) for name in names}
     if isinstance(value, list):
-        return [_ordered(item) for item in value]
-    return msgspec.Raw(_number(value)) if isinstance(value, Decimal) else value
+        return [_ordered(item, number) for item in value]
+    return msgspec.Raw(number(value)) if isinstance(value, Decimal) else value
 
 
 def _inexact(value: JsonValue, place: str) -> Iterator[str]:
@@ -117,7 +130,14 @@ def _survives(value: Decimal) -> bool:
 def _number(value: Decimal) -> bytes:
     if not _survives(value):
         raise NotExact("")
-    return rfc8785.dumps(float(value))
+    return _double(value)
+
+
+def _double(value: Decimal) -> bytes:
+    number = float(value)
+    if isinf(number):
+        raise NotExact("")
+    return rfc8785.dumps(number)
 
 
 _ENCODER = msgspec.json.Encoder()

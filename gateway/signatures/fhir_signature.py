@@ -18,7 +18,7 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, CheckStatus, Json, Part
 from gateway.signatures import fhir_coverage, fhir_declared, interface
 from gateway.signatures.fhir_carriers import CARRIED_MAX, Carried, carried
-from gateway.signatures.fhir_targets import Target
+from gateway.signatures.fhir_targets import Inexact, Target
 from gateway.signatures.findings import (
     SIG_CONSTRAINTS_FAILURE,
     Checks,
@@ -51,6 +51,9 @@ def _check(one: Carried, algorithms: Algorithms) -> Iterator[CheckedSignature]:
     try:
         signature, data = fhir_declared.opened(one.signature)
         checked = _checked(one, signature, data, algorithms)
+    except Inexact as flaw:
+        yield replace(_refused(one.place, flaw), hints=_rounded(flaw, data, algorithms))
+        return
     except Flaw as flaw:
         if not one.attached_only:
             yield _refused(one.place, flaw)
@@ -120,6 +123,15 @@ def _verifies_under(target: Target, declared: str, data: bytes, algorithms: Algo
             if any(one.covered for one in made):
                 return method
     return ""
+
+
+def _rounded(flaw: Inexact, data: bytes, algorithms: Algorithms) -> tuple[str, ...]:
+    """Return the hint that a signature holds over what its signer rounded, if it does."""
+    if flaw.rounded is None:
+        return ()
+    made = _run(data, Part(name="document", media_type="", body=flaw.rounded), algorithms)
+    holds = any(one.covered for one in made)
+    return ("holds over the rounded number: the signer signed another value",) if holds else ()
 
 
 def _run(data: bytes, over: Part | None, algorithms: Algorithms) -> list[CheckedSignature]:

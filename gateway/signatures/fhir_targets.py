@@ -19,6 +19,7 @@ from gateway.model import Json
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     SIG_CONSTRAINTS_FAILURE,
+    Flaw,
     failed,
     undecided,
 )
@@ -27,6 +28,18 @@ from gateway.xml.parser import is_xml, parse
 FHIR_JSON = "application/fhir+json"
 FHIR_XML = "application/fhir+xml"
 OBJECT = "{http://www.w3.org/2000/09/xmldsig#}Object"
+
+
+class Inexact(Flaw):
+    """A decimal that canonical JSON would change, so that nothing signed can be read.
+
+    `rounded` is what a signer may have signed all the same; None where not even that is.
+    """
+
+    def __init__(self, place: str, rounded: bytes | None) -> None:
+        made = failed("canonicalization", FORMAT_FAILURE, place)
+        super().__init__(made.check, made.sub_indication)
+        self.rounded = rounded
 
 
 class Target(Protocol):
@@ -111,11 +124,15 @@ class JsonTarget:
         return canonical.restricted(self.resource, method, self.own)
 
     def _canonical(self, method: str) -> bytes:
+        restricted = self._restricted(method)
         try:
-            return canonical.canonical(self._restricted(method))
+            return canonical.canonical(restricted)
         except canonical.NotExact as error:
-            detail = f"{self.place}{error}"
-            raise failed("canonicalization", FORMAT_FAILURE, detail) from error
+            try:
+                rounded = canonical.rounded(restricted)
+            except canonical.NotExact:
+                rounded = None
+            raise Inexact(f"{self.place}{error}", rounded) from error
 
 
 @dataclass(frozen=True)

@@ -103,11 +103,18 @@ def test_what_is_read_has_the_digits_that_came_and_the_form_that_was_signed(
     assert "precision_not_signed: 1" in report.signatures[0].hints
 
 
-def test_a_decimal_that_a_double_changes_is_refused_with_its_place(pki: Pki) -> None:
-    octets = made(pki).replace(b"5.00", b"5.00000000000000000001")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_decimal_that_a_double_changes_is_refused_with_its_place(pki: Pki, form: Form) -> None:
+    """Case I2: two values with one canonical form could be exchanged under one signature."""
+    octets = made(pki, form).replace(b"5.00", b"5.00000000000000000001")
     found = one(octets)
     assert (found.indication, found.sub_indication) == (FAILED, "FORMAT_FAILURE")
     assert "/entry/0/resource/valueQuantity/value" in found.checks[0].detail
+    told = "holds over the rounded number: the signer signed another value"
+    assert (found.hints, found.covered) == ((told,), ())
+    assert one(octets.replace(b"collection", b"searchset ")).hints == ()
+    beyond = one(octets.replace(b"5.00000000000000000001", b"9.9e308"))
+    assert (beyond.indication, beyond.hints) == (FAILED, ())
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -268,7 +268,9 @@ class Examiner:
         )
         if placed.kind is not PlacementKind.NEWER:
             return placed
-        corrects = routing.bases(found.facts, self._receivers(), found.grants, found.asked_at)
+        corrects = routing.bases(
+            found.facts, self.routes, self._receivers(), found.grants, found.asked_at
+        )
         return replace(placed, corrects=corrects)
 
     def _outcome(

@@ -108,8 +108,7 @@ def plan(
             problems.append(Problem(code="DLV-301", detail={"destination": name}, warning=True))
             continue
         rules = [route for route in applying if route.to == name]
-        taken = [one for one in BASES if any(one in route.bases for route in rules)]
-        decision = basis(facts, receiver, grants, at, taken)
+        decision = basis(facts, receiver, grants, at, _taken(rules))
         recipient = receiver.destination.organization
         asked.append(Asked(destination=name, recipient=recipient, decision=decision))
         if decision.permitted:
@@ -172,17 +171,23 @@ def restricted(plan: Plan, grants: Sequence[Grant]) -> Plan:
 
 
 def bases(
-    facts: Facts, receivers: Sequence[Receiver], grants: Sequence[Grant], at: datetime
+    facts: Facts,
+    routes: Sequence[Route],
+    receivers: Sequence[Receiver],
+    grants: Sequence[Grant],
+    at: datetime,
 ) -> tuple[PlannedDelivery, ...]:
-    """Return on which basis each destination may have the document, rules aside.
+    """Return on which basis each destination may have a correction.
 
-    A correction goes to whoever holds an older version, whether or not a rule names them now.
+    It goes to whoever holds an older version, whether or not a rule sends them this one; but
+    only on a basis that some rule to them takes, or a usual one where no rule names them now.
     """
     found = []
     for receiver in receivers:
-        decision = basis(facts, receiver, grants, at)
+        name = receiver.destination.name
+        rules = [route for route in routes if route.to == name]
+        decision = basis(facts, receiver, grants, at, _taken(rules) or BASES_USUAL)
         if decision.permitted:
-            name = receiver.destination.name
             found.append(
                 PlannedDelivery(destination=name, basis=decision.basis, consent=decision.reference)
             )
@@ -194,7 +199,7 @@ def basis(
     receiver: Receiver,
     grants: Sequence[Grant],
     at: datetime,
-    taken: Sequence[str] = BASES_USUAL,
+    taken: Sequence[str],
 ) -> ConsentDecision:
     """Return whether the document may go to `receiver`, and on which basis of those `taken`."""
     for one in BASES:
@@ -204,6 +209,11 @@ def basis(
                 return decision
     version = max((grant.version for grant in grants), default=0)
     return ConsentDecision(permitted=False, basis="none", version=version)
+
+
+def _taken(rules: Sequence[Route]) -> tuple[str, ...]:
+    """Return the bases that any of `rules` takes."""
+    return tuple(one for one in BASES if any(one in route.bases for route in rules))
 
 
 def _could_be(basis: str, facts: Facts, receiver: Receiver) -> bool:

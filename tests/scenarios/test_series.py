@@ -204,6 +204,24 @@ def test_a_correction_that_may_not_go_takes_the_old_one_back(day: Day) -> None:
     assert day.holds() == {}
 
 
+@pytest.mark.parametrize(
+    ("taken", "expected"), [("care", "corrected"), ("order", "entered-in-error")]
+)
+def test_a_correction_goes_on_a_basis_its_destination_takes(
+    tmp_path: Path, taken: str, expected: str
+) -> None:
+    """The rule that sent the original names the bases, though it does not name this order."""
+    rule = f'ordering = "{laboratory.OGRN}|{laboratory.CLINIC}"\nbases = ["{taken}"]\n'
+    with laboratory.day(tmp_path / "var", settings=rule) as day:
+        if taken == "order":
+            day.consent()  # There is a basis, and it is none the destination takes.
+        day.send(Report())
+        assert [one["report"] for one in day.received()] == ["final"]
+        elsewhere = {"ordering": laboratory.SIRIUS, "order": "77-105"}
+        day.send(Report(version=2, status="corrected", **elsewhere))
+        assert [one["report"] for one in day.received()] == ["final", expected]
+
+
 def test_a_correction_whose_consent_is_gone_takes_the_old_one_back(day: Day) -> None:
     """Revoked while the correction waited: the clinic is told that the old one is not right."""
     consent = day.consent()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gateway.model import Destination, Facts, Identifier, PatientClaim, ReportClaim
-from gateway.routing import ASK, Receiver, Route, plan
+from gateway.routing import ASK, Receiver, Route, bases, plan
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 OURS = Identifier(system="urn:oid:1.2.643.100.1", value="1267700000116")
@@ -58,3 +58,19 @@ def test_a_rule_to_nobody_is_said_and_stops_no_other() -> None:
     assert [(one.code, one.detail["destination"]) for one in found.problems] == [
         ("DLV-301", "renamed")
     ]
+
+
+def test_a_correction_leaves_only_on_a_basis_that_some_rule_takes() -> None:
+    """Whatever else the rules ask for: who holds the original is to hear of it."""
+    elsewhere = f"{OURS.system}|{OURS.value}"
+    rules = [Route(to="clinic", bases=("care",), ordering=elsewhere)]
+    found = bases(ordered_by(CLINIC), rules, [RECEIVER], (), NOW)
+    assert [(one.destination, one.basis) for one in found] == [("clinic", "care")]
+    rules = [Route(to="clinic", bases=("consent",), ordering=elsewhere)]
+    assert bases(ordered_by(CLINIC), rules, [RECEIVER], (), NOW) == ()
+
+
+def test_a_correction_to_whom_no_rule_names_any_more_leaves_on_a_usual_basis() -> None:
+    found = bases(ordered_by(CLINIC), [Route(to="another")], [RECEIVER], (), NOW)
+    assert [(one.destination, one.basis) for one in found] == [("clinic", "order")]
+    assert bases(ordered_by(), [], [RECEIVER], (), NOW) == ()

@@ -11,7 +11,12 @@ from gateway.access import DRY_RUN
 from gateway.api.answers import answer, checked
 from gateway.door import context
 from gateway.door.problems import finding
+from gateway.signature_report.as_html import content_policy
+from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.verification import to_json
+
+JSON = "application/json"
+_KINDS = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
 
 blueprint = Blueprint("checks", __name__)
 
@@ -45,7 +50,11 @@ def check() -> Response:
 
 @blueprint.post("/v1/verify")
 def verify() -> Response:
-    """Verify every signature in or beside what was posted, as the verb `verify` does."""
+    """Verify every signature in or beside what was posted, as the verb `verify` does.
+
+    `Accept` chooses JSON, the validation report of ETSI TS 119 102-2 (application/xml), or a
+    page for people (text/html, application/pdf).
+    """
     context.principal(DRY_RUN)
     query = checked(_VerifyQuery(), request.args.to_dict())
     posted = context.posted(any_type=True)
@@ -53,4 +62,10 @@ def verify() -> Response:
     report = context.gateway().verifier.verify(
         posted.document, posted.signatures, at.astimezone(UTC), kept=False
     )
-    return answer(to_json(report))
+    wanted = request.accept_mimetypes.best_match([JSON, *_KINDS])
+    if wanted not in _KINDS:
+        return answer(to_json(report))
+    rendered = render(_KINDS[wanted], report, posted.document.body, context.language())
+    response = Response(rendered.octets, mimetype=rendered.media_type)
+    response.headers["Content-Security-Policy"] = content_policy()
+    return response

@@ -27,7 +27,9 @@ def guard(app: Flask) -> None:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         page = response.mimetype == "text/html"
-        response.headers["Content-Security-Policy"] = PAGE_POLICY if page else API_POLICY
+        # A page with a style of its own names that style, and only that, in its policy.
+        policy = PAGE_POLICY if page else API_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.add("Vary", "Accept-Language, Authorization")
         if request.is_secure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from functools import cache
 from importlib import resources
 
@@ -16,7 +18,18 @@ def to_html(page: Page) -> bytes:
 
 
 @cache
+def content_policy() -> str:
+    """Return the Content-Security-Policy of the page: its own style and nothing else."""
+    style = _source().partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
+    return f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'"
+
+
+@cache
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    source = resources.files("gateway.signature_report") / "page.html"
-    return environment.from_string(source.read_text("utf-8"))
+    return environment.from_string(_source())
+
+
+def _source() -> str:
+    return (resources.files("gateway.signature_report") / "page.html").read_text("utf-8")

@@ -83,6 +83,30 @@ def test_the_audit_log_verifies_until_a_row_is_edited(home: Path, tmp_path: Path
     assert verdict["first_bad"]
 
 
+def test_a_verdict_comes_out_again_without_the_trust_folder(home: Path, tmp_path: Path) -> None:
+    """Years later the authorities' files are gone, and the verdicts stand."""
+    copy = tmp_path / "var"
+    shutil.copytree(home, copy)
+    shutil.rmtree(copy / "trust")
+    (copy / "trust").mkdir()
+    codes = []
+    for line in gateway(copy, "list", "--json").stdout.splitlines():
+        submission = json.loads(line)["id"]
+        report = tmp_path / f"{submission}.html"
+        again = gateway(copy, "verify", "--evidence", submission, "--json", "--report", str(report))
+        told = json.loads(again.stdout)
+        assert (told["equal"], told["differences"]) == (True, []), again.stderr
+        assert told["submission"] == submission
+        assert report.exists()
+        codes.append(again.returncode)
+        later = gateway(
+            copy, "verify", "--evidence", submission, "--at", "2060-01-01T00:00:00Z", "--json"
+        )
+        assert json.loads(later.stdout)["indication"] != "TOTAL_PASSED"
+    assert sorted(codes) == [0, 0, 1]
+    assert gateway(copy, "verify", "--evidence", "nobody").returncode == 2
+
+
 def gateway(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "gateway.cli", *arguments, "--home", str(home)],

@@ -1,5 +1,7 @@
 """A good document over HTTP: what its laboratory sees, and what a dry run would have said."""
 
+import base64
+import hashlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,3 +76,32 @@ def test_verify_reads_any_bytes_and_judges_at_the_time_asked(door: Doorway) -> N
     for query in ("at=now", "at=0001-01-01", "when=1"):
         assert door.post(f"/v1/verify?{query}", b"text", "text/plain").status_code == 400
     assert door.http.post("/v1/verify", data=b"text").status_code == 401
+
+
+def test_verify_answers_in_the_form_asked_for(door: Doorway) -> None:
+    heads = {
+        "application/xml": b"<?xml",
+        "text/html": b"<!DOCTYPE html>",
+        "application/pdf": b"%PDF-",
+        "application/json": b"{",
+        "*/*": b"{",
+        "image/png": b"{",
+    }
+    for accept, head in heads.items():
+        answer = door.post("/v1/verify", b"text", "text/plain", Accept=accept)
+        assert answer.status_code == 200
+        assert answer.data.startswith(head), accept
+        expected = accept if accept in ("application/xml", "text/html", "application/pdf") else None
+        assert answer.mimetype == (expected or "application/json")
+    english = door.post("/v1/verify?lang=en", b"text", "text/plain", Accept="text/html")
+    assert b'lang="en"' in english.data
+
+
+def test_the_page_may_use_its_own_style_and_nothing_else(door: Doorway) -> None:
+    answer = door.post("/v1/verify", b"text", "text/plain", Accept="text/html")
+    style = answer.data.partition(b"<style>")[2].partition(b"</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style).digest()).decode()
+    policy = answer.headers["Content-Security-Policy"]
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from gateway.model import DeliveryState, Identifier, Json, Part, Provision
+from gateway.model import DeliveryState, Destination, Identifier, Json, Part, Provision
 from gateway.store.values import NewConsent, Organization
+from tests.doorway import doorway
 from tests.scenarios import laboratory
 from tests.scenarios.laboratory import ANNA, BORIS, FHIR, HBA1C, SNILS, Day, Person, Report
 
@@ -80,6 +81,36 @@ def test_day_13_revoked_between_acceptance_and_claim(day: Day) -> None:
     assert states(day, submission)["a"] == ("delivered", None)
     assert day.received("a") == [{"report": "final", HBA1C: "5.10"}]
     assert len(day.received("clinic")) == 1
+
+
+def test_the_sender_reads_over_http_that_a_delivery_is_held(tmp_path: Path) -> None:
+    """Day 13 as the laboratory sees it: the state, the code and the moment, and nobody else's."""
+    with doorway(tmp_path, '[[routes]]\nto = "clinic"\n') as door:
+        store, lease = door.gateway.store, door.gateway.settings.work.lease
+        options = {"url": "http://127.0.0.1:9/fhir"}
+        destination = Destination(
+            name="clinic", kind="fhir_rest", organization="org-clinic", options=options
+        )
+        store.put_destination(destination)
+        who = (Identifier(system=SNILS, value=ANNA.snils),)
+        words: Json = {"resourceType": "Consent", "status": "active"}
+        given = store.add_grant(
+            who, "org-clinic", "TREAT", door.gateway.clock(), None, words, "anna"
+        )
+        submission = door.keep(UNORDERED.but(performer="1027700000000").octets()).get_json()["id"]
+        door.work()
+        store.revoke_grant(given.id, "anna")
+        for order in store.claim("delivery", 1, lease):
+            door.gateway.deliverer.work(order)
+        path = f"/v1/submissions/{submission}"
+        (document,) = door.get(path).get_json()["documents"]
+        (delivery,) = document["deliveries"]
+        assert (delivery["state"], delivery["problem"]["code"]) == ("held", "CON-304")
+        found = door.get(f"{path}/events").get_json()["events"]
+        (held,) = [one for one in found if one["name"] == "delivery.held"]
+        assert held["document"] == document["id"]
+        assert (held["detail"]["code"], held["detail"]["destination"]) == ("CON-304", "clinic")
+        assert door.get(f"{path}/events", client="lab2").status_code == 404
 
 
 def test_without_a_basis_a_result_is_kept_and_its_sender_told(day: Day) -> None:

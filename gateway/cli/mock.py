@@ -1,10 +1,13 @@
-"""`gateway mock clinic`: a simulated counterpart, for tests and integrators."""
+"""`gateway mock clinic|tsa`: simulated counterparts, for tests and integrators."""
 
 from __future__ import annotations
 
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
@@ -14,7 +17,8 @@ from gateway.cli.output import Output, Wrong, options, translated
 @click.group(
     "mock",
     help=translated(
-        "Учебные собеседники шлюза: клиника.", "Simulated counterparts of the gateway: a clinic."
+        "Учебные собеседники шлюза: клиника, служба штампов времени.",
+        "Simulated counterparts of the gateway: a clinic, a time-stamping authority.",
     ),
 )
 def command() -> None:
@@ -42,20 +46,74 @@ def command() -> None:
 @options
 def clinic(out: Output, port: int) -> None:
     from gateway.sandbox.clinic import serve_clinic
-    from gateway.sandbox.processes import die_with_parent
 
     def ready(url: str) -> None:
         out.data({"url": url})
         out.text(out.say(f"Клиника отвечает на {url}", f"The clinic answers at {url}"))
         sys.stdout.flush()
 
+    _run(out, port, lambda: serve_clinic(port, ready))
+    out.note(out.say("Клиника остановлена", "The clinic has stopped"))
+
+
+@command.command(
+    "tsa",
+    help=translated(
+        "Учебная служба штампов времени (RFC 3161) с сертификатом песочницы. Штампы ничего не"
+        " доказывают никому вне песочницы.",
+        "The sandbox time-stamping authority (RFC 3161) with a certificate of the sandbox. Its"
+        " tokens prove nothing to anybody outside the sandbox.",
+    ),
+)
+@click.option(
+    "--port",
+    default=8082,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help=translated("Порт; 0: любой свободный.", "Port; 0: any free one."),
+)
+@click.option(
+    "--signer",
+    default="gost256-tsa",
+    show_default=True,
+    help=translated("Чьим ключом ставить штампы.", "Whose key stamps."),
+)
+@options
+def tsa(out: Output, port: int, signer: str) -> None:
+    from gateway.algorithms import standard
+    from gateway.sandbox.pki import load
+    from gateway.sandbox.timestamping import TimestampAuthority
+    from gateway.sandbox.timestamping_server import address, make_server
+
+    keys = load(out.home)
+    if signer not in keys.signers:
+        there = ", ".join(name for name in keys.signers if name.endswith("-tsa")) or "—"
+        raise Wrong(out.say(f"нет ключа {signer}: {there}", f"no key {signer}: {there}"))
+    files = keys.signer(signer)
+    authority = TimestampAuthority(
+        key=files.private_key(), chain=files.chain(), algorithms=standard()
+    )
+
+    def serve() -> None:
+        with make_server(authority, port, lambda: datetime.now(UTC)) as server:
+            url = address(server)
+            out.data({"url": url})
+            out.text(out.say(f"Служба штампов времени: {url}", f"Time-stamping authority: {url}"))
+            sys.stdout.flush()
+            server.serve_forever()
+
+    _run(out, port, serve)
+
+
+def _run(out: Output, port: int, serve: Callable[[], None]) -> None:
+    """Serve until interrupted or until the process that started this one ends."""
+    from gateway.sandbox.processes import die_with_parent
+
     _free(out, port)
     die_with_parent()
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        serve_clinic(port, ready)
-    except KeyboardInterrupt:
-        out.note(out.say("Клиника остановлена", "The clinic has stopped"))
+    with suppress(KeyboardInterrupt):
+        serve()
 
 
 def _free(out: Output, port: int) -> None:

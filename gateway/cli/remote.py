@@ -152,7 +152,7 @@ class Remote:
             session = self._local.session = requests.Session()
             # Proxies may be needed to get out of a hospital; a .netrc would replace our token.
             session.trust_env = False
-            session.proxies = {} if _is_near(self.url) else getproxies()
+            session.proxies = {} if is_near(self.url) else getproxies()
         return session
 
 
@@ -229,5 +229,5 @@ def alive(url: str) -> bool:
         return False
 
 
-def _is_near(url: str) -> bool:
+def is_near(url: str) -> bool:
     return any(url.startswith(f"http://{host}") for host in ("127.0.0.1", "localhost", "[::1]"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -11,10 +12,13 @@ import click
 from asn1crypto import keys, pem, x509
 
 from gateway.algorithms import standard
-from gateway.algorithms.interface import Unsupported
-from gateway.cli.output import Output, Wrong, options, translated
+from gateway.algorithms.interface import Algorithms, Unsupported
+from gateway.cli.output import Failed, Output, Wrong, options, translated
+from gateway.cli.stamps import stamper
 from gateway.errors import GatewayError
 from gateway.signatures.sign import Form, sign, sign_bundle
+from gateway.signatures.sign_cms import scheme_of
+from gateway.signatures.stamping import NotStamped, Stamp
 from gateway.xml.parser import is_xml
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,6 +66,21 @@ NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an
     help=translated("Подпись в Bundle.signature.", "The signature in Bundle.signature."),
 )
 @click.option(
+    "-T",
+    "--timestamp",
+    "stamped",
+    is_flag=True,
+    help=translated(
+        "Со штампом времени (CAdES-T, XAdES-T) от службы --tsa.",
+        "With a time stamp (CAdES-T, XAdES-T) by the authority --tsa.",
+    ),
+)
+@click.option(
+    "--tsa",
+    metavar="URL",
+    help=translated("Адрес службы штампов (RFC 3161).", "Time-stamping authority (RFC 3161)."),
+)
+@click.option(
     "--out",
     "target",
     type=click.Path(allow_dash=True),
@@ -76,17 +95,23 @@ def command(
     form: str | None,
     attached: bool,
     inside: bool,
+    stamped: bool,
+    tsa: str | None,
     target: str | None,
 ) -> None:
+    if stamped is not (tsa is not None):
+        raise Wrong(out.say("-T и --tsa идут вместе", "-T and --tsa go together"))
     octets = read(file)
     xml = is_xml(octets[:64]) and not attached and not inside
     form = form or ("xades" if xml else "cades")
     if (attached or inside) and (form in ENVELOPED or attached is inside):
         said = "--attached или --inside, для cades и jws", "--attached or --inside, for cades, jws"
         raise Wrong(out.say(*said))
-    signed = _signed(
-        out, octets, _private_key(key), _chain(cert), cast("Form", form), attached, inside
-    )
+    chain = _chain(cert)
+    algorithms = standard()
+    stamp = stamper(tsa, _imprint(chain), algorithms) if tsa is not None else None
+    signing = Signing(key=_private_key(key), chain=chain, algorithms=algorithms, stamp=stamp)
+    signed = _signed(out, octets, signing, cast("Form", form), attached, inside)
     place = target or _beside(file, form, attached, inside)
     if place == "-":
         sys.stdout.buffer.write(signed)
@@ -96,33 +121,54 @@ def command(
     out.text(f"{out.mark(True)} {place}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Signing:
+    """With what a file is signed."""
+
+    key: bytes
+    chain: list[bytes]
+    algorithms: Algorithms
+    stamp: Stamp | None
+
+
 def _signed(
-    out: Output,
-    octets: bytes,
-    key: bytes,
-    chain: list[bytes],
-    form: Form,
-    attached: bool,
-    inside: bool,
+    out: Output, octets: bytes, by: Signing, form: Form, attached: bool, inside: bool
 ) -> bytes:
-    at, algorithms = datetime.now(UTC), standard()
+    at = datetime.now(UTC)
     try:
         if inside:
             return sign_bundle(
-                octets, key=key, chain=chain, algorithms=algorithms, form=form, at=at
+                octets,
+                key=by.key,
+                chain=by.chain,
+                algorithms=by.algorithms,
+                form=form,
+                at=at,
+                stamp=by.stamp,
             )
         return sign(
             octets,
-            key=key,
-            chain=chain,
-            algorithms=algorithms,
+            key=by.key,
+            chain=by.chain,
+            algorithms=by.algorithms,
             form=form,
             detached=not attached,
             at=at,
+            stamp=by.stamp,
         )
     except GatewayError as error:
         raise Wrong("; ".join(out.reason(one) for one in error.problems)) from error
+    except NotStamped as error:
+        raise Failed(f"--tsa: {error}") from error
     except (ValueError, Unsupported) as error:
+        raise Wrong(str(error)) from error
+
+
+def _imprint(chain: list[bytes]) -> str:
+    """Return the digest a time stamp should be by: the one the signer's own key goes with."""
+    try:
+        return scheme_of(x509.Certificate.load(chain[0], strict=True)).digest
+    except ValueError as error:
         raise Wrong(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""Makes signatures, for senders, samples and tests: CAdES-BES, JWS, XMLDSig and XAdES-BES.
+"""Makes signatures, for senders, samples and tests: CAdES-B/T, JWS, XMLDSig and XAdES-B/T.
 
 The gateway itself never signs a laboratory's document.
 
@@ -21,10 +21,13 @@ from gateway.algorithms.interface import Algorithms, Scheme
 from gateway.fhir import canonical
 from gateway.signatures import sign_cms, sign_json
 from gateway.signatures import xml_names as names
+from gateway.signatures.stamping import Stamp
 from gateway.xml import c14n
 from gateway.xml.parser import parse
 
 Form = Literal["cades", "jws", "xmldsig", "xades"]
+STAMPED = ("cades", "xades")
+"""Forms that have a place for a time stamp here."""
 
 
 def sign(
@@ -36,24 +39,35 @@ def sign(
     form: Form,
     detached: bool,
     at: datetime,
+    stamp: Stamp | None = None,
 ) -> bytes:
     """Sign `octets`; return the CMS file, the JWS, or the XML document with its signature in it.
 
     `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `detached` is for
     CAdES and JWS: an XML signature is always enveloped.  `at` becomes the claimed signing
-    time of CAdES, JWS and XAdES.  Raises Rejected (FMT-2xx) when XML is asked for and `octets`
-    are none, and ValueError when the key is of an unknown kind.
+    time of CAdES, JWS and XAdES.  `stamp` gives a time-stamp token over the signature's value
+    (level T of CAdES and XAdES).  Raises Rejected (FMT-2xx) when XML is asked for and `octets`
+    are none, ValueError when the key is of an unknown kind or the form has no place for a time
+    stamp, and whatever `stamp` raises.
     """
+    if stamp is not None and form not in STAMPED:
+        raise ValueError(f"{form} has no place for a time stamp: {', '.join(STAMPED)}.")
     certificate = x509.Certificate.load(chain[0], strict=True)
     if form == "cades":
         return sign_cms.file(
-            octets, key=key, chain=chain, algorithms=algorithms, detached=detached, at=at
+            octets,
+            key=key,
+            chain=chain,
+            algorithms=algorithms,
+            detached=detached,
+            at=at,
+            stamp=stamp,
         )
     if form == "jws":
         return sign_json.compact(
             octets, key=key, chain=chain, algorithms=algorithms, detached=detached, at=at
         )
-    return _xml(octets, key, chain, certificate, algorithms, form == "xades", at)
+    return _xml(octets, key, chain, certificate, algorithms, form == "xades", at, stamp)
 
 
 def sign_bundle(
@@ -65,6 +79,7 @@ def sign_bundle(
     form: Form,
     at: datetime,
     method: str = canonical.JSON,
+    stamp: Stamp | None = None,
 ) -> bytes:
     """Return a FHIR JSON bundle with its signature (CAdES or JWS) in `Bundle.signature`.
 
@@ -73,6 +88,8 @@ def sign_bundle(
     """
     if form not in ("cades", "jws"):
         raise ValueError(f"A bundle carries a CAdES or JWS signature, not {form}.")
+    if stamp is not None and form not in STAMPED:
+        raise ValueError(f"{form} has no place for a time stamp: {', '.join(STAMPED)}.")
 
     def signed(content: bytes) -> bytes:
         if form == "jws":
@@ -86,7 +103,13 @@ def sign_bundle(
                 canon=method,
             )
         return sign_cms.file(
-            content, key=key, chain=chain, algorithms=algorithms, detached=True, at=at
+            content,
+            key=key,
+            chain=chain,
+            algorithms=algorithms,
+            detached=True,
+            at=at,
+            stamp=stamp,
         )
 
     return sign_json.into_bundle(octets, signed, form=form, at=at, method=method)
@@ -103,6 +126,7 @@ def _xml(
     algorithms: Algorithms,
     xades: bool,
     at: datetime,
+    stamp: Stamp | None,
 ) -> bytes:
     scheme = sign_cms.scheme_of(certificate)
     if scheme.family == "ecdsa":
@@ -123,7 +147,11 @@ def _xml(
         values[1].text = _text(computed)
     info = next(signature.iter(f"{{{names.DS}}}SignedInfo"))
     value = algorithms.sign(key, scheme, c14n.canonical(info, c14n.EXCLUSIVE))
-    next(signature.iter(f"{{{names.DS}}}SignatureValue")).text = _text(value)
+    written = next(signature.iter(f"{{{names.DS}}}SignatureValue"))
+    written.text = _text(value)
+    if stamp is not None:
+        token = stamp(c14n.canonical(written, c14n.EXCLUSIVE))
+        next(signature.iter(f"{{{names.XADES}}}QualifyingProperties")).append(_stamped(token))
     tree = root.getroottree()
     signed = etree.tostring(tree, encoding=tree.docinfo.encoding or "UTF-8", xml_declaration=True)
     assert isinstance(signed, bytes)
@@ -178,6 +206,20 @@ def _signed_properties(
         f"</xades:CertDigest></xades:Cert></xades:SigningCertificateV2>"
         f"</xades:SignedSignatureProperties></xades:SignedProperties>"
         f"</xades:QualifyingProperties></ds:Object>"
+    )
+
+
+def _stamped(token: bytes) -> etree._Element:
+    """Return UnsignedProperties with a SignatureTimeStamp (EN 319 132-1, clause 5.3)."""
+    return parse(
+        (
+            f'<xades:UnsignedProperties xmlns:xades="{names.XADES}" xmlns:ds="{names.DS}">'
+            f"<xades:UnsignedSignatureProperties><xades:SignatureTimeStamp>"
+            f'<ds:CanonicalizationMethod Algorithm="{c14n.EXCLUSIVE}"/>'
+            f"<xades:EncapsulatedTimeStamp>{_text(token)}</xades:EncapsulatedTimeStamp>"
+            f"</xades:SignatureTimeStamp></xades:UnsignedSignatureProperties>"
+            f"</xades:UnsignedProperties>"
+        ).encode()
     )
 
 

@@ -12,6 +12,7 @@ from asn1crypto import algos, cms, core, tsp, x509
 
 from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Scheme
+from gateway.signatures.stamping import Stamp
 
 _DIGESTS = {"gost256": "streebog256", "gost512": "streebog512", "rsa": "sha256", "ecdsa": "sha256"}
 _KEY_KINDS = {
@@ -39,11 +40,13 @@ def file(
     detached: bool,
     at: datetime,
     content_type: str = "data",
+    stamp: Stamp | None = None,
 ) -> bytes:
     """Return a SignedData (DER) over `octets` with one signer.
 
     `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `content_type` is
-    asn1crypto's name of it (`data`, `tst_info`).
+    asn1crypto's name of it (`data`, `tst_info`).  `stamp` gives a time-stamp token over the
+    signature's value, and with it level T; what it raises passes through.
     """
     certificate = x509.Certificate.load(chain[0], strict=True)
     scheme = scheme_of(certificate)
@@ -64,6 +67,9 @@ def file(
             "signature": algorithms.sign(key, scheme, attributes.dump()),
         }
     )
+    if stamp is not None:
+        token = cms.ContentInfo.load(stamp(signer["signature"].native))
+        signer["unsigned_attrs"] = [{"type": "signature_time_stamp_token", "values": [token]}]
     signed = cms.SignedData(
         {
             "version": "v1" if content_type == "data" else "v3",

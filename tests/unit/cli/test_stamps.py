@@ -1,0 +1,188 @@
+"""`gateway sign -T`: time stamps by an authority over a real socket, and what refuses them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+from asn1crypto import cms, tsp
+
+from gateway.algorithms import standard
+from gateway.cli.output import translated
+from gateway.sandbox import pki
+from gateway.sandbox.timestamping import TimestampAuthority
+from gateway.sandbox.timestamping_server import QUERY, address, make_server
+from gateway.signatures.timestamps import TimeStampResp
+from tests.unit.cli.conftest import Call
+from tests.unit.signatures.made import BUNDLE, XML
+
+FAMILIES = ("gost256", "gost512", "rsa", "ecdsa")
+
+
+def authority_of(sandbox: Path, name: str = "gost256-tsa") -> TimestampAuthority:
+    files = pki.load(sandbox).signer(name)
+    return TimestampAuthority(key=files.private_key(), chain=files.chain(), algorithms=standard())
+
+
+@contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield address(server)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def tsa(sandbox: Path) -> Iterator[str]:
+    with running(make_server(authority_of(sandbox), 0, lambda: datetime.now(UTC))) as url:
+        yield url
+
+
+def answering(answer: Callable[[bytes], tuple[int, bytes]]) -> ThreadingHTTPServer:
+    """Return a server that answers requests with whatever `answer` makes of them."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            status, octets = answer(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(octets)))
+            self.end_headers()
+            self.wfile.write(octets)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+
+def keys(sandbox: Path, name: str) -> list[str | Path]:
+    place = sandbox / "signers"
+    return ["--key", place / f"{name}.key.pem", "--cert", place / f"{name}.crt.pem"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("name", "form"), [("b.json", "CAdES"), ("d.xml", "XAdES")])
+def test_a_stamped_signature_reaches_level_t(
+    call: Call, sandbox: Path, tmp_path: Path, tsa: str, family: str, name: str, form: str
+) -> None:
+    file, signed = tmp_path / name, tmp_path / f"signed-{name}"
+    file.write_bytes(XML if name.endswith("xml") else BUNDLE)
+    made = call(
+        "sign", file, *keys(sandbox, f"{family}-doctor"), "-T", "--tsa", tsa, "--out", signed
+    )
+    assert made.code == 0, made.stderr
+    beside = [] if form == "XAdES" else ["--signature", signed]
+    target = signed if form == "XAdES" else file
+    said = call("verify", target, *beside, "--trust", sandbox / "trust", "--json")
+    assert said.code == 0, said.stdout
+    (one,) = said.json["signatures"]
+    assert (one["indication"], one["format"], one["level"]) == ("TOTAL_PASSED", form, "T")
+    assert one["times"]["best"] is not None
+    plain = call("sign", file, *keys(sandbox, f"{family}-doctor"), "--out", signed)
+    assert plain.code == 0
+    again = call("verify", target, *beside, "--trust", sandbox / "trust", "--json")
+    assert again.json["signatures"][0]["level"] != "T"
+
+
+def refused(call: Call, sandbox: Path, tmp_path: Path, url: str) -> str:
+    file = tmp_path / "b.json"
+    file.write_bytes(BUNDLE)
+    said = call("sign", file, *keys(sandbox, "rsa-doctor"), "-T", "--tsa", url, "--lang", "en")
+    assert said.code == 4, said.stdout
+    assert not Path(f"{file}.sig").exists()
+    return said.stderr
+
+
+def test_nobody_answering_is_a_failure_of_the_network(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    assert "ConnectionError" in refused(call, sandbox, tmp_path, "http://127.0.0.1:9/")
+
+
+def test_an_answer_that_is_no_good_token_signs_nothing(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    """Somebody between us and the authority, or an authority gone wrong."""
+    authority, now = authority_of(sandbox), datetime.now(UTC)
+
+    def replayed(request: bytes) -> tuple[int, bytes]:
+        asked = tsp.TimeStampReq.load(request).copy()
+        asked["nonce"] = 7
+        return 200, authority.respond(asked.dump(force=True), now)
+
+    def of_something_else(request: bytes) -> tuple[int, bytes]:
+        asked = tsp.TimeStampReq.load(request)
+        token = authority.token("sha256", bytes(32), now, nonce=asked["nonce"].native)
+        answer = {"status": {"status": "granted"}, "time_stamp_token": cms.ContentInfo.load(token)}
+        return 200, TimeStampResp(answer).dump()
+
+    def broken(request: bytes) -> tuple[int, bytes]:
+        octets = authority.respond(request, now)
+        return 200, octets[:-1] + bytes([octets[-1] ^ 1])
+
+    def unwilling(request: bytes) -> tuple[int, bytes]:
+        return 200, authority.respond(b"noise", now)
+
+    cases: list[tuple[Callable[[bytes], tuple[int, bytes]], str]] = [
+        (replayed, "to another request"),
+        (of_something_else, "HASH_FAILURE"),
+        (broken, "SIG_CRYPTO_FAILURE"),
+        (unwilling, "bad_data_format"),
+        (lambda _: (200, b"<html>"), "no TimeStampResp"),
+        (lambda _: (200, bytes(2 << 20)), translated("длинный", "too long")),
+        (lambda _: (503, b""), "HTTP 503"),
+        (lambda _: (302, b""), "HTTP 302"),
+    ]
+    for answer, expected in cases:
+        with running(answering(answer)) as url:
+            assert expected in refused(call, sandbox, tmp_path, url)
+
+
+def test_the_authority_takes_requests_of_its_kind_only(sandbox: Path) -> None:
+    with running(make_server(authority_of(sandbox), 0, lambda: datetime.now(UTC))) as url:
+        for headers, body, status in (
+            ({"Content-Type": QUERY}, b"noise", 200),
+            ({"Content-Type": "text/plain"}, b"noise", 415),
+            ({"Content-Type": QUERY}, bytes(20_000), 413),
+        ):
+            answer = requests.post(url, data=body, headers=headers, timeout=5, verify=True)
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "options", [["-T"], ["--tsa", "http://127.0.0.1:9/"], ["-T", "--tsa", "ftp://x/"]]
+)
+def test_time_stamp_options_that_do_not_fit_are_wrong_usage(
+    call: Call, sandbox: Path, tmp_path: Path, options: list[str]
+) -> None:
+    file = tmp_path / "b.json"
+    file.write_bytes(BUNDLE)
+    assert call("sign", file, *keys(sandbox, "rsa-doctor"), *options).code == 2
+
+
+@pytest.mark.parametrize("form", ["jws", "xmldsig"])
+def test_forms_without_a_place_for_a_time_stamp_say_so(
+    call: Call, sandbox: Path, tmp_path: Path, tsa: str, form: str
+) -> None:
+    file = tmp_path / "d.xml"
+    file.write_bytes(XML)
+    stamped = ["-T", "--tsa", tsa, "--format", form]
+    said = call("sign", file, *keys(sandbox, "rsa-doctor"), *stamped)
+    assert said.code == 2
+    assert "cades, xades" in said.stderr
+
+
+def test_the_mock_names_the_keys_there_are(call: Call, sandbox: Path) -> None:
+    said = call("mock", "tsa", "--signer", "nobody", "--home", sandbox)
+    assert said.code == 2
+    assert "gost256-tsa" in said.stderr

@@ -31,8 +31,9 @@ class Covered:
     """`FULL`, `PARTIAL` or `DIGEST` (EU DSS, SignatureScopeType)."""
 
     covers_enclosing: bool | None
-    """Whether the document that carried the signature is covered as a whole (the signature
-    element itself aside); None where nothing encloses."""
+    """Whether what carried the signature is covered as a whole, the signature itself aside: the
+    document, or for FHIR the Bundle around the Signature, which may be an entry of another
+    (then `scope` is `PARTIAL`).  None where nothing encloses."""
 
     reference: str = ""
     """The reference as written in the signature (URI, or empty)."""

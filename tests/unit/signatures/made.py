@@ -57,6 +57,9 @@ def passes_whole(report: SignatureReport) -> bool:
     """Say whether anything in the report passes as covering the document as a whole."""
     return any(
         finding.indication is Indication.TOTAL_PASSED
-        and any(covered.covers_enclosing is True for covered in finding.covered)
+        and any(
+            covered.scope == "FULL" and covered.covers_enclosing is True
+            for covered in finding.covered
+        )
         for finding in report.signatures
     )

@@ -11,7 +11,8 @@ class Part:
     """One named part of what a sender posted, exactly as its bytes arrived."""
 
     name: str
-    """`document`, `signature` or `consent`."""
+    """`document`, `signature` or `consent`; on the line a signature that is over the consent is
+    a `consent-signature`."""
 
     media_type: str
     """Lower case, without parameters."""

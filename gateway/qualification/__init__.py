@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Protocol
 
 from gateway.model import Check, CheckStatus, Indication, Signer
@@ -40,6 +40,14 @@ class Accreditation(Protocol):
     @property
     def state(self) -> str:
         """`accredited`, `not` or `unknown`."""
+
+    @property
+    def source(self) -> str:
+        """Which list said so: `ru`, `eu-LT`; empty where there was none."""
+
+    @property
+    def snapshot_date(self) -> date | None:
+        """Of which day that list is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,14 +164,18 @@ def _identified(signer: Signer | None) -> Check:
     return _met("signer_identified", bool(found), ", ".join(named) or "no СНИЛС, no ОГРН")
 
 
-def _accredited(accreditation: Accreditation | None) -> Check:
+def _accredited(found: Accreditation | None) -> Check:
+    """Check that the issuer was accredited on the day it issued the certificate."""
     name = "issuer_accredited"
-    state = accreditation.state if accreditation else "unknown"
-    if state == ACCREDITED:
-        return _check(name, CheckStatus.PASSED, "on the day of issue")
-    if state == NOT_ACCREDITED:
-        return _check(name, CheckStatus.FAILED, "not on the day of issue")
-    return _check(name, CheckStatus.INDETERMINATE, "no list of accredited authorities says")
+    if found is None or not found.source:
+        return _check(name, CheckStatus.INDETERMINATE, "no list of accredited authorities")
+    status = {ACCREDITED: CheckStatus.PASSED, NOT_ACCREDITED: CheckStatus.FAILED}
+    said = {ACCREDITED: "on the day of issue", NOT_ACCREDITED: "not on the day of issue"}
+    return _check(
+        name,
+        status.get(found.state, CheckStatus.INDETERMINATE),
+        f"{said.get(found.state, 'unknown')}, list {found.source} of {found.snapshot_date}",
+    )
 
 
 def _powers(signer: Signer | None) -> Check:

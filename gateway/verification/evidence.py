@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from gateway.qualification import Accreditation
 from gateway.trust import TrustFinding
@@ -26,6 +26,8 @@ class KeptAccreditation:
     """What a list of accredited authorities said when the verdict was given."""
 
     state: str
+    source: str = ""
+    snapshot_date: date | None = None
 
 
 def grounds_of(trust: TrustFinding) -> Objects:
@@ -51,6 +53,8 @@ def accreditation_object(
         "issuer_sha256": hashlib.sha256(issuer).hexdigest(),
         "at": issued_at.isoformat(),
         "state": found.state,
+        "source": found.source,
+        "snapshot_date": found.snapshot_date.isoformat() if found.snapshot_date else None,
     }
     return ACCREDITATION, json.dumps(said, sort_keys=True).encode()
 
@@ -61,5 +65,10 @@ def kept_accreditations(objects: Objects) -> dict[tuple[str, str], KeptAccredita
     for kind, blob in objects:
         if kind == ACCREDITATION:
             said = json.loads(blob)
-            found[said["issuer_sha256"], said["at"]] = KeptAccreditation(state=said["state"])
+            day = said["snapshot_date"]
+            found[said["issuer_sha256"], said["at"]] = KeptAccreditation(
+                state=said["state"],
+                source=said["source"],
+                snapshot_date=date.fromisoformat(day) if day else None,
+            )
     return found

@@ -55,10 +55,11 @@ class Verifier:
         policy: Policy | None = None,
         accreditations: Accreditations | None = None,
     ) -> None:
+        """`accreditations` stands in for what the trusted lists say."""
         self.trust = trust
         self.algorithms = algorithms
         self.policy = policy or Policy()
-        self.accreditations = accreditations
+        self.accreditations = accreditations or trust.accreditation
         self._forms = forms()
         engine, certified = engine_of(algorithms)
         self._judge = Judge(
@@ -211,7 +212,8 @@ class Verifier:
         marks = marks_of(checked.certificate) if checked.certificate else None
         accreditation: Accreditation | None = None
         evidence: Objects = ()
-        if marks and self.accreditations and len(judged.chain) > 1:
+        # The lists are asked of a certificate that claims to be a qualified one.
+        if marks and marks.security_classes and len(judged.chain) > 1:
             issuer = judged.chain[1]
             accreditation = self.accreditations(issuer, marks.issued_at)
             evidence = (accreditation_object(accreditation, issuer, marks.issued_at),)

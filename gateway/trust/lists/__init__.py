@@ -16,6 +16,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from asn1crypto import x509
@@ -82,10 +83,8 @@ def accreditation_of(
     Russian snapshot speaks for the moment and names it nowhere.
     """
     assert issued_at.tzinfo is not None, "Times are aware."
-    try:
-        certificate = x509.Certificate.load(issuer, strict=True)
-        key = certificate["tbs_certificate"]["subject_public_key_info"].dump()
-    except MALFORMED:
+    key = _key_of(issuer) if lists else None
+    if key is None:
         return Accreditation(state="unknown", source="", snapshot_date=None)
     by_age = sorted(lists, key=lambda one: one.issued_at, reverse=True)
     for one in sorted(by_age, key=lambda one: one.source != russian.SOURCE):
@@ -100,6 +99,16 @@ def accreditation_of(
         return Accreditation(state="unknown", source="", snapshot_date=None)
     spoken = issued_at <= newest.speaks_until(age_max)
     return newest.accreditation("not" if spoken else "unknown", "")
+
+
+@lru_cache(maxsize=256)
+def _key_of(certificate: bytes) -> bytes | None:
+    """Return a certificate's SubjectPublicKeyInfo; None when it cannot be read."""
+    try:
+        parsed = x509.Certificate.load(certificate, strict=True)
+        return bytes(parsed["tbs_certificate"]["subject_public_key_info"].dump())
+    except MALFORMED:
+        return None
 
 
 def _together(states: Sequence[State]) -> State:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from asn1crypto import x509
@@ -27,6 +27,7 @@ from gateway.sandbox.pki import Pki
 from gateway.trust import read_signer
 from tests.pki.build import ALGORITHMS, ALIVE, DAY, NOW, issue, root
 
+TODAY = NOW.date()
 CERTIFIED = Tool(name="certified-tool", certified=True)
 BUILT_IN = Tool(name="gost-engine", certified=False)
 
@@ -34,6 +35,8 @@ BUILT_IN = Tool(name="gost-engine", certified=False)
 @dataclass(frozen=True)
 class Said:
     state: str
+    source: str = "ru"
+    snapshot_date: date | None = TODAY
 
 
 ACCREDITED, NOT_ACCREDITED, NOBODY_KNOWS = Said("accredited"), Said("not"), Said("unknown")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -15,12 +15,15 @@ from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 
 DOCUMENT = document(BUNDLE, "application/fhir+json")
+TODAY = NOW.date()
 YEARS = timedelta(days=20 * 365)
 
 
 @dataclass(frozen=True)
 class Said:
     state: str
+    source: str = "ru"
+    snapshot_date: date | None = TODAY
 
 
 def again(

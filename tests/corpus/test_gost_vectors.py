@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,13 @@ from asn1crypto import cms, crl, csr, x509
 
 from gateway.algorithms import standard
 from gateway.algorithms.asn1 import scheme_for, scheme_of_certificate_signature
+from gateway.algorithms.policy import permissive
+from gateway.model import CheckStatus, Indication, Part
+from gateway.signatures import cms_file, xml
+from gateway.signatures.cms_signer import Signer
 from gateway.xml.c14n import canonical
 from gateway.xml.parser import parse
+from tests.corpus.tally import Tally
 
 PROVIDERS = pytest.mark.parametrize("provider", ["auto", "pure"])
 DSIG = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -150,3 +156,48 @@ def test_xml_signatures_by_others_hold(corpus: Path, provider: str, name: str) -
     scheme, raw = scheme_for(key, digest), base64.b64decode(value)
     assert algorithms.verify(key.dump(), scheme, octets, raw)
     assert not algorithms.verify(key.dump(), scheme, octets + b"\n", raw)
+
+
+@PROVIDERS
+@pytest.mark.parametrize(
+    ("message", "signer"),
+    [
+        ("TestSigned.test_256.1", "TestCertificate.test_256.5"),
+        ("TestSigned.test_512.2", "TestCertificate.test_512.6"),
+    ],
+)
+def test_published_messages_hold_by_the_form_but_name_no_certificate(
+    tc26: Path, provider: str, message: str, signer: str
+) -> None:
+    """Their certificate is not in the file; with it beside, the mathematics hold as plain CMS."""
+    opened = cms_file.opened((tc26 / f"{message}.der").read_bytes())
+    certificate = x509.Certificate.load((tc26 / f"{signer}.der").read_bytes())
+    alone = Signer(opened, opened.signers[0], None, standard(provider), {}).check("document")
+    assert alone.sub_indication == "NO_SIGNING_CERTIFICATE_FOUND"
+    known = replace(opened, certificates=[certificate])
+    one = Signer(known, known.signers[0], None, standard(provider), {}).check("document")
+    assert one.sub_indication == "SIG_CONSTRAINTS_FAILURE"
+    assert [c.octets for c in one.covered] == [b"Test message"]
+    assert {c.name for c in one.checks if c.status is not CheckStatus.PASSED} == {
+        "signing_certificate_bound"
+    }
+
+
+def test_every_foreign_gost_signature_holds_where_old_ones_are_let_in(corpus: Path) -> None:
+    """CryptoPro's, xmlsec's and our own vectors, GOST R 34.10-2001 among them: mathematics only."""
+    place = corpus / "signatures"
+    files = [
+        *(place / "cryptopro-xmldsig").glob("*.xml"),
+        *(place / "xmlsec" / "tests" / "aleksey-xmldsig-01").glob("enveloped-gost*.xml"),
+    ]
+    if not files:
+        pytest.skip("no CryptoPro or xmlsec signatures in the collection of foreign signatures")
+    algorithms = standard().under(permissive())
+    tally = Tally("GOST in XML, any age")
+    for path in files:
+        part = Part(name="document", media_type="", body=path.read_bytes())
+        found = xml.check(part, (), algorithms)
+        holds = [one.indication is Indication.TOTAL_PASSED for one in found]
+        why = "; ".join(str(one.sub_indication) for one in found)
+        tally.add("right" if holds and all(holds) else "wrong", path.name, why)
+    tally.require(right_min=13)

@@ -1,4 +1,4 @@
-"""One process works a home on SQLite: the lock that sees to it, however the process ends."""
+"""One server and one line have a home on SQLite: the locks that see to it, however they end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-LOCK_NAME = "line.lock"
+LINE = "line.lock"
+SERVER = "server.lock"
 
 
 class AlreadyWorked(Exception):
@@ -16,8 +17,8 @@ class AlreadyWorked(Exception):
 class HomeLock:
     """An advisory lock on a file of the home; the kernel lets go of it when we die."""
 
-    def __init__(self, home: Path) -> None:
-        self.file = home / LOCK_NAME
+    def __init__(self, home: Path, name: str = LINE) -> None:
+        self.file = home / name
         self.descriptor: int | None = None
 
     def take(self) -> None:

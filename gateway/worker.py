@@ -26,6 +26,9 @@ IDLE_WAIT = 0.5
 BEAT = 10.0
 """Seconds between signs of life of a thread whose steps are far apart."""
 
+PATIENCE_MIN = timedelta(minutes=1)
+"""A thread that made no round for so long is not well, however short the lease."""
+
 FAULTS_MAX = 5
 """After so many faults of ours in a row the work is handed to a person."""
 
@@ -38,6 +41,7 @@ class Workers:
         self.clock = clock
         self.lease = lease
         self.stopping = threading.Event()
+        self.started = False
         self.threads: list[threading.Thread] = []
         self.beats: dict[str, float] = {}
         """Monotonic time of each thread's last round, for readiness."""
@@ -68,6 +72,7 @@ class Workers:
         self.threads.append(threading.Thread(target=run, name=name, daemon=True))
 
     def start(self) -> None:
+        self.started = True
         for thread in self.threads:
             thread.start()
 
@@ -80,12 +85,17 @@ class Workers:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
 
-    def alive(self) -> bool:
-        """Say whether every thread lives and has made a round within the lease."""
+    def alive(self, patience: timedelta | None = None) -> bool:
+        """Say whether every thread lives and has made a round within `patience`, or the lease.
+
+        Threads that were never started, in a process that only takes submissions in, are well.
+        """
+        if not self.started:
+            return True
         now = time.monotonic()
-        patience = max(60.0, self.lease.total_seconds())
+        seconds = (patience or max(PATIENCE_MIN, self.lease)).total_seconds()
         return all(t.is_alive() for t in self.threads) and all(
-            now - beat < patience for beat in self.beats.values()
+            now - beat < seconds for beat in self.beats.values()
         )
 
     def _loop(self, name: str, kind: str, work: Callable[[WorkOrder], None]) -> Callable[[], None]:

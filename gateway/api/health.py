@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -69,9 +68,5 @@ def _keys() -> bool:
 
 
 def _worker() -> bool:
-    """With a line in this process its threads must beat; without one there is nothing to beat."""
-    workers = context.gateway().workers
-    running = any(
-        thread.is_alive() for thread in threading.enumerate() if thread in workers.threads
-    )
-    return workers.alive() if running or workers.beats else True
+    """The line behind this door, wherever it runs; a door without one has nothing to ask."""
+    return context.door().line_alive()

@@ -85,7 +85,7 @@ def command(
     else:
         with (
             tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder,
-            _own(out, Path(folder), database_url) as target,
+            own_sandbox(out, Path(folder), database_url) as target,
         ):
             found = _measure(out, target, clients, seconds)
     out.data(found)
@@ -144,7 +144,7 @@ def _laboratory(out: Output, target: Target) -> Remote:
 
 
 @contextmanager
-def _own(out: Output, home: Path, database_url: str | None) -> Iterator[Target]:
+def own_sandbox(out: Output, home: Path, database_url: str | None) -> Iterator[Target]:
     """Run a gateway and a clinic with a home in `home`."""
     from gateway.sandbox import home as sandbox
     from gateway.sandbox.processes import Child

@@ -1,10 +1,11 @@
 """`gateway serve`: the HTTP server, and by default the line and the deliveries behind it.
 
 granian takes the connections in this process and serves them in worker processes; each opens
-the gateway for itself, after the fork.  SIGHUP starts the workers anew with the certificate
-files as they are then, so a renewed certificate needs no stop.
+the gateway for itself, after the fork, and has a line behind it in a process of its own.
+SIGHUP starts the workers anew with the certificate files as they are then, so a renewed
+certificate needs no stop.
 
-On SQLite one process writes, so there is one worker.
+A home on SQLite has one door and one line.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import threading
 import time
 from dataclasses import dataclass
 from multiprocessing import util
@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import local
+from gateway.cli.line_process import LineProcess
 from gateway.cli.output import Failed, Output, Wrong, options, translated
+from gateway.cli.worker import already_worked
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
+    from gateway.homelock import HomeLock
     from gateway.settings import Settings
 
 THREADS = 32
@@ -34,9 +37,6 @@ THREADS = 32
 BACKLOG = 1024
 FREE_SECONDS = 2.0
 """How long port and home may stay taken: a server just killed lets go of them in a moment."""
-
-HANDOVER_SECONDS = 30.0
-"""How long a new worker waits for its predecessor to let go of the home."""
 
 OVERLAP_SECONDS = 12.0
 """How long old and new workers answer side by side at a reload: a new one must be listening,
@@ -129,8 +129,9 @@ def command(
                 " (GATEWAY_DATABASE_URL=postgresql://…)",
             )
         )
-    if not no_pipeline and settings.database_url.startswith("sqlite"):
-        _require_unworked(out, settings.home)
+    alone = not no_pipeline and settings.database_url.startswith("sqlite")
+    if alone:
+        _take_home(out, settings.home)
     die_with_parent()
     tls = None
     if tls_cert is not None and tls_key is not None:
@@ -145,6 +146,9 @@ def command(
         # granian ends this way when a worker could not start or died.
         if ended.code:
             raise Failed(out.say("сервер остановился", "the server has stopped")) from ended
+    finally:
+        if alone:
+            _await_line(settings.home)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,53 +169,56 @@ class Application:
         die_with_parent(self.parent, signal.SIGKILL)
         logs.configure()
         gateway = open_gateway(self.settings)
+        line = LineProcess(self.settings.home) if self.pipeline else None
         # A forked process ends without atexit; this is what multiprocessing runs instead.
-        util.Finalize(None, gateway.close, exitpriority=100)
-        if self.pipeline:
-            threading.Thread(target=_start, args=(gateway,), name="start", daemon=True).start()
-        return create_app(gateway, self.settings.language)
+        util.Finalize(None, _close, args=(gateway, line), exitpriority=100)
+        if line is None:
+            return create_app(gateway, self.settings.language)
+        gateway.store.ring_beyond(line.ring)
+        line.start()
+        return create_app(gateway, self.settings.language, line_alive=line.alive)
 
 
-def _start(gateway: Gateway) -> None:
-    """Start the line as soon as the home is ours.
+def _close(gateway: Gateway, line: LineProcess | None) -> None:
+    if line is not None:
+        line.stop()
+    gateway.close()
 
-    When the workers start anew, the new one takes requests beside the old one and waits for it
-    to let go of the home; if nobody ever does, this server has no business here.
+
+def _take_home(out: Output, home: Path) -> None:
+    """Hold a home whose database has one line for as long as this process lives.
+
+    Raises Wrong when another server has it, or a line of nobody's works it.
     """
-    from gateway.homelock import AlreadyWorked
-
-    ends = time.monotonic() + HANDOVER_SECONDS
-    while True:
-        try:
-            return gateway.start()
-        except AlreadyWorked:
-            if time.monotonic() > ends:
-                os.kill(os.getppid(), signal.SIGTERM)
-                return None
-        time.sleep(POLL_SECONDS)
-
-
-def _require_unworked(out: Output, home: Path) -> None:
-    """Raise Wrong when another process works a home whose database has one writer."""
-    from gateway.homelock import AlreadyWorked, HomeLock
+    from gateway.homelock import SERVER, HomeLock
 
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock, ends = HomeLock(home), time.monotonic() + FREE_SECONDS
+    line = HomeLock(home)
+    if not (_taken(HomeLock(home, SERVER), FREE_SECONDS) and _taken(line, FREE_SECONDS)):
+        raise Wrong(already_worked(out, home))
+    line.release()
+
+
+def _await_line(home: Path) -> None:
+    """Wait until the line behind our door, told to stop, has finished what it held."""
+    from gateway.homelock import HomeLock
+
+    _taken(HomeLock(home), STOP_SECONDS)
+
+
+def _taken(lock: HomeLock, patience: float) -> bool:
+    """Take a lock within `patience` seconds; return whether it is ours."""
+    from gateway.homelock import AlreadyWorked
+
+    ends = time.monotonic() + patience
     while True:
         try:
             lock.take()
-        except AlreadyWorked as error:
+        except AlreadyWorked:
             if time.monotonic() > ends:
-                raise Wrong(
-                    out.say(
-                        f"в {home} уже работает другой процесс, а на SQLite он может"
-                        " быть один; для нескольких нужен PostgreSQL",
-                        f"another process works {home}, and on SQLite there can be only"
-                        " one; several need PostgreSQL",
-                    )
-                ) from error
+                return False
         else:
-            return lock.release()
+            return True
         time.sleep(POLL_SECONDS)
 
 

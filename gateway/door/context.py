@@ -49,11 +49,18 @@ class DoorRequest(Request):
 class Door:
     """What the faces share for the life of the application."""
 
-    def __init__(self, gateway: Gateway, language: str, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        language: str,
+        seconds: Callable[[], float],
+        line_alive: Callable[[], bool],
+    ) -> None:
         """`seconds` is a clock that never goes back, for the rate limits."""
         rate = gateway.settings.limits.requests_per_second
         self.gateway = gateway
         self.language = language
+        self.line_alive = line_alive
         self.requests = Limiter(rate, max(1.0, rate * BURST_SECONDS), seconds)
         self.failures = Limiter(FAILURES_PER_SECOND, FAILURES_BURST, seconds)
         self.waiters = threading.BoundedSemaphore(WAITERS_MAX)

@@ -65,7 +65,17 @@ def die_with_parent(parent: int | None = None, how: signal.Signals = signal.SIGT
         parent = int(named)
     if not sys.platform.startswith("linux"):
         return
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)
+    _with_parent(how)
     # The parent may have gone before the kernel was asked.
     if os.getppid() != parent:
         os.kill(os.getpid(), how)
+
+
+def outlive_parent() -> None:
+    """Take `die_with_parent` back; for the thread that asked for it."""
+    if sys.platform.startswith("linux"):
+        _with_parent(0)
+
+
+def _with_parent(how: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, how)

@@ -1,9 +1,9 @@
 """One door to a SQL database: SQLite embedded, PostgreSQL to scale.
 
-SQLite is written by one thread that commits up to `GROUP_MAX` pieces of work together, each
-under a savepoint of its own: 32 competing writers reached a third of its rate and waited up
-to 3.3 s where this waits 13 ms.  A piece of work may be repeated only by its caller; `write`
-returns after the commit that holds it is durable.
+SQLite is written by one thread a process that commits up to `GROUP_MAX` pieces of work
+together, each under a savepoint of its own: 32 competing writers reached a third of its rate
+and waited up to 3.3 s where this waits 13 ms.  Processes take turns.  A piece of work may be
+repeated only by its caller; `write` returns after the commit that holds it is durable.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -21,10 +23,17 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import QueuePool
 
 from gateway.store.migrations import migrate
+from gateway.store.write_turn import WriteTurn
 
 T = TypeVar("T")
 
+_Piece = tuple[Callable[[Connection], Any], "Future[Any]"]
+"""A piece of work and where its result is waited for."""
+
 GROUP_MAX = 64
+GROUP_SECONDS = 0.02
+"""No piece joins a group that has taken this long: another process waits for its turn."""
+
 QUEUE_MAX = 1024
 READERS_MAX = 16
 POSTGRES_POOL = 8
@@ -43,8 +52,9 @@ class Database:
         self.url = make_url(url)
         self.branch = branch
         self.embedded = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite(self.url.database or "") if self.embedded else _postgres(url)
-        self._writer = _Writer(self.engine) if self.embedded else None
+        path = self.url.database or ""
+        self.engine = _sqlite(path) if self.embedded else _postgres(url)
+        self._writer = _Writer(self.engine, path) if self.embedded else None
         self._readers = self.engine
         if not self.embedded:
             # A read of several statements sees one moment, as it does on SQLite.
@@ -82,11 +92,10 @@ class Database:
 class _Writer:
     """The one thread that writes to a SQLite file."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, path: str) -> None:
         self._engine = engine
-        self._queue: queue.Queue[tuple[Callable[[Connection], Any], Future[Any]] | None] = (
-            queue.Queue(QUEUE_MAX)
-        )
+        self._turn = WriteTurn(path)
+        self._queue: queue.Queue[_Piece | None] = queue.Queue(QUEUE_MAX)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -112,40 +121,44 @@ class _Writer:
                 self._queue.put(None)
         if thread is not None:
             thread.join()
+        self._turn.close()
 
     def _run(self) -> None:
         connection = self._engine.connect()
         connection.exec_driver_sql("ROLLBACK")
         try:
             while (first := self._queue.get()) is not None:
-                batch = [first]
-                last = False
-                while len(batch) < GROUP_MAX:
-                    try:
-                        following = self._queue.get_nowait()
-                    except queue.Empty:
-                        break
-                    if following is None:
-                        last = True
-                        break
-                    batch.append(following)
-                _commit_together(connection, batch)
-                if last:
-                    return
+                with self._turn.taken():
+                    _commit_together(connection, first, self._following())
         finally:
             connection.close()
 
+    def _following(self) -> Iterator[_Piece]:
+        """Yield what waits to be written together with the first, within the bounds."""
+        ends = time.monotonic() + GROUP_SECONDS
+        for _ in range(GROUP_MAX - 1):
+            if time.monotonic() > ends:
+                return
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if following is None:
+                self._queue.put(None)  # the end, for the loop above
+                return
+            yield following
 
-def _commit_together(
-    connection: Connection, batch: list[tuple[Callable[[Connection], Any], Future[Any]]]
-) -> None:
-    """Write a batch in one transaction; tell everybody only after the commit."""
+
+def _commit_together(connection: Connection, first: _Piece, following: Iterator[_Piece]) -> None:
+    """Write a group in one transaction; tell everybody only after the commit."""
     done: list[tuple[Future[Any], Any]] = []
+    taken = [first[1]]
     driver = connection.connection.driver_connection
     assert driver is not None
     try:
         driver.execute("BEGIN IMMEDIATE")
-        for work, future in batch:
+        for work, future in chain([first], following):
+            taken.append(future)
             driver.execute("SAVEPOINT piece")
             try:
                 result = work(connection)
@@ -162,7 +175,7 @@ def _commit_together(
     except BaseException as error:  # noqa: BLE001
         if driver.in_transaction:
             driver.execute("ROLLBACK")
-        for _, future in batch:
+        for future in taken:
             if not future.done():
                 future.set_exception(error)
         return

@@ -61,11 +61,15 @@ class Waker:
 
     condition: threading.Condition = field(default_factory=threading.Condition)
     rung: dict[str, int] = field(default_factory=dict)
+    beyond: Callable[[str], None] | None = None
+    """Rings the same bell in the process that works the line, where it is another one."""
 
     def ring(self, kind: str) -> None:
         with self.condition:
             self.rung[kind] = self.rung.get(kind, 0) + 1
             self.condition.notify_all()
+        if self.beyond is not None:
+            self.beyond(kind)
 
     def count(self, kind: str) -> int:
         with self.condition:

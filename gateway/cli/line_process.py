@@ -1,0 +1,117 @@
+"""The line behind a door, in a process of its own.
+
+Verifying and mapping cost ten times what taking a submission in costs.  In one process they
+share one interpreter, and a laboratory's flood trebled its neighbours' wait for a receipt;
+apart, at a lower priority, they get what the door leaves.
+
+The door rings for new work over the child's standard input; the input's end is its word to
+stop.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from gateway.cli.output import Exit
+from gateway.sandbox.processes import PARENT
+from gateway.store.work import KINDS
+
+log = structlog.get_logger("gateway.line_process")
+
+NICE = 5
+"""Steps of priority below the door: what it loses is time, never its turn."""
+
+GOODBYE_SECONDS = 0.2
+"""A moment for the line to hear that it may finish: its door must not hold connections."""
+
+RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Pauses before a line that died is started again; the last one stays."""
+
+READ_BYTES = 4096
+
+
+class LineProcess:
+    """Runs `gateway worker` for a door and starts it again when it dies."""
+
+    def __init__(self, home: Path) -> None:
+        self._command = [sys.executable, "-m", "gateway.cli", "worker", "--home", str(home)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="line", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def alive(self) -> bool:
+        """Say whether the line runs; it ends itself when one of its threads hangs."""
+        process = self._process
+        return process is not None and process.poll() is None
+
+    def ring(self, kind: str) -> None:
+        """Tell the line that work of a kind waits; a bell nobody hears is found by looking."""
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        try:
+            os.write(process.stdin.fileno(), bytes([KINDS.index(kind)]))
+        except (BlockingIOError, BrokenPipeError, ValueError):
+            return
+
+    def stop(self) -> None:
+        """Tell the line to finish what it holds; it does so after this process, if need be."""
+        self._stopping.set()
+        process = self._process
+        if process is None or process.stdin is None:
+            return
+        process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GOODBYE_SECONDS)
+
+    def _run(self) -> None:
+        # The kernel ends a child with the *thread* that started it, so this one waits for it.
+        failures = 0
+        while not self._stopping.is_set():
+            self._process = process = self._started()
+            code = process.wait()
+            if self._stopping.is_set():
+                return
+            if code == Exit.USAGE:
+                # Another server works this home: this one has no business here.
+                os.kill(os.getppid(), signal.SIGTERM)
+                return
+            log.error("line.died", code=code, starts=failures + 1)
+            self._stopping.wait(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
+            failures += 1
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        # In our session, so that a terminal's Ctrl-C and `kill` of a group find it.
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and verb
+            [*self._command, "--behind-door"],
+            stdin=subprocess.PIPE,
+            env={**os.environ, PARENT: str(os.getpid())},
+        )
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
+        return process
+
+
+def listen(ring: Callable[[str], None], ended: Callable[[], object]) -> None:
+    """In the line's process: ring for each kind the door names, and `ended` with the input."""
+
+    def run() -> None:
+        while octets := os.read(sys.stdin.fileno(), READ_BYTES):
+            for number in set(octets):
+                if number < len(KINDS):
+                    ring(KINDS[number])
+        ended()
+
+    threading.Thread(target=run, name="bell", daemon=True).start()

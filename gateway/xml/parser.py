@@ -30,8 +30,19 @@ ATTRIBUTES_MAX = 128
 NAME_MAX = 1_000
 """Characters of one element or attribute name."""
 
-ENCODINGS = ("utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "windows-1251", "koi8-r")
-"""What laboratories send.  A short list keeps two parsers from disagreeing on the rest."""
+ENCODINGS = (
+    "utf-8",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "us-ascii",
+    "windows-1251",
+    "koi8-r",
+    "iso-8859-1",
+    "iso-8859-2",
+    "iso-8859-5",
+)
+"""What laboratories and signers send.  A short list keeps two parsers from disagreeing."""
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 

@@ -63,55 +63,64 @@ class _Writer:
                 self.out.append(written)
 
     def _element(self, node: Node, above: Mapping[str, str], rendered: Mapping[str, str]) -> None:
-        if node.order not in self.members:
-            self.children(node, above, rendered)
-            return
+        written = node.order in self.members
         own = {
             n.local: n.value
             for n in node.namespaces
             if n.order in self.members and n.local != "xml"
         }
         attributes = [a for a in node.attributes if a.order in self.members]
-        declared = self._declared(node, own, attributes, above, rendered)
-        written = [
-            (a.uri, a.local, a.name, a.value)
-            for a in attributes
-            if not (self.kind == "1.1" and (a.uri, a.local) == (XML, "base"))
-        ]
-        written.extend((XML, k, f"xml:{k}", v) for k, v in self._inherited(node).items())
-        if self.kind == "1.1" and not any(w[:2] == (XML, "base") for w in written):
-            written.extend(
-                (XML, "base", "xml:base", a.value)
-                for a in attributes
-                if (a.uri, a.local) == (XML, "base")
-            )
-        self.out.append(f"<{node.name}")
+        if not written and not own and not attributes:
+            self.children(node, above, rendered)
+            return
+        used: set[str] = set()
+        if written:
+            used = {node.prefix, *(a.prefix for a in attributes if a.prefix and a.uri != XML)}
+            self.out.append(f"<{node.name}")
+        declared = self._declared(written, own, used, above, rendered)
         for prefix in sorted(declared):
             label = f"xmlns:{prefix}" if prefix else "xmlns"
             self.out.append(f' {label}="{escape.attribute(declared[prefix])}"')
-        for _, _, name, value in sorted(written):
+        for _, _, name, value in sorted(self._attributes(node, attributes, written)):
             self.out.append(f' {name}="{escape.attribute(value)}"')
+        if not written:
+            # Attributes of an element left out stand by themselves (clause 2.3).
+            self.children(node, above, rendered)
+            return
         self.out.append(">")
-        self.children(node, own, {**rendered, **declared})
+        # A prefix that is used here and has no namespace in the set is in force no more.
+        kept = {p: uri for p, uri in rendered.items() if p not in used or p in own}
+        self.children(node, own, {**kept, **declared})
         self.out.append(f"</{node.name}>")
+
+    def _attributes(
+        self, node: Node, attributes: Sequence[Node], written: bool
+    ) -> list[tuple[str, str, str, str]]:
+        inherited = self._inherited(node) if written else {}
+        found = [
+            (a.uri, a.local, a.name, a.value)
+            for a in attributes
+            if not (a.uri == XML and a.local in inherited)
+        ]
+        found.extend((XML, k, f"xml:{k}", v) for k, v in inherited.items())
+        return found
 
     def _declared(
         self,
-        node: Node,
+        written: bool,
         own: Mapping[str, str],
-        attributes: Sequence[Node],
+        used: Collection[str],
         above: Mapping[str, str],
         rendered: Mapping[str, str],
     ) -> dict[str, str]:
-        used = {node.prefix, *(a.prefix for a in attributes if a.prefix and a.uri != XML)}
         declared: dict[str, str] = {}
         for prefix, uri in own.items():
-            if self.kind != "exclusive" or prefix in self.inclusive:
+            if self.kind != "exclusive" or (prefix in self.inclusive and written):
                 if above.get(prefix) != uri:
                     declared[prefix] = uri
             elif prefix in used and rendered.get(prefix) != uri:
                 declared[prefix] = uri
-        if "" not in own:
+        if written and "" not in own:
             utilised = self.kind != "exclusive" or "" in self.inclusive
             outer = above if utilised else rendered
             if outer.get("") and (utilised or "" in used):

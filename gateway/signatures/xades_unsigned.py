@@ -1,0 +1,258 @@
+"""XAdES unsigned properties: time stamps, validation material, counter-signatures.
+
+Nothing here is signed by the signer.  Material is handed on for others to judge; a time stamp
+is checked over exactly the octets its kind stamps.
+
+Source: ETSI EN 319 132-1, clauses 5.2.8 and 5.3 to 5.5; ETSI TS 101 903 V1.3.2, clause 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from gateway.algorithms.interface import Algorithms
+from gateway.model import CheckedTimestamp
+from gateway.signatures import findings, timestamps
+from gateway.signatures import xml_names as names
+from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, undecided
+from gateway.signatures.xml_references import Reference
+from gateway.signatures.xml_source import Source
+from gateway.signatures.xml_structure import DS, SIGNATURE, decode, local
+from gateway.xml import c14n
+
+PROPERTIES_MAX = 64
+STAMPS_MAX = 16
+MATERIAL_MAX = 256
+"""Certificates, lists and responses that one signature may bring."""
+
+_VALUES = {
+    "EncapsulatedX509Certificate": "certificate",
+    "EncapsulatedCRLValue": "crl",
+    "EncapsulatedOCSPValue": "ocsp",
+}
+_REFERENCES = (
+    "CompleteCertificateRefs",
+    "CompleteRevocationRefs",
+    "AttributeCertificateRefs",
+    "AttributeRevocationRefs",
+    "CompleteCertificateRefsV2",
+    "AttributeCertificateRefsV2",
+)
+_KINDS = {
+    "SignatureTimeStamp": "signature",
+    "SigAndRefsTimeStamp": "references",
+    "SigAndRefsTimeStampV2": "references",
+    "RefsOnlyTimeStamp": "references",
+    "RefsOnlyTimeStampV2": "references",
+    "ArchiveTimeStamp": "archive",
+}
+
+
+@dataclass(kw_only=True)
+class Unsigned:
+    """What stands in UnsignedProperties."""
+
+    certificates: list[bytes] = field(default_factory=list)
+    revocations: list[tuple[str, bytes]] = field(default_factory=list)
+    counter_signatures: list[etree._Element] = field(default_factory=list)
+    properties: list[etree._Element] = field(default_factory=list)
+    """All unsigned signature properties, as they stand."""
+
+    policy_document: bytes | None = None
+    hints: list[str] = field(default_factory=list)
+    material: bool = False
+    """Values to validate with are there: level LT."""
+
+
+def read(block: etree._Element) -> Unsigned:
+    """Read the unsigned properties of QualifyingProperties."""
+    x = f"{{{etree.QName(block).namespace}}}"
+    found = Unsigned()
+    path = f"{x}UnsignedProperties/{x}UnsignedSignatureProperties"
+    found.properties = [one for holder in block.iterfind(path) for one in holder.iterchildren("*")]
+    if len(found.properties) > PROPERTIES_MAX:
+        detail = f"{len(found.properties)} unsigned properties"
+        raise undecided("unsigned_attributes", SIG_CONSTRAINTS_FAILURE, detail)
+    for one in found.properties:
+        name = local(one)
+        if name == "CounterSignature":
+            found.counter_signatures.extend(one.iterchildren(SIGNATURE))
+        elif name == "SignaturePolicyStore":
+            document = one.find(f"{{{names.XADES_141}}}SignaturePolicyDocument")
+            found.policy_document = decode(document) if document is not None else None
+        elif name == "SealingEvidenceRecords":
+            found.hints.append("evidence records are not checked")
+        elif name not in _KINDS:
+            _material(one, found)
+    return found
+
+
+def _material(holder: etree._Element, found: Unsigned) -> None:
+    for element in holder.iter("*"):
+        kind = _VALUES.get(local(element))
+        if kind is None:
+            continue
+        found.material = True
+        if len(found.certificates) + len(found.revocations) >= MATERIAL_MAX:
+            raise undecided("unsigned_attributes", SIG_CONSTRAINTS_FAILURE, "too much material")
+        try:
+            octets = decode(element)
+        except findings.Flaw:
+            # Nobody signed it, so it proves nothing: the certificate is looked for elsewhere.
+            found.hints.append(f"unreadable {local(element)} among the unsigned properties")
+            continue
+        if kind == "certificate":
+            found.certificates.append(octets)
+        else:
+            found.revocations.append((kind, octets))
+
+
+@dataclass(kw_only=True)
+class Stamper:
+    """Checks the time stamps of one signature."""
+
+    signature: etree._Element
+    source: Source
+    algorithms: Algorithms
+    data: Sequence[tuple[Reference, bytes]]
+    """Each reference of SignedInfo with the octets it digests, in order."""
+
+    known: Sequence[bytes]
+    """Certificates among which an authority's may be, DER."""
+
+    complete: bool
+    """The octets of every reference were found; content and archive stamps need them all."""
+
+    def content(self, stamps: Sequence[etree._Element]) -> list[CheckedTimestamp]:
+        """Check time stamps over the content; `stamps` stand in the signed octets."""
+        found: list[CheckedTimestamp] = []
+        for stamp in stamps:
+            try:
+                found.extend(self._tokens(stamp, b"".join(self._content(stamp)), "content"))
+            except findings.Flaw as flaw:
+                found.append(_unchecked("content", flaw))
+        return found
+
+    def unsigned(self, properties: Sequence[etree._Element]) -> list[CheckedTimestamp]:
+        """Check the time stamps among the unsigned properties."""
+        found: list[CheckedTimestamp] = []
+        for position, one in enumerate(properties):
+            kind = _KINDS.get(local(one))
+            if kind is None:
+                continue
+            try:
+                stamped = self._stamped(one, kind, properties[:position])
+                found.extend(self._tokens(one, stamped, kind))
+            except findings.Flaw as flaw:
+                found.append(_unchecked(kind, flaw))
+            if len(found) > STAMPS_MAX:
+                detail = f"more than {STAMPS_MAX} time stamps"
+                raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, detail)
+        return found
+
+    def _tokens(self, stamp: etree._Element, stamped: bytes, kind: str) -> list[CheckedTimestamp]:
+        tokens = [one for one in stamp.iterchildren("*") if local(one) == "EncapsulatedTimeStamp"]
+        if not tokens:
+            raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, "time stamp of no known kind")
+        if len(tokens) > STAMPS_MAX:
+            raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, f"{len(tokens)} tokens")
+        known = self.known
+        return [
+            timestamps.check_token(decode(token), stamped, kind, self.algorithms, known)
+            for token in tokens
+        ]
+
+    # --- the octets each kind stamps -----------------------------------------------------
+
+    def _content(self, stamp: etree._Element) -> list[bytes]:
+        """Return what a time stamp over the content stamps (clause 5.2.8)."""
+        self._needs_all()
+        if local(stamp) == "AllDataObjectsTimeStamp":
+            return [
+                octets
+                for reference, octets in self.data
+                if reference.type not in names.SIGNED_PROPERTIES_ALL
+            ]
+        by_id = {reference.id: octets for reference, octets in self.data if reference.id}
+        wanted = [
+            (one.get("URI") or "").removeprefix("#")
+            for one in stamp.iterchildren("*")
+            if local(one) == "Include"
+        ]
+        if not wanted or any(label not in by_id for label in wanted):
+            detail = "a time stamp over references that are not there"
+            raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, detail)
+        return [by_id[label] for label in wanted]
+
+    def _stamped(
+        self, stamp: etree._Element, kind: str, earlier: Sequence[etree._Element]
+    ) -> bytes:
+        method = _method(stamp)
+        value = self.signature.findall(f"{DS}SignatureValue")
+        if kind == "signature":
+            return self._written(value, method)
+        if kind == "references":
+            only = local(stamp).startswith("RefsOnly")
+            wanted = _REFERENCES if only else ("SignatureTimeStamp", *_REFERENCES)
+            chosen = [one for one in earlier if local(one) in wanted]
+            return self._written([*([] if only else value), *chosen], method)
+        self._needs_all()
+        parts = [octets for _, octets in self.data]
+        signed = [
+            *self.signature.findall(f"{DS}SignedInfo"),
+            *value,
+            *self.signature.findall(f"{DS}KeyInfo"),
+        ]
+        objects = self._objects(only_loose=etree.QName(stamp).namespace != names.XADES_141)
+        parts.append(self._written([*signed, *earlier, *objects], method))
+        return b"".join(parts)
+
+    def _objects(self, only_loose: bool) -> list[etree._Element]:
+        """Return the Objects but for that of the properties.
+
+        Version 1.4.1 stamps them all (clause 5.5.2.2), 1.3.2 those that no reference names.
+        """
+        named = {(reference.uri or "").removeprefix("#") for reference, _ in self.data}
+        return [
+            one
+            for one in self.signature.iterchildren(f"{DS}Object")
+            if not (only_loose and one.get("Id") in named)
+            and all(local(child) != "QualifyingProperties" for child in one.iterchildren("*"))
+        ]
+
+    def _written(self, elements: Sequence[etree._Element], method: str) -> bytes:
+        octets = b"".join(c14n.canonical(element, method) for element in elements)
+        self.source.spend(len(octets))
+        return octets
+
+    def _needs_all(self) -> None:
+        if not self.complete:
+            detail = "what the time stamp covers is not all at hand"
+            raise undecided("timestamps", findings.SIGNED_DATA_NOT_FOUND, detail)
+
+
+def _unchecked(kind: str, flaw: findings.Flaw) -> CheckedTimestamp:
+    """Return a time stamp that proves nothing, and why."""
+    checks = findings.Checks()
+    checks.flawed(flaw)
+    return CheckedTimestamp(
+        kind=kind,
+        at=timestamps.UNREAD,
+        certificate=None,
+        other_certificates=(),
+        checks=checks.made,
+        indication=checks.indication,
+        sub_indication=checks.sub_indication,
+    )
+
+
+def _method(stamp: etree._Element) -> str:
+    element = stamp.find(f"{DS}CanonicalizationMethod")
+    method = c14n.C14N_10 if element is None else element.get("Algorithm") or ""
+    if method not in c14n.METHODS:
+        detail = f"{findings.shown(method, names.KNOWN)} unsupported"
+        raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, detail)
+    return method

@@ -1,0 +1,110 @@
+"""What was done to a file after it was signed: told to people, never counted for a verdict.
+
+A digest that does not match says only that.  Most of the time nobody forged anything: an
+editor indented the file, a mail server changed its line ends, a program wrote another
+canonical form.  Each guess here is tried; a hint is given only when it makes the numbers match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from asn1crypto import algos
+
+from gateway.signatures.findings import MALFORMED, Flaw
+from gateway.xml import c14n
+
+OCTETS_MAX = 1_000_000
+"""Larger content is not guessed about: every guess digests it once more."""
+
+GUESSES_MAX = 4
+"""References of one signature that are guessed about."""
+
+_BETWEEN = re.compile(rb">[ \t\r\n]+<")
+_BOM = b"\xef\xbb\xbf"
+_MISREAD = ("windows-1251", "windows-1252", "koi8-r")
+
+_REFORMATTED = "reformatted after signing: matches without white space between elements"
+_TRIMMED = "reformatted after signing: matches without white space around text"
+_LINE_ENDS = "line ends changed after signing"
+_MARK = "byte order mark added or dropped after signing"
+_ENCODING = "written in another encoding after signing"
+
+
+def of_octets(octets: bytes, matches: Callable[[bytes], bool]) -> str | None:
+    """Return the hint under which `octets` would match, or None."""
+    if len(octets) > OCTETS_MAX:
+        return None
+    for hint, changed in _changed(octets):
+        if changed != octets and matches(changed):
+            return hint
+    return None
+
+
+def of_canonicalisation(
+    used: str, written: Callable[[str], bytes], matches: Callable[[bytes], bool]
+) -> str | None:
+    """Return the hint that another canonical form than `used` would match, or None."""
+    for method in c14n.METHODS:
+        if method == used:
+            continue
+        try:
+            octets = written(method)
+        except Flaw:
+            return None
+        if len(octets) > OCTETS_MAX:
+            return None
+        if matches(octets):
+            return f"verifies under another canonicalisation: {method}"
+        hint = of_octets(octets, matches) if method == c14n.EXCLUSIVE else None
+        if hint is not None:
+            return f"{hint}, and under another canonicalisation: {method}"
+    return None
+
+
+def of_value(value: bytes, family: str, holds: Callable[[bytes], bool]) -> str | None:
+    """Return the hint that the value holds when it is written as it should be, or None."""
+    half = len(value) // 2
+    first, second = value[:half], value[half:]
+    if family.startswith("gost"):
+        spellings = {
+            "r and s stand in the other order": second + first,
+            "the value is written from its last octet": value[::-1],
+            "r and s are written from their last octets": first[::-1] + second[::-1],
+        }
+    elif family == "ecdsa":
+        spellings = {"the value is DER, as in CMS": _raw(value)}
+    else:
+        return None
+    for hint, spelt in spellings.items():
+        if spelt and holds(spelt):
+            return f"wrong encoding of the signature value: {hint}"
+    return None
+
+
+def _raw(value: bytes) -> bytes:
+    try:
+        return bytes(algos.DSASignature.load(value, strict=True).to_p1363())
+    except MALFORMED:
+        return b""
+
+
+def _changed(octets: bytes) -> Iterator[tuple[str, bytes]]:
+    packed = _BETWEEN.sub(b"><", octets)
+    yield _REFORMATTED, packed
+    yield _TRIMMED, re.sub(rb">[ \t\r\n]+", b">", re.sub(rb"[ \t\r\n]+<", b"<", packed))
+    for line_end in (b"&#xD;\n", b"&#xD;", b"\r\n"):
+        yield _LINE_ENDS, octets.replace(line_end, b"\n" if line_end[-1:] == b"\n" else b"")
+    yield _LINE_ENDS, octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    yield _LINE_ENDS, octets.replace(b"\n", b"&#xD;\n")
+    yield _LINE_ENDS, octets.rstrip(b"\r\n")
+    yield _LINE_ENDS, octets + b"\n"
+    yield _MARK, octets.removeprefix(_BOM)
+    yield _MARK, _BOM + octets
+    for encoding in _MISREAD:
+        for there, back in (("utf-8", encoding), (encoding, "utf-8")):
+            try:
+                yield _ENCODING, octets.decode(there).encode(back)
+            except UnicodeError:
+                continue

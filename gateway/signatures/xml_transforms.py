@@ -1,0 +1,456 @@
+"""The transforms of a reference: from what it names to the octets that are digested.
+
+An allow-list: enveloped-signature, canonicalisations, XPath, XPath Filter 2.0, base64 and the
+transform of СМЭВ 3.  XSLT and everything unknown make the reference undecided, by name.
+
+Source: W3C XMLDSig 1.1, clauses 4.4.3.2 and 6.6; W3C XPath Filter 2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lxml import etree
+
+from gateway.errors import Rejected
+from gateway.signatures import findings
+from gateway.signatures import xml_names as names
+from gateway.signatures.findings import (
+    FORMAT_FAILURE,
+    SIG_CONSTRAINTS_FAILURE,
+    SIGNED_DATA_NOT_FOUND,
+    failed,
+    undecided,
+)
+from gateway.signatures.xml_source import Source
+from gateway.signatures.xml_structure import (
+    DS,
+    SIGNATURE,
+    base64_octets,
+    children,
+    top_signatures,
+)
+from gateway.xml import c14n, smev, xpath, xpath_syntax
+from gateway.xml.nodes import Node, TooMany, Tree
+from gateway.xml.parser import parse
+from gateway.xml.subset import canonical_nodes
+from gateway.xml.xpath_syntax import Expression, Unreadable
+
+FILTERS_MAX = 16
+"""XPath elements in one Filter 2.0 transform."""
+
+Operation = Literal["keep", "intersect", "subtract", "union"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class XPath:
+    """One XPath of a transform; `keep` is the filter of XMLDSig 1.0, node by node."""
+
+    operation: Operation
+    expression: Expression
+    prefixes: Mapping[str, str]
+    path: tuple[int, ...]
+    """Where the element stands in SignedInfo, for `here()`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transform:
+    algorithm: str
+    prefixes: tuple[str, ...] = ()
+    """PrefixList of exclusive canonicalisation."""
+
+    filters: tuple[XPath, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """An element with everything below it, less the elements omitted."""
+
+    apex: etree._Element
+    document: bool
+    """The whole document, what stands beside the document element included."""
+
+    comments: bool
+    omitted: frozenset[etree._Element] = frozenset()
+
+
+@dataclass(frozen=True)
+class NodeSet:
+    """Any choice of the nodes of a document."""
+
+    tree: Tree
+    members: frozenset[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where a reference stands between two transforms."""
+
+    value: Branch | NodeSet | bytes
+    whole: bool
+    """Nothing is left out of what the reference names, signatures aside."""
+
+    own: bool = True
+    """The value still belongs to the tree of the file, so the signature can be found in it."""
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+def read(element: etree._Element) -> Transform:
+    """Read a Transform or CanonicalizationMethod with its parameters."""
+    algorithm = element.get("Algorithm") or ""
+    if algorithm in (c14n.EXCLUSIVE, c14n.EXCLUSIVE + "WithComments"):
+        return Transform(algorithm=algorithm, prefixes=_prefix_list(element))
+    if algorithm == names.XPATH:
+        inner = children(element, "XPath")
+        if len(inner) != 1:
+            raise failed("format", FORMAT_FAILURE, "an XPath transform holds one XPath")
+        return Transform(algorithm=algorithm, filters=(_xpath(inner[0], "keep"),))
+    if algorithm == names.FILTER2:
+        return Transform(algorithm=algorithm, filters=_filters(element))
+    if len(element) or (element.text and not element.text.isspace()):
+        if algorithm in (*c14n.METHODS, names.ENVELOPED, names.BASE64, names.SMEV):
+            detail = "parameters of a transform that has none"
+        else:
+            detail = _unsupported(algorithm)
+        raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
+    return Transform(algorithm=algorithm)
+
+
+def _unsupported(algorithm: str) -> str:
+    return f"transform {findings.shown(algorithm, names.KNOWN)} unsupported"
+
+
+def _prefix_list(element: etree._Element) -> tuple[str, ...]:
+    if not len(element):
+        return ()
+    inner = element[0]
+    if len(element) != 1 or inner.tag != f"{{{c14n.EXCLUSIVE}}}InclusiveNamespaces":
+        raise failed("format", FORMAT_FAILURE, "parameters of exclusive canonicalisation")
+    return tuple((inner.get("PrefixList") or "").split())
+
+
+def _filters(element: etree._Element) -> tuple[XPath, ...]:
+    found = []
+    for inner in element:
+        operation = inner.get("Filter")
+        if inner.tag != f"{{{names.FILTER2}}}XPath":
+            raise failed("format", FORMAT_FAILURE, "unexpected element in a filter")
+        if operation not in ("intersect", "subtract", "union"):
+            raise failed("format", FORMAT_FAILURE, "Filter is none of the three")
+        found.append(_xpath(inner, operation))
+    if not 1 <= len(found) <= FILTERS_MAX:
+        raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, f"{len(found)} filters")
+    return tuple(found)
+
+
+def _xpath(element: etree._Element, operation: str) -> XPath:
+    if len(element):
+        raise failed("format", FORMAT_FAILURE, "content in XPath")
+    try:
+        expression = xpath_syntax.read(element.text or "")
+    except Unreadable as error:
+        detail = f"XPath unsupported: {error}"
+        raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail) from error
+    path: list[int] = []
+    for node in (element, *element.iterancestors()):
+        parent = node.getparent()
+        if parent is not None:
+            path.append(parent.index(node))
+    return XPath(
+        operation=operation,  # type: ignore[arg-type]
+        expression=expression,
+        prefixes={prefix: uri for prefix, uri in element.nsmap.items() if prefix},
+        path=tuple(reversed(path)),
+    )
+
+
+# --- carrying out ----------------------------------------------------------------------
+
+
+class Pipeline:
+    """Carries out the transforms of one signature's references."""
+
+    def __init__(self, source: Source, signature: etree._Element) -> None:
+        self.source = source
+        self.signature = signature
+
+    def octets(self, state: State, transforms: tuple[Transform, ...]) -> State:
+        """Return the state after all transforms, its value the octets to digest."""
+        for transform in transforms:
+            state = self._apply(state, transform)
+        if isinstance(state.value, bytes):
+            return state
+        default = Transform(algorithm=c14n.C14N_10)  # XMLDSig 1.1, clause 4.4.3.2
+        return self._canonical(state, default)
+
+    def holder(self, state: State, transforms: tuple[Transform, ...]) -> etree._Element | None:
+        """Return the element of the file that holds what the transforms leave, or None."""
+        for transform in transforms:
+            if not state.own or transform.algorithm in (*c14n.METHODS, names.BASE64, names.SMEV):
+                break
+            state = self._apply(state, transform)
+        return only_element(state.value)
+
+    def _apply(self, state: State, transform: Transform) -> State:
+        algorithm = transform.algorithm
+        if algorithm in c14n.METHODS:
+            return self._canonical(self._parsed(state), transform)
+        if algorithm == names.ENVELOPED:
+            return self._enveloped(state)
+        if algorithm == names.XPATH:
+            if _drops_signatures(transform.filters[0]):
+                return self._without_signatures(self._parsed(state), transform)
+            return self._filtered(self._parsed(state), transform.filters)
+        if algorithm == names.FILTER2:
+            return self._filtered(self._parsed(state), transform.filters)
+        if algorithm == names.BASE64:
+            return self._decoded(state)
+        if algorithm == names.SMEV:
+            return self._smev(self._parsed(state))
+        raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, _unsupported(algorithm))
+
+    def _parsed(self, state: State) -> State:
+        """Return octets as a document again, as transforms of nodes ask for."""
+        if not isinstance(state.value, bytes):
+            return state
+        self.source.spend(len(state.value))
+        try:
+            root = parse(state.value)
+        except Rejected as error:
+            detail = f"no XML to transform: {error.problems[0].code}"
+            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail) from error
+        return replace(state, value=Branch(apex=root, document=True, comments=True), own=False)
+
+    def _canonical(self, state: State, transform: Transform) -> State:
+        value = state.value
+        assert not isinstance(value, bytes)
+        key = (value, transform.algorithm, transform.prefixes)
+        octets = self.source.remembered(key)
+        if octets is None:
+            octets = self.source.remember(key, _written(value, transform))
+        if not octets:
+            raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "nothing left to digest")
+        return replace(state, value=octets)
+
+    def _enveloped(self, state: State) -> State:
+        if not state.own or isinstance(state.value, bytes):
+            detail = "enveloped-signature after the document was written out"
+            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
+        value = state.value
+        if isinstance(value, Branch) and self.signature in value.apex.iterancestors():
+            # By the letter nothing would be left.  Signers mean: there is no signature in it.
+            return state
+        return self._omit(state, [self.signature])
+
+    def _without_signatures(self, state: State, transform: Transform) -> State:
+        if not isinstance(state.value, Branch):
+            return self._filtered(state, transform.filters)
+        apex = state.value.apex
+        self.source.spend(0, self.source.size(apex))
+        if next(apex.iterancestors(SIGNATURE), None) is not None:
+            raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "nothing left to digest")
+        return self._omit(state, top_signatures(apex))
+
+    def _omit(self, state: State, elements: list[etree._Element]) -> State:
+        """Leave out signatures, which never makes a document less than whole."""
+        value = state.value
+        assert not isinstance(value, bytes)
+        if isinstance(value, NodeSet):
+            out = {n.order for e in elements if e in value.tree.of for n in value.tree.within(e)}
+            return replace(state, value=NodeSet(value.tree, value.members - out))
+        if any(element in (value.apex, *value.apex.iterancestors()) for element in elements):
+            raise undecided("reference_data", SIGNED_DATA_NOT_FOUND, "nothing left to digest")
+        return replace(state, value=replace(value, omitted=value.omitted | set(elements)))
+
+    def _decoded(self, state: State) -> State:
+        """Decode base64; markup among the text would be hidden by it, so it is not whole."""
+        value = state.value
+        whole = state.whole
+        if isinstance(value, bytes):
+            text = value.decode("latin-1")
+        elif isinstance(value, NodeSet):
+            nodes = value.tree.nodes
+            chosen = [nodes[order] for order in sorted(value.members)]
+            text = "".join(node.value for node in chosen if node.kind == "text")
+            whole = False
+        else:
+            self.source.spend(0, self.source.size(value.apex))
+            text = _text(value)
+            whole = whole and not len(value.apex)
+        self.source.spend(len(text))
+        octets = base64_octets(text)
+        if octets is None:
+            raise failed("reference_data", FORMAT_FAILURE, "not base64")
+        return replace(state, value=octets, whole=whole)
+
+    def _smev(self, state: State) -> State:
+        value = state.value
+        assert not isinstance(value, bytes)
+        if isinstance(value, NodeSet):
+            detail = "the transform of SMEV after an XPath filter"
+            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
+        octets = smev.transform(value.apex, value.omitted)
+        self.source.spend(len(octets))
+        return replace(state, value=octets)
+
+    # --- XPath -------------------------------------------------------------------------
+
+    def _filtered(self, state: State, filters: tuple[XPath, ...]) -> State:
+        value = state.value
+        assert not isinstance(value, bytes)
+        chosen = value if isinstance(value, NodeSet) else self._nodes(value)
+        tree = chosen.tree
+        try:
+            if filters[0].operation == "keep":
+                members = self._kept(chosen, filters[0], state.own)
+            else:
+                members = chosen.members & self._combined(tree, filters, state.own)
+        except Unreadable as error:
+            detail = f"XPath unsupported: {error}"
+            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail) from error
+        except TooMany as error:
+            detail = "XPath takes too many steps"
+            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail) from error
+        lost = (tree.nodes[order] for order in chosen.members - members)
+        whole = state.whole and all(map(_within_signature, lost))
+        return replace(state, value=NodeSet(tree, members), whole=whole)
+
+    def _nodes(self, part: Branch) -> NodeSet:
+        tree = self.source.tree(part.apex.getroottree().getroot())
+        nodes = tree.nodes if part.document else tree.within(part.apex)
+        out = {n.order for e in part.omitted if e in tree.of for n in tree.within(e)}
+        members = frozenset(
+            node.order
+            for node in nodes
+            if node.order not in out and (part.comments or node.kind != "comment")
+        )
+        return NodeSet(tree, members)
+
+    def _context(self, tree: Tree, filtering: XPath, node: Node, own: bool) -> xpath.Context:
+        element = self._element(filtering)
+        # Exclusive canonicalisation of SignedInfo drops prefixes that only an XPath uses.
+        there = {p: uri for p, uri in element.nsmap.items() if p} if element is not None else {}
+        return xpath.Context(
+            node=node,
+            tree=tree,
+            prefixes={**there, **filtering.prefixes},
+            steps=self.source.steps,
+            here=tree.of.get(element) if own and element is not None else None,
+        )
+
+    def _element(self, filtering: XPath) -> etree._Element | None:
+        """Return the XPath element itself, where it stands in the file."""
+        place = self.signature.find(f"{DS}SignedInfo")
+        for index in filtering.path:
+            if place is None or index >= len(place):
+                return None
+            place = place[index]
+        return place
+
+    def _kept(self, chosen: NodeSet, filtering: XPath, own: bool) -> frozenset[int]:
+        start = self._context(chosen.tree, filtering, chosen.tree.root, own)
+        kept = []
+        for order in sorted(chosen.members):
+            at = replace(start, node=chosen.tree.nodes[order])
+            if xpath.boolean(xpath.evaluate(filtering.expression, at)):
+                kept.append(order)
+        return frozenset(kept)
+
+    def _combined(self, tree: Tree, filters: tuple[XPath, ...], own: bool) -> frozenset[int]:
+        """Combine the filters as XPath Filter 2.0, clause 3.4, says."""
+        members = set(range(len(tree.nodes)))
+        for filtering in filters:
+            found = xpath.evaluate(
+                filtering.expression, self._context(tree, filtering, tree.root, own)
+            )
+            if not isinstance(found, list):
+                raise Unreadable("a filter that gives no nodes")
+            named: set[int] = set()
+            for node in found:
+                if node.order in named:
+                    continue
+                for one in (node, *node.below()):
+                    named.add(one.order)
+                    named.update(attached.order for attached in one.namespaces)
+                    named.update(attached.order for attached in one.attributes)
+            self.source.steps.take(len(named))
+            if filtering.operation == "intersect":
+                members &= named
+            elif filtering.operation == "subtract":
+                members -= named
+            else:
+                members |= named
+        return frozenset(members)
+
+
+def _written(value: Branch | NodeSet, transform: Transform) -> bytes:
+    method, prefixes = transform.algorithm, transform.prefixes
+    if isinstance(value, NodeSet):
+        return canonical_nodes(value.tree, value.members, method, prefixes)
+    write = c14n.canonical_document if value.document else c14n.canonical
+    return write(value.apex, method, prefixes, omit=tuple(value.omitted), comments=value.comments)
+
+
+def _text(part: Branch) -> str:
+    """Return the text of a part, what is omitted aside."""
+    if not part.omitted:
+        return "".join(str(text) for text in part.apex.itertext("*"))
+    found = [part.apex.text or ""]
+    for child in part.apex:
+        if child not in part.omitted and isinstance(child.tag, str):
+            found.append(_text(replace(part, apex=child)))
+        found.append(child.tail or "")
+    return "".join(found)
+
+
+def _within_signature(node: Node) -> bool:
+    """Say whether a node lost says nothing of the document: a comment, or of a signature."""
+    if node.kind == "comment":
+        return True
+    return any(
+        one.kind == "element" and one.local == "Signature" and one.uri == names.DS
+        for one in (node, *node.upwards())
+    )
+
+
+def _top(chosen: NodeSet) -> etree._Element | None:
+    for order in sorted(chosen.members):
+        element = chosen.tree.nodes[order].element
+        if element is not None:
+            return element
+    return None
+
+
+def only_element(value: Branch | NodeSet | bytes) -> etree._Element | None:
+    """Return the one element that holds everything chosen, or None."""
+    if isinstance(value, bytes):
+        return None
+    if isinstance(value, Branch):
+        return value.apex
+    top = _top(value)
+    if top is None:
+        return None
+    inside = {node.order for node in value.tree.within(top)}
+    return top if value.members <= inside else None
+
+
+def _drops_signatures(filtering: XPath) -> bool:
+    """Recognise `not(ancestor-or-self::ds:Signature)`, the one filter in wide use."""
+    call = filtering.expression
+    if not (isinstance(call, xpath_syntax.Call) and call.name == "not"):
+        return False
+    path = call.arguments[0] if len(call.arguments) == 1 else None
+    if not isinstance(path, xpath_syntax.Path) or path.start is not None or path.absolute:
+        return False
+    if len(path.steps) != 1 or path.steps[0].predicates:
+        return False
+    prefix, _, name = path.steps[0].test.rpartition(":")
+    return (
+        path.steps[0].axis == "ancestor-or-self"
+        and name == "Signature"
+        and filtering.prefixes.get(prefix) == names.DS
+    )

@@ -110,8 +110,8 @@ def _measure(out: Output, target: Target, clients: int, seconds: int) -> dict[st
         outgoing = make(target.home, story, count, datetime.now(UTC))
         out.note(out.say("Отправляю и жду, пока всё дойдёт…", "Sending until all has arrived…"))
         before, start = _processor_seconds(target.session), time.perf_counter()
-        rounds.append(send_all(outgoing, _sender(laboratory), clients, left))
-        _wait_for_end(laboratory)
+        rounds.append(send_all(outgoing, sender_of(laboratory), clients, left))
+        wait_for_end(laboratory)
         finishing += time.perf_counter() - start
         used += _processor_seconds(target.session) - before
     sent = Sent(
@@ -132,7 +132,7 @@ def _measure(out: Output, target: Target, clients: int, seconds: int) -> dict[st
     }
 
 
-def _sender(laboratory: Remote) -> Send:
+def sender_of(laboratory: Remote) -> Send:
     return lambda one: laboratory.post_parts("/v1/submissions", one.document, one.signatures).status
 
 
@@ -176,7 +176,7 @@ def _wait_until_ready(url: str, server: Child) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _wait_for_end(laboratory: Remote) -> None:
+def wait_for_end(laboratory: Remote) -> None:
     """Wait until no submission is on the line any more."""
     end = time.monotonic() + FINISH_SECONDS_MAX
     while any(

@@ -142,7 +142,7 @@ class Trust:
             # A list brought along may be forged, and how long one holds is asked by name: such
             # a verdict would be remembered for longer than what it really rests on.
             if material is self._material:
-                span = span_of(verdict, at, material, self.policy)
+                span = span_of(verdict, at, material, self.policy, self.algorithms.policy)
                 self._verdicts.remember(key, finding, span)
         return finding
 

@@ -38,6 +38,7 @@ from pyhanko_certvalidator.util import ConsList
 from pyhanko_certvalidator.validate import async_validate_path
 
 from gateway.algorithms.interface import Algorithms
+from gateway.algorithms.policy import permissive
 from gateway.model import Check, CheckStatus, Indication
 from gateway.trust.explain import (
     RANK,
@@ -80,7 +81,10 @@ class Question:
 
 def judge_path(question: Question, material: Material) -> Verdict:
     """Return the verdict on a certificate used for a purpose at a moment."""
-    fit = fitness(question.leaf, question.purpose)
+    if question.policy.weak_algorithms:
+        weak = question.algorithms.under(permissive())
+        question = replace(question, algorithms=weak)
+    fit = fitness(question.leaf, question.purpose, question.algorithms.at(question.at))
     others = _genuine(question.others, material, question.algorithms)
     best = _judge_in_time(replace(question, others=others), material)
     checks = (*best.checks, *(check for check, _ in fit))
@@ -112,7 +116,7 @@ def _judge_in_time(question: Question, material: Material) -> Verdict:
 
 def _judge_paths(question: Question, material: Material, *, retroactive: bool = False) -> Verdict:
     """Return the verdict of the path that counts first."""
-    bench = Bench(question.algorithms, weak=question.policy.weak_algorithms)
+    bench = Bench(question.algorithms.at(question.at), weak=question.policy.weak_algorithms)
     with at_work(bench):
         context = _context(question, material, retroactive)
         found = [
@@ -140,7 +144,8 @@ def _context(question: Question, material: Material, retroactive: bool) -> Valid
         revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO, retroactive_revinfo=retroactive),
         time_tolerance=TIME_TOLERANCE,
         signature_validator=SignatureChecker(),
-        algorithm_usage_policy=AcceptAllAlgorithms() if policy.weak_algorithms else None,
+        # Ours is asked where signatures are verified, so that lists and answers have it too.
+        algorithm_usage_policy=AcceptAllAlgorithms(),
     )
 
 

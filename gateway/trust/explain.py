@@ -74,8 +74,7 @@ def explain(
     detail = error.failure_msg.partition(". ")[0]
     if isinstance(error, DisallowedAlgorithmError) or bench.unsupported:
         status = CheckStatus.INDETERMINATE
-        detail = f"unsupported: {bench.unsupported}" if bench.unsupported else detail
-        check = Check(name="crypto_policy", status=status, detail=detail)
+        check = Check(name="crypto_policy", status=status, detail=bench.unsupported or detail)
         return "CRYPTO_CONSTRAINTS_FAILURE", check
     failed = Check(name="certificate_chain", status=CheckStatus.FAILED, detail=detail)
     if isinstance(error, ExpiredError | NotYetValidError):

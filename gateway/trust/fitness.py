@@ -10,24 +10,39 @@ from typing import Literal
 
 from asn1crypto import x509
 
+from gateway.algorithms.interface import Algorithms, Scheme
 from gateway.model import Check, CheckStatus
+from gateway.trust.hook import strength
 
 Purpose = Literal["signing", "timestamping", "path"]
 """What the certificate is judged for; `path` asks nothing beyond a valid path (RFC 5280,
 section 6), so an authority's own certificate may be asked about too."""
 
-RSA_BITS_MIN = 2048
+FAMILIES = {
+    "rsa": ("rsa", "sha512"),
+    "rsassa_pss": ("rsa-pss", "sha512"),
+    "ec": ("ecdsa", "sha512"),
+    "ed25519": ("ed25519", "sha512"),
+    "ed448": ("ed448", "shake256"),
+    "gost2012_256": ("gost256", "streebog256"),
+    "gost2012_512": ("gost512", "streebog512"),
+    "gost2001": ("gost2001", "gost94"),
+}
+"""Of each kind of key, its family in the policy, and a digest that never is the weaker part."""
+
 SIGNING_USAGES = {"digital_signature", "non_repudiation"}
 NOT_FOR_DOCUMENTS = {"time_stamping", "ocsp_signing"}
 
 
-def fitness(leaf: x509.Certificate, purpose: Purpose) -> list[tuple[Check, str]]:
+def fitness(
+    leaf: x509.Certificate, purpose: Purpose, algorithms: Algorithms
+) -> list[tuple[Check, str]]:
     """Return the checks of `purpose`, each with the sub-indication should it not pass."""
     if purpose == "path":
         return []
     return [
         (_usage(leaf, purpose), "CHAIN_CONSTRAINTS_FAILURE"),
-        (_strength(leaf), "CRYPTO_CONSTRAINTS_FAILURE"),
+        (_strength(leaf, algorithms), "CRYPTO_CONSTRAINTS_FAILURE"),
     ]
 
 
@@ -52,14 +67,17 @@ def _usage(leaf: x509.Certificate, purpose: Purpose) -> Check:
     return Check(name="key_usage", status=status, detail=detail)
 
 
-def _strength(leaf: x509.Certificate) -> Check:
+def _strength(leaf: x509.Certificate, algorithms: Algorithms) -> Check:
+    """Check that the policy lets the key carry a verdict, whatever digest goes with it."""
     key = leaf["tbs_certificate"]["subject_public_key_info"]
-    kind = key["algorithm"]["algorithm"].native
-    detail, status = str(kind), CheckStatus.PASSED
-    if kind in ("rsa", "rsassa_pss"):
-        detail = f"{kind} {key.bit_size}"
-        if key.bit_size < RSA_BITS_MIN:
-            status = CheckStatus.FAILED
-    elif kind not in ("ec", "gost2012_256", "gost2012_512"):
-        status = CheckStatus.INDETERMINATE
-    return Check(name="crypto_policy", status=status, detail=detail)
+    kind = str(key["algorithm"]["algorithm"].native)
+    family, digest = FAMILIES.get(kind, ("", ""))
+    if not family:
+        return Check(name="crypto_policy", status=CheckStatus.INDETERMINATE, detail=kind)
+    bits = strength(family, key)
+    refused = algorithms.refused(Scheme(family=family, digest=digest), bits)
+    return Check(
+        name="crypto_policy",
+        status=CheckStatus.FAILED if refused else CheckStatus.PASSED,
+        detail=refused or f"{kind} {bits}",
+    )

@@ -26,8 +26,15 @@ from pyhanko_certvalidator.sig_validate import (
     SignatureValidationContext,
 )
 
-from gateway.algorithms.asn1 import Mismatch, scheme_of_certificate_signature
+from gateway.algorithms.asn1 import MALFORMED, Mismatch, scheme_of_certificate_signature
 from gateway.algorithms.interface import Algorithms, Unsupported
+
+_ONE_SIZE = {"gost256": 256, "gost512": 512, "gost2001": 256, "ed25519": 256, "ed448": 448}
+
+
+def strength(family: str, key: keys.PublicKeyInfo) -> int:
+    """Return the size of a key as the policy of algorithms counts it, in bits."""
+    return _ONE_SIZE[family] if family in _ONE_SIZE else int(key.bit_size)
 
 
 class Bench:
@@ -46,7 +53,7 @@ class Bench:
         """The key, signed octets and signature that were found to hold last."""
 
         self.unsupported: str = ""
-        """Name of an algorithm nobody here computes, if one was met."""
+        """Why an algorithm that was met carries no verdict, if one was."""
 
     def with_parameters(self, key: keys.PublicKeyInfo) -> keys.PublicKeyInfo:
         """Return a DSA key with the parameters it inherits from its issuer's.
@@ -91,9 +98,10 @@ class SignatureChecker(DefaultSignatureValidator):
             return
         try:
             scheme = scheme_of_certificate_signature(public_key_info, signature_algorithm)
-            refused = None if bench.weak else bench.algorithms.refused(scheme.digest)
+            refused = bench.algorithms.refused(scheme, strength(scheme.family, public_key_info))
             if refused:
-                raise Unsupported(refused)
+                bench.unsupported = refused
+                raise AlgorithmNotSupported(refused)
             holds = bench.algorithms.verify(public_key_info.dump(), scheme, signed_data, signature)
         except Unsupported as error:
             if bench.weak and public_key_info.algorithm == "dsa":
@@ -102,9 +110,9 @@ class SignatureChecker(DefaultSignatureValidator):
                     signature, signed_data, full, signature_algorithm, context
                 )
                 return
-            bench.unsupported = str(error)
+            bench.unsupported = f"unsupported: {error}"
             raise AlgorithmNotSupported(str(error)) from error
-        except Mismatch:
+        except (Mismatch, *MALFORMED):
             holds = False
         if not holds:
             bench.broken.add(signed_data)

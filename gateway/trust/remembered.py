@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 
 from cryptography.x509 import load_der_x509_crl
 
+from gateway.algorithms.policy import AlgorithmPolicy
 from gateway.trust.explain import Verdict, covers
 from gateway.trust.finding import TrustFinding
 from gateway.trust.material import Material
 from gateway.trust.policy import PathPolicy
 from gateway.trust.revocation import answers_about
 
+INSTANT = timedelta(microseconds=1)
 VERDICTS_MAX = 4096
 """Verdicts remembered; the least recently used goes first."""
 
@@ -54,7 +57,13 @@ class Verdicts:
                 self._found.popitem(last=False)
 
 
-def span_of(verdict: Verdict, at: datetime, material: Material, policy: PathPolicy) -> Span | None:
+def span_of(
+    verdict: Verdict,
+    at: datetime,
+    material: Material,
+    policy: PathPolicy,
+    algorithms: AlgorithmPolicy,
+) -> Span | None:
     """Return the span of moments a verdict holds for; None when only for this one.
 
     It ends with the first list or certificate to end.  A path with an entry on any list is
@@ -82,12 +91,22 @@ def span_of(verdict: Verdict, at: datetime, material: Material, policy: PathPoli
             until.append(begins + policy.revocation_age_max)
     if verdict.sub_indication == "REVOKED":
         since.append(at)
+    # On some day an algorithm may end, or begin.
+    for day in _days(algorithms):
+        (since if day <= at else until).append(day if day <= at else day - INSTANT)
     # A list that begins later may say more.
     for one in material.crls:
         begins = one["tbs_cert_list"]["this_update"].native
         if begins > at and one.issuer.hashable in issuers:
             until.append(begins)
     return Span(since=max(since), until=min(until))
+
+
+def _days(algorithms: AlgorithmPolicy) -> list[datetime]:
+    """Return the moments at which a policy changes its mind."""
+    rules = [*algorithms.digests.values(), *chain.from_iterable(algorithms.keys.values())]
+    days = {day for rule in rules for day in (rule.since, rule.until) if day is not None}
+    return [datetime.combine(day, time(), UTC) for day in days]
 
 
 def _indirect(one: Any) -> bool:

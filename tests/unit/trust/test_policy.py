@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
+from gateway.algorithms.policy import standard
+from gateway.sandbox import certificates as made
+from gateway.sandbox.certificates import Period
 from gateway.trust import PathPolicy, Trust, read_policy
-from tests.pki.build import ALGORITHMS, NOW, below, issue, list_of, root
+from tests.pki.build import ALGORITHMS, CURRENT, DAY, NOW, below, issue, list_of, root
 
 KC1, FOREIGN = "1.2.643.100.113.1", "1.2.3.4"
 
@@ -76,3 +79,47 @@ def test_a_path_must_be_good_for_a_policy_that_is_asked_for(
         policy=PathPolicy(policies=frozenset({asked}), explicit_policy=explicit),
     )
     assert trust.judge(issue(authority).der, (), NOW).sub_indication == expected
+
+
+@pytest.mark.parametrize(
+    ("digest", "expected"),
+    [("sha256", "CRYPTO_CONSTRAINTS_FAILURE"), ("sha384", None)],
+)
+def test_the_policy_of_algorithms_is_asked_for_the_moment(
+    digest: str, expected: str | None
+) -> None:
+    """A digest that ends today carries a certificate yesterday and not tomorrow."""
+    anchor = root("Root", "ecdsa")
+    authority = below(anchor)
+    table = {"digests": {digest: {"until": date(NOW.year, NOW.month, NOW.day)}}}
+    long = Period(begins=NOW - 9 * DAY, ends=NOW + 9 * DAY)
+    trust = Trust(
+        [anchor.certificate.dump()],
+        [authority.certificate.dump()],
+        [list_of(anchor, period=long).dump(), list_of(authority, period=long).dump()],
+        algorithms=ALGORITHMS.under(standard().laid_over(table)),
+    )
+    signer = issue(authority).der
+    assert trust.judge(signer, (), NOW - DAY).sub_indication is None
+    found = trust.judge(signer, (), NOW + DAY)
+    assert found.sub_indication == expected
+    details = [check.detail for check in found.checks if check.name == "crypto_policy"]
+    assert any("sha256 carried until" in detail for detail in details) is bool(expected)
+
+
+def test_a_list_by_an_algorithm_that_ended_is_none() -> None:
+    """Certificates of one family, and an authority whose lists are signed by another."""
+    anchor = root("Root", "gost512")
+    weak = below(anchor, "Weak")
+    table = {"keys": [{"families": ["gost256"], "bits": 256, "until": date(2020, 1, 1)}]}
+    algorithms = ALGORITHMS.under(standard().laid_over(table))
+    usage = made.extension("key_usage", {"crl_sign"}, critical=True)
+    lister = issue(anchor, "Weak", [usage], family="gost256").as_authority()
+    for crl, expected in ((list_of(lister), "TRY_LATER"), (list_of(weak), None)):
+        trust = Trust(
+            [anchor.certificate.dump()],
+            [weak.certificate.dump(), lister.certificate.dump()],
+            [list_of(anchor, period=CURRENT).dump(), crl.dump()],
+            algorithms=algorithms,
+        )
+        assert trust.judge(issue(weak).der, (), NOW).sub_indication == expected

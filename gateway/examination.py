@@ -154,7 +154,7 @@ class Examiner:
     def _bind(self, sender: Organization, document: Document, found: _Found) -> None:
         """Refuse a stranger's signature before any card is looked at."""
         assert found.facts
-        policy = self.policies.of(sender.id)
+        policy = self.policies.of(sender.id, document.format)
         found.bindings = bindings.judge(found.facts, document.content.report, sender, policy)
         bindings.require_bound(found.bindings, policy)
 

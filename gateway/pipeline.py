@@ -41,7 +41,7 @@ from gateway.receipts.issue import Receipts
 from gateway.routing import Route
 from gateway.store import Moved, Store, audit_entry, new_id
 from gateway.store.values import Arrival, Kept, Organization, Outcome, WorkOrder
-from gateway.verdict import require_passed
+from gateway.verdict import assurance_of, require_passed
 from gateway.verification import Verifier
 
 CONTENT_DIGEST_VERSION = b"gateway-content-1\n"
@@ -247,7 +247,7 @@ class Line:
         require_passed(report, submission.kept_at)
         octets, media_type = self.verifier.signed_octets(report, document)
         return SignedContent(
-            octets=octets, media_type=media_type, assurance=Assurance.SIGNED, report=report
+            octets=octets, media_type=media_type, assurance=assurance_of(report), report=report
         )
 
     def _settle(

@@ -15,9 +15,18 @@ from typing import Any, cast
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from gateway.bindings import MISMATCHES, REFUSE, ROLES, BindingPolicies, BindingPolicy
+from gateway.bindings import (
+    MISMATCHES,
+    REFUSE,
+    ROLES,
+    BindingPolicies,
+    BindingPolicy,
+    DocumentRule,
+)
 from gateway.model import Identifier
+from gateway.qualification import QUALIFICATIONS
 from gateway.routing import ASK, BASES, BASES_USUAL, STORE, Route
+from gateway.verification import LEVELS
 
 ROOT = Path(__file__).resolve().parents[1]
 """Where `mappings/`, `schemas/` and `certs/` lie: the top of the checkout."""
@@ -124,14 +133,21 @@ class Settings:
 
 def _binding_policies(given: Mapping[str, Any]) -> BindingPolicies:
     """Return the policies; what an organisation's own does not say, the default says."""
-    whole = {name: value for name, value in given.items() if name != "organizations"}
+    apart = ("organizations", "documents")
+    whole = {name: value for name, value in given.items() if name not in apart}
     return BindingPolicies(
         default=_binding_policy(whole),
         organizations={
             organization: _binding_policy({**whole, **own})
             for organization, own in given["organizations"].items()
         },
+        documents=tuple(_document_rule(rule) for rule in given["documents"]),
     )
+
+
+def _document_rule(given: Mapping[str, Any]) -> DocumentRule:
+    lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    return DocumentRule(kind=given["kind"], sender=given["sender"], **lists)
 
 
 def _binding_policy(given: Mapping[str, Any]) -> BindingPolicy:
@@ -140,6 +156,8 @@ def _binding_policy(given: Mapping[str, Any]) -> BindingPolicy:
         mismatch=given["mismatch"],
         required=tuple(given["required"]),
         sends_for=tuple(Identifier(system=system, value=value) for system, _, value in others),
+        levels=tuple(given["levels"]),
+        qualifications=tuple(given["qualifications"]),
     )
 
 
@@ -172,15 +190,30 @@ class _Trust(Schema):
     gost = fields.String(load_default="auto", validate=validate.OneOf(["auto", "engine", "pure"]))
 
 
-class _OwnSignatures(Schema):
-    mismatch = fields.String(validate=validate.OneOf(MISMATCHES))
+class _DemandedSignatures(Schema):
     required = fields.List(fields.String(validate=validate.OneOf(ROLES)))
+    levels = fields.List(fields.String(validate=validate.OneOf(LEVELS)))
+    qualifications = fields.List(fields.String(validate=validate.OneOf(QUALIFICATIONS)))
+
+
+class _DocumentRule(_DemandedSignatures):
+    kind = fields.String(load_default="")
+    sender = fields.String(load_default="")
+
+
+class _OwnSignatures(_DemandedSignatures):
+    mismatch = fields.String(validate=validate.OneOf(MISMATCHES))
     sends_for = fields.List(fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")))
 
 
 class _Signatures(_OwnSignatures):
     mismatch = fields.String(load_default=REFUSE, validate=validate.OneOf(MISMATCHES))
     required = fields.List(fields.String(validate=validate.OneOf(ROLES)), load_default=list)
+    levels = fields.List(fields.String(validate=validate.OneOf(LEVELS)), load_default=list)
+    qualifications = fields.List(
+        fields.String(validate=validate.OneOf(QUALIFICATIONS)), load_default=list
+    )
+    documents = fields.List(fields.Nested(_DocumentRule), load_default=list)
     sends_for = fields.List(
         fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")), load_default=list
     )

@@ -12,6 +12,7 @@ from datetime import datetime
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.model import (
     CLOCK_TOLERANCE,
+    Assurance,
     CheckStatus,
     Indication,
     Problem,
@@ -65,6 +66,12 @@ def require_passed(report: SignatureReport, kept_at: datetime) -> None:
     for kind in (Rejected, NeedsOperator, TryLater):
         if kind in failures:
             raise kind(*failures[kind])
+
+
+def assurance_of(report: SignatureReport) -> Assurance:
+    """Return how sure signed content is: qualified when every signature on it is."""
+    kinds = {finding.qualification for finding in report.signatures}
+    return Assurance.SIGNED_QUALIFIED if kinds == {"QES"} else Assurance.SIGNED
 
 
 def _over_another(finding: SignatureFinding) -> bool:

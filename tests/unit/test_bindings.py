@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gateway.bindings import (
     BindingPolicies,
     BindingPolicy,
     Bindings,
+    DocumentRule,
     judge,
     reported,
     require_bound,
@@ -250,6 +252,49 @@ def test_a_claim_of_another_signer_of_the_same_role_is_refused() -> None:
     assert statuses(asked(DOCTOR, claimed=silent))["claimed_signer"] == "INDETERMINATE"
 
 
+def signed_as(level: str, qualification: str) -> SignatureReport:
+    whole = report(DOCTOR)
+    one = replace(whole.signatures[0], level=level, qualification=qualification)
+    return replace(whole, signatures=(one,))
+
+
+def test_a_level_below_what_is_demanded_is_refused() -> None:
+    policy = BindingPolicy(levels=("T", "LT", "LTA"))
+    low = judge(FACTS, signed_as("BES", "QES"), SENDER, policy)
+    assert codes(low) == ["SIG-223"]
+    assert low.problems[0].detail == {"check": "level", "found": "BES", "expected": "T, LT, LTA"}
+    assert codes(judge(FACTS, signed_as("T", "QES"), SENDER, policy)) == []
+
+
+def test_a_kind_below_what_is_demanded_is_refused_and_an_unknown_one_is_asked_about() -> None:
+    """Unknown is not below: the list of accredited authorities may be missing."""
+    policy = BindingPolicy(qualifications=("QES",))
+    require_bound(judge(FACTS, signed_as("BES", "QES"), SENDER, policy), policy)
+    with pytest.raises(Rejected) as refused:
+        require_bound(judge(FACTS, signed_as("BES", "AdES"), SENDER, policy), policy)
+    assert [one.code for one in refused.value.problems] == ["SIG-223"]
+    with pytest.raises(NeedsOperator) as asked_about:
+        require_bound(judge(FACTS, signed_as("BES", "UNKNOWN"), SENDER, policy), policy)
+    assert [one.code for one in asked_about.value.problems] == ["SIG-224"]
+
+
+def test_a_rule_asks_more_of_one_kind_of_document_or_of_one_sender() -> None:
+    own = BindingPolicy(required=("doctor",), sends_for=(number(OGRN, THEIRS),))
+    policies = BindingPolicies(
+        organizations={"polaris": own},
+        documents=(
+            DocumentRule(kind="lab_xml", sender="polaris", levels=("T",)),
+            DocumentRule(kind="lab_xml", required=()),
+            DocumentRule(sender="sirius", qualifications=("QES",)),
+        ),
+    )
+    assert policies.of("polaris", "lab_xml") == replace(own, levels=("T",))
+    assert policies.of("polaris", "fhir_json") == own
+    assert policies.of("meridian", "lab_xml") == BindingPolicy()
+    assert policies.of("sirius", "fhir_json") == BindingPolicy(qualifications=("QES",))
+    assert policies.of("sirius") == BindingPolicy()
+
+
 def test_precision_that_rests_on_the_received_text_is_a_warning() -> None:
     found = judge(FACTS, report(DOCTOR, hint="precision_not_signed: 3"), SENDER, BindingPolicy())
     assert [(p.code, p.warning, p.detail["count"]) for p in found.warnings] == [
@@ -260,6 +305,26 @@ def test_precision_that_rests_on_the_received_text_is_a_warning() -> None:
 
 def test_nothing_is_reported_for_content_without_a_report() -> None:
     assert reported(None, ()) is None
+
+
+def test_settings_give_rules_for_kinds_of_documents(tmp_path: Path) -> None:
+    (tmp_path / "gateway.toml").write_text(
+        """
+        [signatures]
+        levels = ["BES", "B", "T"]
+        [[signatures.documents]]
+        kind = "lab_xml"
+        sender = "polaris"
+        required = ["doctor", "organisation"]
+        qualifications = ["QES"]
+        """
+    )
+    policies = Settings.load(tmp_path, {}).signatures
+    whole = BindingPolicy(levels=("BES", "B", "T"))
+    assert policies.of("polaris", "fhir_json") == whole
+    assert policies.of("polaris", "lab_xml") == replace(
+        whole, required=("doctor", "organisation"), qualifications=("QES",)
+    )
 
 
 def test_settings_give_each_organisation_its_policy(tmp_path: Path) -> None:
@@ -281,7 +346,16 @@ def test_settings_give_each_organisation_its_policy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['mismatch = "accept"', 'required = ["nurse"]', 'sends_for = ["1267700000116"]']
+    "line",
+    [
+        'mismatch = "accept"',
+        'required = ["nurse"]',
+        'sends_for = ["1267700000116"]',
+        'levels = ["Z"]',
+        'qualifications = ["UNKNOWN"]',
+        "documents = [{ kind = 1 }]",
+        'documents = [{ mismatch = "refuse" }]',
+    ],
 )
 def test_settings_refuse_a_policy_there_is_not(tmp_path: Path, line: str) -> None:
     (tmp_path / "gateway.toml").write_text(f"[signatures]\n{line}\n")

@@ -10,6 +10,7 @@ import pytest
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.model import (
     CLOCK_TOLERANCE,
+    Assurance,
     Check,
     CheckStatus,
     Covered,
@@ -19,7 +20,7 @@ from gateway.model import (
     SignatureReport,
     Times,
 )
-from gateway.verdict import require_passed
+from gateway.verdict import assurance_of, require_passed
 from gateway.verification import signed_octets
 
 KEPT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -130,3 +131,19 @@ def test_two_good_signatures_over_two_contents_are_refused() -> None:
     assert [problem.code for problem in caught.value.problems] == ["SIG-217"]
     same, _ = signed_octets(report(finding(), finding()), document)
     assert same == FIRST
+
+
+@pytest.mark.parametrize(
+    ("kinds", "assurance"),
+    [
+        (("QES",), Assurance.SIGNED_QUALIFIED),
+        (("QES", "QES"), Assurance.SIGNED_QUALIFIED),
+        (("QES", "AdES"), Assurance.SIGNED),
+        (("UNKNOWN",), Assurance.SIGNED),
+    ],
+)
+def test_content_is_qualified_only_when_every_signature_is(
+    kinds: tuple[str, ...], assurance: Assurance
+) -> None:
+    found = report(*(replace(finding(), qualification=kind) for kind in kinds))
+    assert assurance_of(found) is assurance

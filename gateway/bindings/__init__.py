@@ -10,9 +10,20 @@ Source: semantics, rule 5; order 795 of the FSB for what a certificate tells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from gateway.bindings.policy import (
+    ASK,
+    DOCTOR,
+    MISMATCHES,
+    ORGANISATION,
+    REFUSE,
+    ROLES,
+    BindingPolicies,
+    BindingPolicy,
+    DocumentRule,
+)
 from gateway.errors import GatewayError, NeedsOperator, Rejected
 from gateway.model import (
     Check,
@@ -28,43 +39,31 @@ from gateway.model import (
 from gateway.patients.identifiers import FRMO, INN_ORGANIZATION, OGRN, OGRNIP, SNILS
 from gateway.store.values import Organization, Outcome
 
-REFUSE, ASK = "refuse", "needs_info"
-MISMATCHES = (REFUSE, ASK)
-"""What a mismatch may come to."""
-
-DOCTOR, ORGANISATION = "doctor", "organisation"
-ROLES = (DOCTOR, ORGANISATION)
+__all__ = [
+    "ASK",
+    "MISMATCHES",
+    "REFUSE",
+    "ROLES",
+    "UNBOUND",
+    "BindingPolicies",
+    "BindingPolicy",
+    "Bindings",
+    "DocumentRule",
+    "judge",
+    "reported",
+    "require_bound",
+    "told",
+]
 
 MISMATCH, WRONG_ROLE, PRECISION = "SIG-210", "SIG-220", "SIG-221"
+TOO_LOW, UNKNOWN_KIND = "SIG-223", "SIG-224"
+_SETTLED = (CheckStatus.PASSED, CheckStatus.NOT_DONE)
+
 NAMED_MAX = 4
 """Numbers that one problem names."""
 
 _ORGANISATION_SYSTEMS = (OGRN, OGRNIP, INN_ORGANIZATION)
 _SHORT = {OGRN: "ОГРН", OGRNIP: "ОГРНИП", INN_ORGANIZATION: "ИНН", FRMO: "OID"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class BindingPolicy:
-    """What is asked of an organisation's signatures."""
-
-    mismatch: str = REFUSE
-    required: tuple[str, ...] = ()
-    """Roles that must have signed."""
-
-    sends_for: tuple[Identifier, ...] = ()
-    """Other organisations whose reports this one may send."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BindingPolicies:
-    """The policy of each sending organisation."""
-
-    default: BindingPolicy = BindingPolicy()
-    organizations: Mapping[str, BindingPolicy] = field(default_factory=dict)
-
-    def of(self, organization: str) -> BindingPolicy:
-        """Return the policy of the organisation with this id."""
-        return self.organizations.get(organization, self.default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +73,8 @@ class Bindings:
     checks: tuple[Check, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    undecided: tuple[Problem, ...] = ()
+    """What the policy asks and nobody could look into: for a person."""
 
 
 UNBOUND = Bindings()
@@ -92,20 +93,27 @@ def judge(
     findings = report.signatures if report else ()
     for finding in findings:
         _signer(finding, facts, custodian, found)
+        _demanded(finding, policy, found)
     if findings:
         _roles(findings, policy, found)
     return Bindings(
         checks=tuple(found.checks),
         problems=tuple(found.problems),
         warnings=tuple(_warnings(findings)),
+        undecided=tuple(found.undecided),
     )
 
 
 def require_bound(bindings: Bindings, policy: BindingPolicy) -> None:
-    """Raise what a mismatch comes to: Rejected, or NeedsOperator where policy says so."""
+    """Raise what a mismatch comes to: Rejected, or NeedsOperator where policy says so.
+
+    What is demanded and unknown goes to a person, whatever the policy: it is not a mismatch.
+    """
     if bindings.problems:
         kind: type[GatewayError] = NeedsOperator if policy.mismatch == ASK else Rejected
         raise kind(*bindings.problems)
+    if bindings.undecided:
+        raise NeedsOperator(*bindings.undecided)
 
 
 def vouches(
@@ -161,6 +169,7 @@ class _Found:
         self.place = place
         self.checks: list[Check] = []
         self.problems: list[Problem] = []
+        self.undecided: list[Problem] = []
 
     def passed(self, name: str, detail: str = "") -> None:
         self.checks.append(Check(name=name, status=CheckStatus.PASSED, detail=detail))
@@ -223,6 +232,29 @@ def _signer(
         found.failed(MISMATCH, name, _numbers(own), _numbers(custodian), finding.place)
     if finding.claimed is not None:
         _claimed(finding.claimed, signer, found, finding.place)
+
+
+def _demanded(finding: SignatureFinding, policy: BindingPolicy, found: _Found) -> None:
+    """Check the level and the kind of one signature where the policy demands them."""
+    if policy.levels:
+        level = finding.level or "—"
+        if finding.level in policy.levels:
+            found.passed("level", level)
+        else:
+            expected = ", ".join(policy.levels)
+            found.failed(TOO_LOW, "level", level, expected, finding.place)
+    if not policy.qualifications:
+        return
+    name, kind, expected = "qualification", finding.qualification, ", ".join(policy.qualifications)
+    if kind in policy.qualifications:
+        found.passed(name, kind)
+    elif kind == "UNKNOWN":
+        found.unknown(name, f"expected {expected}")
+        open_ = [c.name for c in finding.qualification_checks if c.status not in _SETTLED]
+        detail = {"expected": expected, "open": ", ".join(open_) or "—"}
+        found.undecided.append(Problem(code=UNKNOWN_KIND, place=finding.place, detail=detail))
+    else:
+        found.failed(TOO_LOW, name, kind, expected, finding.place)
 
 
 def _author(signer: Signer, facts: Facts, found: _Found, place: str) -> None:

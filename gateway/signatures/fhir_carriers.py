@@ -116,9 +116,23 @@ def _in_resource(
         for index, signature in enumerate(_listed(resource["signature"])):
             where = f"{place}/signature/{index}"
             yield Carried(signature=signature, place=where, target=target, around=around)
+    elif kind == "Parameters" and depth < NESTED_MAX:
+        yield from _in_parameters(resource.get("parameter"), f"{place}/parameter", depth + 1)
     elif kind == "Binary" and _kind(resource.get("contentType")) in SELF_CONTAINED:
         data: Json = {"data": resource.get("data"), "sigFormat": resource["contentType"]}
         yield Carried(signature=data, place=f"{place}/data", target=None, attached_only=True)
+
+
+def _in_parameters(parameters: JsonValue, place: str, depth: int) -> Iterator[Carried]:
+    for index, one in enumerate(parameters if isinstance(parameters, list) else ()):
+        if not isinstance(one, dict):
+            continue
+        where = f"{place}/{index}"
+        resource = one.get("resource")
+        if isinstance(resource, dict):
+            yield from _in_resource(resource, f"{where}/resource", None, "", depth)
+        if depth < NESTED_MAX:
+            yield from _in_parameters(one.get("part"), f"{where}/part", depth + 1)
 
 
 def _json_target(provenance: Json, around: Bundled | None, full_url: str) -> JsonTarget | None:
@@ -161,7 +175,7 @@ def _in_element(
                 signature=as_json(signature),
                 place=f"{place}/signature" + (f"[{index + 1}]" if index else ""),
                 target=XmlTarget(element, own=True) if len(signatures) == 1 else None,
-                is_root=around is None,
+                is_root=depth == 0,
                 around=bundled,
             )
         for index, entry in enumerate(element.findall(f"{_F}entry") if depth < NESTED_MAX else ()):
@@ -175,9 +189,23 @@ def _in_element(
         for index, signature in enumerate(signatures):
             where = f"{place}/signature[{index + 1}]"
             yield Carried(signature=as_json(signature), place=where, target=target, around=around)
+    elif element.tag == f"{_F}Parameters" and depth < NESTED_MAX:
+        yield from _in_parameter_elements(element, "parameter", place, depth + 1)
     elif element.tag == f"{_F}Binary" and _kind(_value(element, "contentType")) in SELF_CONTAINED:
         data: Json = {"data": _value(element, "data"), "sigFormat": _value(element, "contentType")}
         yield Carried(signature=data, place=f"{place}/data", target=None, attached_only=True)
+
+
+def _in_parameter_elements(
+    element: etree._Element, name: str, place: str, depth: int
+) -> Iterator[Carried]:
+    for index, one in enumerate(element.findall(f"{_F}{name}")):
+        where = f"{place}/{name}[{index + 1}]"
+        for resource in one.findall(f"{_F}resource/*"):
+            local = etree.QName(resource).localname
+            yield from _in_element(resource, f"{where}/resource/{local}", None, depth)
+        if depth < NESTED_MAX:
+            yield from _in_parameter_elements(one, "part", where, depth + 1)
 
 
 def _xml_target(provenance: etree._Element, around: Bundled | None) -> XmlTarget | None:

@@ -18,6 +18,7 @@ from gateway.verdict import require_passed
 from gateway.verification import signed_octets
 from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import FAMILIES, document, verifier
+from tests.unit.signatures.made_json import compact, signing
 
 PASSED, FAILED, UNKNOWN = (
     Indication.TOTAL_PASSED,
@@ -258,3 +259,46 @@ def test_only_a_bundle_is_signed_inside_and_only_by_forms_that_fit(pki: Pki) -> 
         made(pki, octets=b'{"resourceType":"Patient"}')
     with pytest.raises(ValueError, match="xades"):
         made(pki, "xades")
+
+
+@pytest.mark.parametrize("inside", ["resource", "part"])
+def test_a_signed_bundle_among_parameters_covers_itself_alone(pki: Pki, inside: str) -> None:
+    signed = {"name": "bundle", "resource": json.loads(made(pki))}
+    parameter = signed if inside == "resource" else {"name": "group", "part": [signed]}
+    octets = json.dumps({"resourceType": "Parameters", "parameter": [parameter]}).encode()
+    found = one(octets)
+    assert found.indication is PASSED
+    assert [(c.scope, c.covers_enclosing) for c in found.covered] == [("PARTIAL", True)]
+    assert found.place.endswith("/resource/signature")
+
+
+def test_an_algorithm_that_only_one_service_uses_declares_its_canonicalisation(pki: Pki) -> None:
+    """German e-prescriptions say nowhere how they are canonical; their specification does."""
+    signer = signing("BP256R1")
+    octets = BUNDLE.replace(b'"type":"collection"', b'"type":"document","text":{"status":"empty"}')
+
+    def carrying(method: str) -> bytes:
+        content = canonical.canonical(canonical.restricted(text.loads(octets), method))
+        return holding(pki, compact(signer, "BP256R1", content=content), octets)
+
+    good = one(carrying(f"{canonical.JSON}#static"))
+    assert good.indication is PASSED
+    assert [(c.scope, c.covers_enclosing) for c in good.covered] == [("FULL", True)]
+    dropped = one(carrying(f"{canonical.JSON}#static").replace(b'"id":"b1",', b""))
+    assert (dropped.indication, dropped.sub_indication) == (FAILED, "SIG_CRYPTO_FAILURE")
+    assert "the bundle has no id: it may have been dropped after signing" in dropped.hints
+    # What another method would make of it is a hint, and no verdict.
+    other = one(carrying(canonical.JSON))
+    assert (other.indication, other.sub_indication) == (UNKNOWN, "SIG_CONSTRAINTS_FAILURE")
+    assert "not declared: json#static fails, json would hold" in other.checks[0].detail
+
+
+@pytest.mark.parametrize(("kind", "default"), [(b"document", "#document"), (b"collection", "")])
+def test_where_nothing_is_declared_the_standards_default_is_used(
+    pki: Pki, kind: bytes, default: str
+) -> None:
+    octets = BUNDLE.replace(b"collection", kind)
+    method = canonical.JSON + default
+    content = canonical.canonical(canonical.restricted(text.loads(octets), method))
+    found = one(holding(pki, compact(signing("ES256"), "ES256", content=content), octets))
+    assert (found.indication, found.covered[0].reference) == (PASSED, method)

@@ -229,3 +229,14 @@ def test_broken_or_unsigned_xml_is_left_to_others_or_fails(pki: Pki) -> None:
     assert one(entity).indication is FAILED
     foreign = sealed(pki).replace(b"<id ", b"<x:y xmlns:x='urn:x'/><id ")
     assert one(foreign).indication is UNKNOWN
+
+
+def test_a_signed_bundle_among_parameters_covers_itself_alone(pki: Pki) -> None:
+    inner = sealed(pki).replace(b'<?xml version="1.0" encoding="UTF-8"?>', b"")
+    octets = (
+        b'<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="g"/><part>'
+        b'<name value="b"/><resource>' + inner + b"</resource></part></parameter></Parameters>"
+    )
+    found = one(octets)
+    assert found.place == "/Parameters/parameter[1]/part[1]/resource/Bundle/signature"
+    assert [(c.scope, c.covers_enclosing) for c in found.covered] == [("PARTIAL", True)]

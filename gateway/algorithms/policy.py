@@ -1,7 +1,7 @@
 """Which algorithms a verdict may rest on, and at which time: data, judged here.
 
-The rules lie in `policy.toml`; a home or `gateway verify --policy FILE` may lay rules of its
-own over them, in the same shape under `[algorithms]`:
+The rules lie in `policy.toml`; `gateway verify --policy FILE` may lay rules of its own over
+them, in the same shape under `[algorithms]`:
 
     [algorithms]
     name = "our archive"
@@ -17,6 +17,7 @@ Source: ETSI TS 119 312 (suites); ETSI EN 319 102-1, clause 5.2.8 (cryptographic
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -116,6 +117,13 @@ class AlgorithmPolicy:
             digests={**self.digests, **digests},
             keys={**self.keys, **keys},
         )
+
+    def sha256(self) -> str:
+        """Return a digest (hex) of the rules, in whatever order they were written."""
+        lines = [self.name]
+        lines += [f"{name} {rule}" for name, rule in self.digests.items()]
+        lines += [f"{name} {rule}" for name, rules in self.keys.items() for rule in rules]
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
     def _of_key(self, family: str, bits: int) -> Rule | None:
         fitting = [rule for rule in self.keys.get(family, ()) if rule.bits <= bits]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from gateway.algorithms import policy
+from gateway.algorithms.policy import AlgorithmPolicy, BadPolicy
 from gateway.bindings import ROLES
 from gateway.cli.output import Wrong
 from gateway.qualification import QUALIFICATIONS
@@ -54,25 +57,38 @@ class _File(Schema):
         metadata={"expected": "true, false"},
     )
 
+    algorithms = fields.Dict(load_default=dict, metadata={"expected": "[algorithms]"})
+
     @post_load
-    def policy(self, given: dict[str, Any], **_: object) -> Policy:
+    def asked(self, given: dict[str, Any], **_: object) -> Asked:
         lists = {name: tuple(given[name]) for name in _LISTS}
-        return Policy(**{**given, **lists})
+        algorithms = policy.standard().laid_over(given.pop("algorithms"))
+        return Asked(policy=Policy(**{**given, **lists}), algorithms=algorithms)
 
 
-def read_policy(file: Path | None) -> Policy:
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a policy file asks: of signatures, and of the algorithms they rest on."""
+
+    policy: Policy
+    algorithms: AlgorithmPolicy
+
+
+def read_policy(file: Path | None) -> Asked:
     """Return the policy in a TOML file; the default one for None.  Raises Wrong."""
     if file is None:
-        return Policy()
+        return Asked(policy=Policy(), algorithms=policy.standard())
     try:
         with file.open("rb") as stream:
             given = tomllib.loads(stream.read(FILE_BYTES_MAX).decode("utf-8"))
-        policy: Policy = _File().load(given)
+        asked: Asked = _File().load(given)
+    except BadPolicy as error:
+        raise Wrong(f"{file}: [algorithms] {error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Wrong(f"{file}: {error}") from error
     except ValidationError as error:
         raise Wrong(f"{file}: {_expected(error)}") from error
-    return policy
+    return asked
 
 
 def _expected(error: ValidationError) -> str:

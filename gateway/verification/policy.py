@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import resources
 
 from gateway import __version__
 from gateway.algorithms.interface import Algorithms
+from gateway.algorithms.policy import AlgorithmPolicy
 from gateway.model import SignatureFinding
 from gateway.verification.content import covers_whole
 
@@ -17,9 +17,6 @@ PRODUCT = "fhir-gateway"
 
 LEVELS = ("BES", "B", "T", "LT", "LTA")
 """Levels a policy may name."""
-
-ALGORITHM_POLICY = "policy.toml"
-"""In the room of algorithms: which of them are believed, and until when."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +40,10 @@ class Policy:
     whole_document: bool = False
     """A signature that covers less than the whole document does not pass."""
 
-    def sha256(self) -> str:
+    def sha256(self, algorithms: AlgorithmPolicy) -> str:
         """Return a digest (hex) of everything asked, the policy of algorithms included."""
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
-        algorithms = resources.files("gateway.algorithms") / ALGORITHM_POLICY
-        if algorithms.is_file():
-            digest.update(algorithms.read_bytes())
+        digest.update(algorithms.sha256().encode())
         return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 
 from gateway import qualification
 from gateway.algorithms.interface import Algorithms, Unsupported
@@ -44,6 +44,8 @@ Accreditations = Callable[[bytes, datetime], Accreditation]
 _BY_TIME = ("EXPIRED", "REVOKED", "REVOKED_CA_NO_POE", "OUT_OF_BOUNDS_NO_POE")
 """Verdicts that an earlier time would have changed."""
 
+_WEAK = "CRYPTO_CONSTRAINTS_FAILURE"
+
 
 class Verifier:
     """Verifies documents; safe to use from any number of threads."""
@@ -66,7 +68,7 @@ class Verifier:
             engine=engine,
             certified=certified,
             policy=self.policy.name,
-            policy_sha256=self.policy.sha256(),
+            policy_sha256=self.policy.sha256(algorithms.policy),
         )
 
     def verify(
@@ -83,10 +85,12 @@ class Verifier:
         signature is INDETERMINATE with no findings.
         """
         assert at.tzinfo is not None, "Times are aware."
-        checked = self._checked(document, signatures)
-        checked.extend(_unclaimed(signatures, checked))
-        checked.extend(self._within(document, checked))
-        findings = tuple(self.judge(one, at, kept) for one in checked[:SIGNATURES_MAX])
+        checked_at = cache(partial(self._all, document, signatures))
+        checked = checked_at(at)
+        findings = tuple(
+            self._in_its_time(one, number, checked_at, at, kept)
+            for number, one in enumerate(checked[:SIGNATURES_MAX])
+        )
         indication = _together(findings, self.policy)
         if len(checked) > SIGNATURES_MAX and indication is Indication.TOTAL_PASSED:
             indication = Indication.INDETERMINATE
@@ -133,15 +137,47 @@ class Verifier:
 
     # --- the parts of a document ---------------------------------------------------------
 
-    def _checked(self, document: Part, signatures: tuple[Part, ...]) -> list[CheckedSignature]:
+    def _all(
+        self, document: Part, signatures: tuple[Part, ...], at: datetime
+    ) -> list[CheckedSignature]:
+        """Check the mathematics of every signature, under the policy of algorithms as of `at`."""
+        algorithms = self.algorithms.at(at)
+        checked = self._checked(document, signatures, algorithms)
+        checked.extend(_unclaimed(signatures, checked))
+        checked.extend(self._within(document, checked, algorithms))
+        return checked
+
+    def _in_its_time(
+        self,
+        checked: CheckedSignature,
+        number: int,
+        checked_at: Callable[[datetime], list[CheckedSignature]],
+        at: datetime,
+        kept: bool,
+    ) -> SignatureFinding:
+        """Judge a signature; one that is too weak by now, as of the time it is proven for.
+
+        Its time-stamps stay as they were found now: an old algorithm proves no time by itself
+        (EN 319 102-1, clause 5.6.2.3: the proof must not rest on what aged).
+        """
+        finding = self.judge(checked, at, kept)
+        best = finding.times.best
+        if finding.sub_indication != _WEAK or best is None or best >= at:
+            return finding
+        again = checked_at(best)[number]
+        return self.judge(replace(again, timestamps=checked.timestamps), at, kept)
+
+    def _checked(
+        self, document: Part, signatures: tuple[Part, ...], algorithms: Algorithms
+    ) -> list[CheckedSignature]:
         return [
             one
             for form in self._forms.values()
-            for one in form.check(document, signatures, self.algorithms)
+            for one in form.check(document, signatures, algorithms)
         ]
 
     def _within(
-        self, document: Part, checked: Sequence[CheckedSignature]
+        self, document: Part, checked: Sequence[CheckedSignature], algorithms: Algorithms
     ) -> Iterator[CheckedSignature]:
         """Check the signatures inside the content that `document`, a CMS file, carries.
 
@@ -151,7 +187,9 @@ class Verifier:
         prefix, layers = "document", 0
         while (octets := _enclosed(checked)) is not None and layers <= SIGNATURES_MAX:
             prefix, layers = prefix + INSIDE, layers + 1
-            checked = self._checked(Part(name="document", media_type="", body=octets), ())
+            checked = self._checked(
+                Part(name="document", media_type="", body=octets), (), algorithms
+            )
             for one in checked:
                 yield replace(one, place=prefix + one.place.removeprefix("document"))
 

@@ -138,6 +138,25 @@ def test_a_policy_is_read_and_its_mistakes_are_said(pki: Pki, bundle: Path, tmp_
         assert run(verify, *arguments).exit_code == 2, wrong
 
 
+def test_a_policy_of_ones_own_says_which_algorithms_count(
+    pki: Pki, bundle: Path, tmp_path: Path
+) -> None:
+    assert run(sign, bundle, *keys(pki)).exit_code == 0
+    policy = tmp_path / "policy.toml"
+    arguments = (bundle, "--trust", pki.trust, *AT, "--policy", policy, "--json")
+    for written, code in (
+        ("[algorithms]\ndigests.streebog256 = { until = 2020-01-01 }", 3),
+        ("[algorithms]\ndigests.streebog256 = { until = 2040-01-01 }", 0),
+        ('[algorithms]\nkeys = [{ families = ["gost256"], bits = 512 }]', 3),
+        ("[algorithms]\ndigests.sha1 = 5", 2),
+        ("[algorithms]\nweak = true", 2),
+        ("algorithms = 7", 2),
+    ):
+        policy.write_text(written)
+        done = run(verify, *arguments)
+        assert done.exit_code == code, (written, done.output)
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [

@@ -9,6 +9,7 @@ Source: W3C XMLDSig 1.1, clauses 3.2 and 4; ETSI EN 319 132-1; ETSI EN 319 102-1
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from asn1crypto import x509
@@ -120,7 +121,7 @@ class Signature:
             level=self._level(),
             certificate=own,
             other_certificates=tuple(dict.fromkeys(one for one in brought if one != own)),
-            covered=tuple(self.covered),
+            covered=tuple(self._counted()),
             claimed_at=self.properties.signing_time if self.properties else None,
             checks=self.checks.made,
             indication=self.checks.indication,
@@ -131,6 +132,15 @@ class Signature:
             revocations=tuple(dict.fromkeys((*self.keys.revocations, *self.unsigned.revocations))),
             counter_signatures=tuple(self.counter),
         )
+
+    def _counted(self) -> Iterator[Covered]:
+        """Yield what is covered; where signed properties were moved, none of it as a whole."""
+        moved = any(
+            flaw.check.name == "signed_attributes" and flaw.sub_indication == SIGNED_DATA_NOT_FOUND
+            for flaw in self.checks.flaws
+        )
+        for one in self.covered:
+            yield replace(one, scope="PARTIAL", covers_enclosing=False) if moved else one
 
     def _level(self) -> str:
         """Return the level the signature has the parts of (EN 319 132-1, clause 6)."""

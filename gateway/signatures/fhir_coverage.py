@@ -65,7 +65,7 @@ def _placed(
         reference=method if canonical else "",
         media_type=target.media_type,
         # Proved octet by octet: what is read has this canonical form and its own digits.
-        received=target.received(method) if canonical else b"",
+        received=target.received(method) if canonical else target.unwrapped(covered.octets),
     )
 
 

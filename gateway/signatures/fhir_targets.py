@@ -77,6 +77,9 @@ class Target(Protocol):
     def same(self, octets: bytes) -> bool | None:
         """Say whether content of a signature's own is this resource; None for another format."""
 
+    def unwrapped(self, octets: bytes) -> bytes:
+        """Return the resource inside content that is `same` but not it alone; else empty."""
+
 
 @dataclass(frozen=True)
 class JsonTarget:
@@ -119,6 +122,9 @@ class JsonTarget:
             return canonical.canonical(theirs) == self._canonical(canonical.JSON)
         except (Rejected, canonical.NotExact):
             return False
+
+    def unwrapped(self, octets: bytes) -> bytes:
+        return b""
 
     def _restricted(self, method: str) -> Json:
         return canonical.restricted(self.resource, method, self.own)
@@ -171,10 +177,17 @@ class XmlTarget:
         if not is_xml(octets[:64]):
             return None
         try:
-            theirs = parse(octets)
-            if theirs.tag == OBJECT and len(theirs) == 1:
-                theirs = theirs[0]  # An enveloping XML signature digests its Object.
-            form = canonical_xml.forms(theirs, canonical_xml.XML, self.own)
+            form = canonical_xml.forms(_bare(parse(octets)), canonical_xml.XML, self.own)
         except (Rejected, canonical_xml.Foreign):
             return False
         return form == self.forms(canonical_xml.XML)
+
+    def unwrapped(self, octets: bytes) -> bytes:
+        root = parse(octets)
+        inner = _bare(root)
+        return b"" if inner is root else self.forms(canonical_xml.XML)[1]
+
+
+def _bare(element: etree._Element) -> etree._Element:
+    """Return the resource: an enveloping XML signature digests the Object around it."""
+    return element[0] if element.tag == OBJECT and len(element) == 1 else element

@@ -18,7 +18,6 @@ from asn1crypto import x509
 from lxml import etree
 
 from gateway.algorithms.interface import Algorithms, Scheme
-from gateway.fhir import canonical
 from gateway.signatures import sign_cms, sign_json
 from gateway.signatures import xml_names as names
 from gateway.signatures.stamping import Stamp
@@ -78,14 +77,15 @@ def sign_bundle(
     algorithms: Algorithms,
     form: Form,
     at: datetime,
-    method: str = canonical.JSON,
+    method: str = "",
     stamp: Stamp | None = None,
 ) -> bytes:
-    """Return a FHIR JSON bundle with its signature (CAdES or JWS) in `Bundle.signature`.
+    """Return a FHIR bundle, JSON or XML, with its signature (CAdES or JWS) inside.
 
-    `method` is the canonicalisation that is signed.  Raises Rejected and ValueError as
-    `sign_json.into_bundle`.
+    `method` is the canonicalisation that is signed; empty signs everything.  Raises Rejected
+    and ValueError as `sign_json.into_bundle`.
     """
+    method = method or sign_json.method_for(octets)
     if form not in ("cades", "jws"):
         raise ValueError(f"A bundle carries a CAdES or JWS signature, not {form}.")
     if stamp is not None and form not in STAMPED:

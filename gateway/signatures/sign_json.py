@@ -1,4 +1,6 @@
-"""Makes JWS, and FHIR bundles that carry their own signature: for senders, samples and tests.
+"""Makes JWS, and FHIR bundles, JSON or XML, that carry their own signature.
+
+For senders, samples and tests.
 
 Source: RFC 7515; https://hl7.org/fhir/R4/datatypes.html#Signature; ASTM E1762 for the type.
 """
@@ -11,11 +13,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from asn1crypto import keys, x509
+from lxml import etree
 
 from gateway.algorithms.interface import Algorithms, Scheme
-from gateway.fhir import canonical, text
+from gateway.fhir import canonical, canonical_xml, text
 from gateway.model import Json
 from gateway.signatures import jose
+from gateway.xml.parser import is_xml, parse
 
 _BY_KEY = {
     "rsa": "RS256",
@@ -24,6 +28,11 @@ _BY_KEY = {
     "gost2012_512": "GOST3410_2012_512",
 }
 FHIR_JSON = "application/fhir+json"
+FHIR_XML = "application/fhir+xml"
+_SIG_FORMATS = {"jws": "application/jose", "cades": "application/pkcs7-signature"}
+_EDWARDS = {"ed25519": "Ed25519", "ed448": "Ed448"}
+"""RFC 9864 names the curve; `EdDSA` (RFC 8037) is the name every verifier knows."""
+
 _AUTHORSHIP: Json = {
     "system": "urn:iso-astm:E1762-95:2013",
     "code": "1.2.840.10065.1.12.1.1",
@@ -61,35 +70,77 @@ def compact(
     return b".".join((head, b"" if detached else payload, jose.encoded(value)))
 
 
+def method_for(octets: bytes) -> str:
+    """Return the canonicalisation that signs everything of a bundle in JSON or XML."""
+    return canonical_xml.XML if is_xml(octets[:64]) else canonical.JSON
+
+
 def into_bundle(
     octets: bytes,
     signed: Callable[[bytes], bytes],
     *,
     form: str,
     at: datetime,
-    method: str = canonical.JSON,
+    method: str,
     who: Json | None = None,
 ) -> bytes:
-    """Return the FHIR JSON bundle in `octets` with its signature in `Bundle.signature`.
+    """Return the FHIR bundle in `octets` with its signature in `Bundle.signature`.
 
-    `signed` gives a signature (`form`: `jws` or `cades`) over the canonical form it is handed.
-    Raises Rejected (FMT-3xx) when `octets` are no JSON object, ValueError when they are no
-    bundle or hold a decimal that their canonical form would change.
+    `signed` gives a signature (`form`: `jws` or `cades`) over the canonical form it is handed;
+    `method` is that form's, of JSON for JSON and of XML for XML.  Raises Rejected (FMT-2xx,
+    FMT-3xx) when `octets` are neither, ValueError when they are no bundle, hold a decimal that
+    their canonical form would change or elements that are not FHIR's.
     """
+    if is_xml(octets[:64]):
+        return _into_xml(octets, signed, form, at, method)
     bundle = text.loads(octets)
     if bundle.get("resourceType") != "Bundle":
         raise ValueError("Only a Bundle carries a signature.")
     data = signed(canonical.canonical(canonical.restricted(bundle, method)))
-    moment = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     signature: Json = {
         "type": [_AUTHORSHIP],
-        "when": moment,
+        "when": _instant(at),
         "who": who or {"display": "по сертификату"},
         "targetFormat": f"{FHIR_JSON};canonicalization={method}",
-        "sigFormat": "application/jose" if form == "jws" else "application/pkcs7-signature",
+        "sigFormat": _SIG_FORMATS[form],
         "data": base64.b64encode(data).decode("ascii"),
     }
     return text.dumps({**bundle, canonical.SIGNATURE: signature})
+
+
+def _into_xml(
+    octets: bytes, signed: Callable[[bytes], bytes], form: str, at: datetime, method: str
+) -> bytes:
+    root = parse(octets)
+    if root.tag != f"{{{canonical_xml.FHIR}}}Bundle":
+        raise ValueError("Only a Bundle carries a signature.")
+    for earlier in root.findall(f"{{{canonical_xml.FHIR}}}signature"):
+        root.remove(earlier)
+    data = signed(canonical_xml.forms(root, method)[0])
+
+    def below(parent: etree._Element, name: str, value: object = None) -> etree._Element:
+        made = etree.SubElement(parent, f"{{{canonical_xml.FHIR}}}{name}")
+        if value is not None:
+            made.set("value", str(value))
+        return made
+
+    signature = below(root, "signature")  # The last of a Bundle's elements.
+    kind = below(signature, "type")
+    for name, value in _AUTHORSHIP.items():
+        below(kind, name, value)
+    below(signature, "when", _instant(at))
+    below(below(signature, "who"), "display", "по сертификату")
+    below(signature, "targetFormat", f"{FHIR_XML};canonicalization={method}")
+    below(signature, "sigFormat", _SIG_FORMATS[form])
+    below(signature, "data", base64.b64encode(data).decode("ascii"))
+    made = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+    assert isinstance(made, bytes)
+    return made
+
+
+def _instant(at: datetime) -> str:
+    moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return moment.replace("+00:00", "Z")
 
 
 def _algorithm(key: keys.PublicKeyInfo) -> tuple[str, Scheme]:
@@ -97,6 +148,8 @@ def _algorithm(key: keys.PublicKeyInfo) -> tuple[str, Scheme]:
     if kind == "ec":
         curve = str(key.curve[1]).lower()
         fitting = [name for name, (_, bound) in jose.ALGORITHMS.items() if bound == curve]
+    elif kind in _EDWARDS:
+        return "EdDSA", jose.ALGORITHMS[_EDWARDS[kind]][0]
     else:
         fitting = [_BY_KEY[kind]] if kind in _BY_KEY else []
     if not fitting:

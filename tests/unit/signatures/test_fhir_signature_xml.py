@@ -11,7 +11,7 @@ from gateway.fhir import canonical_xml
 from gateway.model import CheckedSignature, Indication
 from gateway.sandbox.pki import Pki
 from gateway.signatures import fhir_signature
-from gateway.signatures.sign import Form, sign
+from gateway.signatures.sign import Form, sign, sign_bundle
 from gateway.verification import signed_octets
 from gateway.xml.parser import parse
 from tests.pki.build import ALGORITHMS, NOW
@@ -240,3 +240,34 @@ def test_a_signed_bundle_among_parameters_covers_itself_alone(pki: Pki) -> None:
     found = one(octets)
     assert found.place == "/Parameters/parameter[1]/part[1]/resource/Bundle/signature"
     assert [(c.scope, c.covers_enclosing) for c in found.covered] == [("PARTIAL", True)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_bundle_in_xml_is_signed_inside_anew(pki: Pki, form: Form) -> None:
+    files = pki.signer("rsa-doctor")
+    octets = BUNDLE
+    for _ in range(2):  # A second signature takes the place of the first.
+        octets = sign_bundle(
+            octets,
+            key=files.private_key(),
+            chain=files.chain(),
+            algorithms=ALGORITHMS,
+            form=form,
+            at=NOW,
+        )
+        found = one(octets)
+        assert (found.indication, found.covered[0].scope) == (PASSED, "FULL")
+        assert "Signature.when differs from the time that is signed" not in found.hints
+
+
+def test_only_a_bundle_in_xml_is_signed_inside(pki: Pki) -> None:
+    files = pki.signer("rsa-doctor")
+    with pytest.raises(ValueError, match="Bundle"):
+        sign_bundle(
+            b'<Patient xmlns="http://hl7.org/fhir"/>',
+            key=files.private_key(),
+            chain=files.chain(),
+            algorithms=ALGORITHMS,
+            form="jws",
+            at=NOW,
+        )

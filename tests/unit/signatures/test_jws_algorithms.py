@@ -7,8 +7,8 @@ from functools import cache
 import pytest
 
 from gateway.model import Indication
-from gateway.signatures import jose
-from tests.pki.build import Signing
+from gateway.signatures import jose, sign_json
+from tests.pki.build import ALGORITHMS, NOW, Signing
 from tests.unit.signatures.made import BUNDLE
 from tests.unit.signatures.made_json import compact, one, signing
 
@@ -64,3 +64,21 @@ def test_a_key_of_another_curve_fails_by_name(made: str, claimed: str) -> None:
         "SIG_CRYPTO_FAILURE",
     )
     assert any(check.name == "algorithm_binding" for check in found.checks)
+
+
+@pytest.mark.parametrize("name", ["Ed25519", "Ed448", "BP256R1", "ES512"])
+def test_what_we_sign_with_a_key_holds_by_it(name: str) -> None:
+    made = sign_json.compact(
+        BUNDLE,
+        key=key(name).key,
+        chain=[key(name).der],
+        algorithms=ALGORITHMS,
+        detached=True,
+        at=NOW,
+    )
+    found = one(made)
+    assert (found.indication, found.level, found.claimed_at) == (
+        Indication.TOTAL_PASSED,
+        "B",
+        NOW,
+    )

@@ -1,0 +1,243 @@
+"""Машиночитаемая доверенность: who may act for whom, until when, in what.
+
+The unified format EMCHD_1 of the tax service is read (`urn://x-artefacts/EMCHD_1`).  A power
+of attorney is worth what its own signature is worth, so the verdict on that is handed in.
+Whether it was called back says only the registry, which is not asked here: that stays unknown.
+
+Source: 63-ФЗ, articles 17.1 to 17.5; the tax service's format ON_EMCHD, version EMCHD_1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+
+from lxml import etree
+
+from gateway.errors import Rejected
+from gateway.model import Check, CheckStatus, Covered, Indication, SignatureReport, Signer
+from gateway.xml.parser import parse
+
+NAMESPACE = "urn://x-artefacts/EMCHD_1"
+OCTETS_MAX = 1024 * 1024
+LISTED_MAX = 64
+"""Representatives, heads and powers read of each kind."""
+
+MOSCOW = timezone(timedelta(hours=3))
+"""The format has days without an offset; its registry keeps them by Moscow time."""
+
+TEXT_CHARACTERS_MAX = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """Somebody by the state's numbers, digits only; None where one is not given."""
+
+    snils: str | None = None
+    inn: str | None = None
+    ogrn: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerOfAttorney:
+    """What a power of attorney says; whether it may be believed is not said here."""
+
+    number: str
+    issued: date
+    expires: date
+    """The last day it holds."""
+
+    principals: tuple[Party, ...]
+    """Organisations and people who gave it."""
+
+    heads: tuple[Party, ...]
+    """Who acts for the principal without a power of attorney."""
+
+    representatives: tuple[Party, ...]
+    codes: tuple[str, ...]
+    """Powers by the state's classifier."""
+
+    in_words: bool
+    """Whether there are powers written for people alone."""
+
+    passed_on: bool
+    """Whether it passes on powers of another one (передоверие)."""
+
+
+def read_attorney(octets: bytes) -> PowerOfAttorney:
+    """Return the power of attorney in an XML file.  Raises ValueError for anything else."""
+    if len(octets) > OCTETS_MAX:
+        raise ValueError("longer than any power of attorney")
+    try:
+        root = parse(octets)
+    except Rejected as error:
+        raise ValueError("not well-formed XML") from error
+    if root.tag != _name("Доверенность"):
+        raise ValueError("not a power of attorney of the format EMCHD_1")
+    passed_on = root.find(f".//{_name('Передов')}") is not None
+    terms = list(_terms(root))
+    if not terms or (len(terms) > 1 and not passed_on):
+        raise ValueError("not one power of attorney with a term")
+    powers = list(root.iter(_name("МашПолн")))[:LISTED_MAX]
+    return PowerOfAttorney(
+        number=terms[0][0],
+        # What is passed on holds no longer than what it was passed on from.
+        issued=max(begins for _, begins, _ in terms),
+        expires=min(ends for _, _, ends in terms),
+        principals=tuple(_principals(root)),
+        heads=tuple(_parties(root, "ЛицоБезДов")),
+        representatives=tuple(_parties(root, "СвУпПред")),
+        codes=tuple(_short(power.get("КодПолн", "")) for power in powers),
+        in_words=root.find(f".//{_name('ТекстПолн')}") is not None,
+        passed_on=passed_on,
+    )
+
+
+def powers_by(
+    attorney: PowerOfAttorney,
+    own: SignatureReport,
+    signer: Signer | None,
+    signed_at: datetime,
+    wanted: str = "",
+) -> tuple[Check, ...]:
+    """Return whether `attorney` gives `signer` powers at the moment of signing.
+
+    `own` is the verdict on the power of attorney's own signatures, `wanted` the code of the
+    power that is asked for; empty asks for none in particular.
+    """
+    return (
+        _own_signature(own),
+        _by_principal(attorney, own),
+        _term(attorney, signed_at),
+        _representative(attorney, signer),
+        _power(attorney, wanted),
+        _passed_on(attorney),
+        _check("attorney_revocation", CheckStatus.NOT_DONE, "the registry is not asked here"),
+    )
+
+
+def _own_signature(own: SignatureReport) -> Check:
+    name = "attorney_signature"
+    if own.indication is not Indication.TOTAL_PASSED:
+        proven_bad = own.indication is Indication.TOTAL_FAILED
+        status = CheckStatus.FAILED if proven_bad else CheckStatus.INDETERMINATE
+        words = [one.sub_indication for one in own.signatures if one.sub_indication]
+        return _check(name, status, ", ".join(words) or "not signed")
+    whole = all(any(map(_whole, one.covered)) for one in own.signatures)
+    return _met(name, whole, "TOTAL_PASSED" if whole else "covers a part of it")
+
+
+def _whole(covered: Covered) -> bool:
+    return covered.scope == "FULL" and covered.covers_enclosing is not False
+
+
+def _by_principal(attorney: PowerOfAttorney, own: SignatureReport) -> Check:
+    """Check that the principal, or who acts for it by law, signed."""
+    signers = [_party(one.signer) for one in own.signatures if one.signer is not None]
+    may = (*attorney.principals, *attorney.heads)
+    signed = any(_same(one, other) for one in signers for other in may)
+    return _met("attorney_principal", signed, "" if signed else "signed by somebody else")
+
+
+def _term(attorney: PowerOfAttorney, signed_at: datetime) -> Check:
+    day = signed_at.astimezone(MOSCOW).date()
+    inside = attorney.issued <= day <= attorney.expires
+    return _met("attorney_term", inside, f"{attorney.issued} to {attorney.expires}")
+
+
+def _representative(attorney: PowerOfAttorney, signer: Signer | None) -> Check:
+    named = signer is not None and any(
+        _same(_party(signer), one) for one in attorney.representatives
+    )
+    return _met("attorney_representative", named, "" if named else "names somebody else")
+
+
+def _power(attorney: PowerOfAttorney, wanted: str) -> Check:
+    name, told = "attorney_powers", ", ".join(attorney.codes)
+    if not attorney.codes:
+        detail = "written in words alone" if attorney.in_words else "none named"
+        return _check(name, CheckStatus.INDETERMINATE, detail)
+    return _met(name, not wanted or wanted in attorney.codes, told)
+
+
+def _passed_on(attorney: PowerOfAttorney) -> Check:
+    if not attorney.passed_on:
+        return _check("attorney_chain", CheckStatus.PASSED, "given by the principal")
+    detail = "passes on another's powers, which is not attached"
+    return _check("attorney_chain", CheckStatus.INDETERMINATE, detail)
+
+
+# --- reading ---------------------------------------------------------------------------
+
+
+def _terms(root: etree._Element) -> Iterator[tuple[str, date, date]]:
+    """Yield number, first and last day of every power of attorney in the file."""
+    for element in root.iter():
+        begins, ends = element.get("ДатаВыдДовер"), element.get("СрокДейст")
+        if begins is None or ends is None:
+            continue
+        try:
+            days = date.fromisoformat(begins), date.fromisoformat(ends)
+        except ValueError as error:
+            raise ValueError("a term that is no dates") from error
+        yield _short(element.get("НомДовер", "")), *days
+
+
+def _principals(root: etree._Element) -> Iterator[Party]:
+    for block in list(root.iter(_name("СвДоверит")))[:LISTED_MAX]:
+        for kind in ("СвРосОрг", "ИПДовер", "ФЛДовер"):
+            for element in list(block.iter(_name(kind)))[:LISTED_MAX]:
+                yield _numbers(element)
+
+
+def _parties(root: etree._Element, block: str) -> Iterator[Party]:
+    """Yield the people and organisations in every `block`, each with its own numbers."""
+    for found in list(root.iter(_name(block)))[:LISTED_MAX]:
+        for element in found.iter():
+            party = _numbers(element)
+            if party != Party():
+                yield party
+
+
+def _numbers(element: etree._Element) -> Party:
+    def number(*names: str) -> str | None:
+        return next((_digits(element.get(name, "")) for name in names if element.get(name)), None)
+
+    return Party(snils=number("СНИЛС"), inn=number("ИННФЛ", "ИННЮЛ"), ogrn=number("ОГРН", "ОГРНИП"))
+
+
+def _party(signer: Signer) -> Party:
+    """Return a signer as a party: a person by СНИЛС and ИНН, else an organisation."""
+    if signer.snils:
+        return Party(snils=_digits(signer.snils), inn=_digits(signer.inn or "") or None)
+    inn = signer.inn_organization or signer.inn
+    ogrn = _digits(signer.ogrn or "") or None
+    return Party(inn=_digits(inn or "") or None, ogrn=ogrn)
+
+
+def _same(one: Party, other: Party) -> bool:
+    """Say whether two parties are one: some number agrees and none differs."""
+    pairs = ((one.snils, other.snils), (one.inn, other.inn), (one.ogrn, other.ogrn))
+    both = [(left, right) for left, right in pairs if left and right]
+    return bool(both) and all(left == right for left, right in both)
+
+
+def _name(local: str) -> str:
+    return f"{{{NAMESPACE}}}{local}"
+
+
+def _digits(written: str) -> str:
+    return "".join(filter(str.isdecimal, written))
+
+
+def _short(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:TEXT_CHARACTERS_MAX]
+
+
+def _met(name: str, met: bool, detail: str) -> Check:
+    return _check(name, CheckStatus.PASSED if met else CheckStatus.FAILED, detail)
+
+
+def _check(name: str, status: CheckStatus, detail: str) -> Check:
+    return Check(name=name, status=status, detail=detail)

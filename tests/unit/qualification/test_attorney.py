@@ -1,0 +1,143 @@
+"""A power of attorney: its own signature, its term, whom it names and what it allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from gateway.model import Check, Part, SignatureReport
+from gateway.qualification.attorney import OCTETS_MAX, read_attorney
+from gateway.sandbox.pki import MERIDIAN, POLARIS, Pki
+from gateway.verification.powers import with_powers
+from tests.pki.build import NOW
+from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+
+DOCTOR = POLARIS.snils
+POWER = "PSYCH_MED_DOCS_SIGN"
+ORGANISATION = f'ИННЮЛ="{POLARIS.inn_organization}" КПП="779901001" ОГРН="{POLARIS.ogrn}"'
+
+
+def attorney(
+    *,
+    representative: str = DOCTOR,
+    begins: str = "2026-01-01",
+    ends: str = "2026-12-31",
+    organisation: str = ORGANISATION,
+    power: str = f'<МашПолн КодПолн="{POWER}" НаимПолн="Подписание медицинских документов"/>',
+    kind: str = "Довер",
+    terms: int = 1,
+) -> bytes:
+    term = (
+        f'<СвДов ВидДовер="1" ПрПередов="1" ВнНомДовер="17" НомДовер="4f1c2d3e"'
+        f' ДатаВыдДовер="{begins}" СрокДейст="{ends}"/>'
+    )
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<Доверенность xmlns="urn://x-artefacts/EMCHD_1" ВерсФорм="EMCHD_1" ИдФайл="ON_EMCHD_1">
+<Документ><{kind}>{term * terms}
+<СвДоверит ТипДоверит="1"><Доверит><РосОргДовер ЕИОФЛ="1">
+<СвРосОрг НаимОрг="ООО" {organisation}/>
+<ЛицоБезДов ПолнЮЛ="1"><СвФЛ СНИЛС="112-233-445 95"><СведФЛ/></СвФЛ></ЛицоБезДов>
+</РосОргДовер></Доверит></СвДоверит>
+<СвУпПред ТипПред="1"><Пред><СведФизЛ СНИЛС="{representative}"><СведФЛ/></СведФизЛ></Пред>
+</СвУпПред>
+<СвПолн ТипПолн="0">{power}</СвПолн>
+</{kind}></Документ></Доверенность>""".encode()
+
+
+def powers(
+    pki: Pki,
+    octets: bytes,
+    *,
+    by: str = "gost256-organisation",
+    at: datetime = NOW,
+    wanted: str = "",
+    over: bytes | None = None,
+) -> dict[str, str]:
+    """Return the checks of powers beside a doctor's signature, by name."""
+    report = verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW)
+    report = moved(report, at)
+    own = beside(signed(pki, by, octets=over or octets))
+    part = Part(name="attorney", media_type="application/xml", body=octets)
+    found = with_powers(report, part, own, verifier(pki), NOW, wanted)
+    checks: tuple[Check, ...] = found.signatures[0].qualification_checks
+    return {c.name: c.status.value for c in checks if c.name.startswith("attorney")}
+
+
+def moved(report: SignatureReport, at: datetime) -> SignatureReport:
+    first = report.signatures[0]
+    return replace(report, signatures=(replace(first, times=replace(first.times, best=at)),))
+
+
+def test_a_good_power_of_attorney_gives_its_powers(pki: Pki) -> None:
+    found = powers(pki, attorney(), wanted=POWER)
+    assert found.pop("attorney_revocation") == "NOT_DONE"
+    assert set(found.values()) == {"PASSED"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "check"),
+    [
+        ({"representative": MERIDIAN.snils}, "attorney_representative"),
+        ({"ends": "2026-11-20"}, "attorney_term"),
+        ({"begins": "2026-11-22"}, "attorney_term"),
+        ({"organisation": f'ОГРН="{MERIDIAN.ogrn}"'}, "attorney_principal"),
+        ({"power": '<МашПолн КодПолн="OTHER"/>'}, "attorney_powers"),
+    ],
+)
+def test_one_thing_wrong_is_one_check_failed(pki: Pki, changed: dict[str, str], check: str) -> None:
+    found = powers(pki, attorney(**changed), wanted=POWER)  # type: ignore[arg-type]
+    assert [name for name, status in found.items() if status == "FAILED"] == [check]
+
+
+def test_its_own_broken_signature_spoils_it(pki: Pki) -> None:
+    found = powers(pki, attorney(), over=attorney(ends="2030-01-01"))
+    assert found["attorney_signature"] == "FAILED"
+
+
+def test_a_strangers_signature_on_it_is_undecided(pki: Pki) -> None:
+    assert powers(pki, attorney(), by="stranger")["attorney_signature"] == "INDETERMINATE"
+
+
+def test_the_representative_cannot_give_it_to_himself(pki: Pki) -> None:
+    """A person's certificate names the organisation too, and is not the organisation."""
+    assert powers(pki, attorney(), by="gost256-doctor")["attorney_principal"] == "FAILED"
+
+
+def test_its_last_day_counts_by_moscow_time(pki: Pki) -> None:
+    ends = attorney(ends="2026-11-21")
+    last = datetime.fromisoformat("2026-11-21T20:59:59+00:00")
+    assert powers(pki, ends, at=last)["attorney_term"] == "PASSED"
+    assert powers(pki, ends, at=last + timedelta(seconds=1))["attorney_term"] == "FAILED"
+
+
+def test_powers_in_words_are_for_a_person_to_read(pki: Pki) -> None:
+    words = attorney(power="<ТекстПолн>Подписывать всё</ТекстПолн>")
+    assert powers(pki, words)["attorney_powers"] == "INDETERMINATE"
+
+
+def test_powers_passed_on_need_the_first_power(pki: Pki) -> None:
+    passed_on = powers(pki, attorney(kind="Передов", terms=2))
+    assert passed_on["attorney_chain"] == "INDETERMINATE"
+    assert passed_on["attorney_term"] == "PASSED"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"",
+        b"<a/>",
+        b"not xml",
+        attorney(terms=0),
+        attorney(terms=2),
+        attorney(ends="31.12.2026"),
+        attorney().replace(b"EMCHD_1", b"EMCHD_9"),
+        b" " * (OCTETS_MAX + 1),
+        b'<!DOCTYPE x [<!ENTITY a "b">]><x/>',
+    ],
+)
+def test_what_is_no_power_of_attorney_is_said(pki: Pki, broken: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        read_attorney(broken)
+    assert powers(pki, broken or b" ") == {"attorney": "FAILED"}

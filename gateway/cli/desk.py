@@ -226,9 +226,9 @@ class LocalDesk:
         if found is not None:
             return found
         raise Wrong(
-            "в доме нет ни одной лаборатории"
+            "в доме нет ни одной лаборатории: gateway admin org add"
             if self.language == "ru"
-            else "there is no laboratory in this home"
+            else "there is no laboratory in this home: gateway admin org add"
         )
 
 

@@ -42,10 +42,10 @@ def command(out: Output, url: str) -> None:
     out.text(
         out.dim(
             out.say(
-                "  Дальше: сертификаты и CRL в trust/, маршруты в gateway.toml, затем gateway"
-                " doctor и gateway serve",
-                "  Next: certificates and CRLs into trust/, routes into gateway.toml, then gateway"
-                " doctor and gateway serve",
+                "  Дальше: gateway admin org add, client add, destination add; сертификаты и CRL"
+                " в trust/, маршруты в gateway.toml; затем gateway doctor и gateway serve",
+                "  Next: gateway admin org add, client add, destination add; certificates and CRLs"
+                " into trust/, routes into gateway.toml; then gateway doctor and gateway serve",
             )
         )
     )

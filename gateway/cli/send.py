@@ -288,5 +288,8 @@ class _IntoHome:
             if client.role == "laboratory" and not client.disabled:
                 return _Sender(client=client.id, organization=client.organization)
         raise Wrong(
-            out.say("в доме нет ни одной лаборатории", "there is no laboratory in this home")
+            out.say(
+                "в доме нет ни одной лаборатории: gateway admin org add, затем client add",
+                "there is no laboratory in this home: gateway admin org add, then client add",
+            )
         )

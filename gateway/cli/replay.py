@@ -190,6 +190,12 @@ def _manage(
         found = _ended(bench, id)
     out.data(found)
     _run_line(out, found)
+    if found["state"] == "stopped":
+        out.note(
+            out.say(
+                f"Продолжить: gateway replay --resume {id}", f"Go on: gateway replay --resume {id}"
+            )
+        )
     for item in found.get("submissions", []):
         out.text(f"  {item['submission']}")
         _compared(out, item)
@@ -213,15 +219,16 @@ def _compared(out: Output, item: Object) -> None:
     before, after = item["before"], item["after"]
     if after is None:
         return
-    sides = [_side(side) for side in (before or {"status": "—", "codes": []}, after)]
+    sides = [_side(out, side) for side in (before or {"status": "—", "codes": []}, after)]
     out.text(f"      {sides[0]} → {sides[1]}")
     for change in item["changes"]:
         paths = " ".join(change["paths"][:8])
-        out.text(out.dim(f"        {change['change']} {change['resource']} {paths}".rstrip()))
+        done = words.change(change["change"], out.language)
+        out.text(out.dim(f"        {done} {change['resource']} {paths}".rstrip()))
 
 
-def _side(side: Object) -> str:
-    return f"{side['status']} {' '.join(side['codes'])}".rstrip()
+def _side(out: Output, side: Object) -> str:
+    return f"{words.status(side['status'], out.language)} {' '.join(side['codes'])}".rstrip()
 
 
 def _run_line(out: Output, run: Object) -> None:

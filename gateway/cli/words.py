@@ -81,6 +81,9 @@ DETAILS = {
 RUNS = {"running": "идёт", "stopped": "остановлен", "done": "закончен"}
 """States of a run of replays."""
 
+CHANGES = {"added": "добавлено", "removed": "убрано", "changed": "изменено"}
+"""What a replay does to a resource."""
+
 COLORS = {"accepted": "green", "needs_info": "yellow", "rejected": "red"}
 
 
@@ -116,6 +119,11 @@ def detail(key: str, language: str) -> str:
 def run(state: str, language: str) -> str:
     """Return the state of a run of replays in the user's language."""
     return state if language == "en" else RUNS.get(state, state)
+
+
+def change(done: str, language: str) -> str:
+    """Return what became of a resource in the user's language."""
+    return done if language == "en" else CHANGES.get(done, done)
 
 
 def count(number: int, one: str, few: str, many: str) -> str:

@@ -154,17 +154,26 @@ class Desk:
             cause=repair.cause, place=repair.place, subject=repair.subject, facts=repair.facts
         )
         claim = self.suggester.claim(question)
-        found: dict[str, Card] = {}
-        for identifier in claim.identifiers:
-            for card in self.store.cards(identifier):
-                if card.resource is not None:
-                    found.setdefault(card.patient, card)
-        if claim.birth_date is not None:
-            for card in self.store.candidates(claim.birth_date):
-                if card.resource is not None and self.suggester.alike(claim, card.resource):
-                    found.setdefault(card.patient, card)
+        linked = {
+            card.patient: card
+            for identifier in claim.identifiers
+            for card in self.store.cards(identifier)
+        }
+        born = self.store.candidates(claim.birth_date) if claim.birth_date is not None else ()
+        same_day = {
+            card.patient: card
+            for card in born
+            if card.resource is not None and self.suggester.alike(claim, card.resource)
+        }
+        known = [one for one in {**linked, **same_day}.values() if one.resource is not None]
         new = Suggestion(answer=answers.NEW, title="")
-        return (*(_masked(card) for card in found.values()), new)
+        if repair.cause == "PAT-106":
+            # A newborn under its mother's number: what has the number alone is her card.
+            likely = [one for one in known if one.patient in same_day]
+            others = [one for one in known if one.patient not in same_day]
+            return (*map(_masked, likely), new, *map(_masked, others))
+        known.sort(key=lambda one: -(2 * (one.patient in linked) + (one.patient in same_day)))
+        return (*map(_masked, known), new)
 
 
 def _masked(card: Card) -> Suggestion:

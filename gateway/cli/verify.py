@@ -26,6 +26,7 @@ from gateway.verification import (
     differences,
     judged_again,
     to_json,
+    with_powers,
 )
 
 BESIDE = (".sig", ".p7s", ".sgn", ".jws")
@@ -96,6 +97,20 @@ EXITS = {
     ),
 )
 @click.option(
+    "--attorney",
+    type=click.Path(exists=True, dir_okay=False),
+    help=translated(
+        "Машиночитаемая доверенность (XML, её подпись рядом): даёт ли она подписанту полномочия.",
+        "Machine-readable power of attorney (XML, its signature beside): does it give powers.",
+    ),
+)
+@click.option(
+    "--power",
+    default="",
+    metavar="CODE",
+    help=translated("Какое полномочие нужно.", "The power that is asked for."),
+)
+@click.option(
     "--evidence",
     "submission",
     metavar="ID",
@@ -121,6 +136,8 @@ def command(
     moment: str | None,
     policy_file: Path | None,
     reports: tuple[Path, ...],
+    attorney: str | None,
+    power: str,
     submission: str | None,
     offline: bool,
 ) -> None:
@@ -130,7 +147,7 @@ def command(
             ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
             raise Wrong(f"--report {path}: {ends}")
     if submission is not None:
-        if file or signatures or folders or policy_file:
+        if file or signatures or folders or policy_file or attorney:
             raise Wrong(out.say("--evidence: без файла и --trust", "--evidence: without a file"))
         _again(out, submission, at, reports)
     if file is None:
@@ -139,13 +156,15 @@ def command(
     trust_folders, gost = _trust(out, folders)
     octets = read(file)
     document = Part(name="document", media_type=_media_type(octets), body=octets)
-    beside = tuple(
-        Part(name="signature", media_type="application/octet-stream", body=read(path))
-        for path in signatures or _beside(file)
-    )
+    beside = _parts(signatures or _beside(file))
     algorithms = standard(gost).under(asked.algorithms)
     verifier = Verifier(Trust.load(trust_folders, algorithms), algorithms, asked.policy)
-    report = verifier.verify(document, beside, at or datetime.now(UTC), kept=False)
+    at = at or datetime.now(UTC)
+    report = verifier.verify(document, beside, at, kept=False)
+    if attorney is not None:
+        part = Part(name="attorney", media_type="application/xml", body=read(attorney))
+        own = _parts(_beside(attorney))
+        report = with_powers(report, part, own, verifier, at, power)
     out.data(to_json(report))
     _show(out, report)
     _write(out, reports, report, octets)
@@ -215,6 +234,13 @@ def _trust(out: Output, folders: tuple[Path, ...]) -> tuple[tuple[Path, ...], st
     return folders or settings.trust_folders, settings.gost
 
 
+def _parts(paths: tuple[str, ...]) -> tuple[Part, ...]:
+    return tuple(
+        Part(name="signature", media_type="application/octet-stream", body=read(path))
+        for path in paths
+    )
+
+
 def _beside(file: str) -> tuple[str, ...]:
     """Return the signature files that stand beside `file` under its name."""
     return tuple(f"{file}{end}" for end in BESIDE if file != "-" and Path(f"{file}{end}").is_file())
@@ -251,5 +277,9 @@ def _show_one(out: Output, finding: SignatureFinding) -> None:
     for check in finding.checks:
         if check.status is not CheckStatus.PASSED:
             out.text(f"  {check.status.value}  {check.name}: {check.detail}")
+    for check in finding.qualification_checks:
+        if check.name.startswith("attorney"):
+            told = words("status", check.status.value)
+            out.text(f"  {words('check', check.name)}: {told} {check.detail}".rstrip())
     for hint in finding.hints:
         out.text(out.dim(f"  {hint}"))

@@ -11,6 +11,7 @@ from gateway.signature_report.as_json import to_json
 from gateway.verification.again import Difference, differences, judged_again
 from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
 from gateway.verification.policy import LEVELS, Policy
+from gateway.verification.powers import with_powers
 from gateway.verification.verifier import SIGNATURES_MAX, Verifier
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "judged_again",
     "signed_octets",
     "to_json",
+    "with_powers",
 ]

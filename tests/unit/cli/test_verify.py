@@ -13,6 +13,7 @@ from gateway.cli.sign import command as sign
 from gateway.cli.verify import command as verify
 from gateway.sandbox.pki import Pki
 from tests.pki.build import NOW
+from tests.unit.qualification.test_attorney import POWER, attorney
 from tests.unit.signatures.made import BUNDLE, XML
 
 AT = ["--at", NOW.isoformat()]
@@ -206,3 +207,22 @@ def test_neither_file_nor_evidence_is_wrong_usage(bundle: Path, tmp_path: Path) 
 )
 def test_wrong_usage_is_exit_code_two(bundle: Path, wrong: list[str]) -> None:
     assert run(verify, bundle, *wrong).exit_code == 2
+
+
+def test_a_power_of_attorney_is_checked_with_the_signature_beside_it(
+    pki: Pki, bundle: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "attorney.xml"
+    path.write_bytes(attorney())
+    run(sign, bundle, *keys(pki))
+    run(sign, path, *keys(pki, "gost256-organisation"), "--format", "cades")
+    arguments = (bundle, "--trust", pki.trust, *AT, "--attorney", path)
+    for power, status in ((POWER, "PASSED"), ("OTHER", "FAILED")):
+        done = run(verify, *arguments, "--power", power, "--json")
+        assert done.exit_code == 0, done.output
+        checks = json.loads(done.stdout)["signatures"][0]["qualification_checks"]
+        told = {check["name"]: check["status"] for check in checks}
+        assert told["attorney_signature"] == "PASSED"
+        assert told["attorney_powers"] == status
+    shown = run(verify, *arguments, "--lang", "en")
+    assert "The signer is the representative: passed" in shown.stdout

@@ -33,6 +33,7 @@ from gateway.trust.material import (
 from gateway.trust.policy import PathPolicy, read_policy
 from gateway.trust.remembered import Verdicts, span_of
 from gateway.trust.revocation import answers_about
+from gateway.trust.seeking import Seeker
 from gateway.trust.signer import read_signer, short_name, signer_of
 
 __all__ = [
@@ -48,6 +49,10 @@ __all__ = [
 ]
 
 
+ROUNDS_MAX = 6
+"""Times something is sought for one verdict: the authorities of a path, then their lists."""
+
+
 class Trust:
     """Judges certificates.  Safe to use from any number of threads."""
 
@@ -60,9 +65,11 @@ class Trust:
         *,
         algorithms: Algorithms,
         policy: PathPolicy | None = None,
+        seeker: Seeker | None = None,
     ) -> None:
         self.algorithms = algorithms
         self.policy = policy or PathPolicy()
+        self._seeker = seeker
         self._folders: tuple[Path, ...] = ()
         self._watched: tuple[Path, ...] = ()
         self._fingerprint: tuple[tuple[object, ...], ...] = ()
@@ -74,14 +81,19 @@ class Trust:
 
     @classmethod
     def load(
-        cls, folders: Sequence[Path], algorithms: Algorithms, policy: PathPolicy | None = None
+        cls,
+        folders: Sequence[Path],
+        algorithms: Algorithms,
+        policy: PathPolicy | None = None,
+        seeker: Seeker | None = None,
     ) -> Trust:
         """Return a Trust of all material below `folders`; it follows what changes there.
 
-        Replace files by renaming, so that nobody reads half of one.
+        Replace files by renaming, so that nobody reads half of one.  What is missing is sought
+        on the network only with a `seeker`, whose lists are material too.
         """
-        trust = cls((), algorithms=algorithms, policy=policy)
-        trust._folders = tuple(folders)
+        trust = cls((), algorithms=algorithms, policy=policy, seeker=seeker)
+        trust._folders = (*folders, *([seeker.folder] if seeker else []))
         trust.reload()
         return trust
 
@@ -116,6 +128,35 @@ class Trust:
         and OCSP answers (`crl` | `ocsp`, DER); they stand beside our own material.
         """
         assert at.tzinfo is not None, "Times are aware."
+        finding = self._judge(certificate, others, at, revocations, purpose)
+        if self._seeker is None:
+            return finding
+        top: bytes | None = certificate
+        for _ in range(ROUNDS_MAX):
+            if finding.sub_indication == "NO_CERTIFICATE_CHAIN_FOUND" and top is not None:
+                top = self._seeker.authority(top)
+                others = [top, *others] if top is not None else others
+                news = top is not None
+            elif finding.sub_indication == "TRY_LATER":
+                sought = self._seeker.statuses(finding.chain)
+                answers = [answer for answer in sought.answers if answer not in revocations]
+                revocations = [*answers, *revocations]
+                news = bool(answers) or sought.lists > 0
+            else:
+                break
+            if not news:
+                break
+            finding = self._judge(certificate, others, at, revocations, purpose)
+        return finding
+
+    def _judge(
+        self,
+        certificate: bytes,
+        others: Sequence[bytes],
+        at: datetime,
+        revocations: Sequence[tuple[str, bytes]],
+        purpose: Purpose,
+    ) -> TrustFinding:
         self.reload()
         key = key_of(certificate, others, revocations, purpose)
         remembered = self._verdicts.recall(key, at)

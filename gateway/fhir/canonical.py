@@ -10,9 +10,12 @@ Source: RFC 8785 (JCS); https://hl7.org/fhir/R4/json.html#canonical for the meth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from math import isinf
+from operator import is_
+from typing import Any
 
 import msgspec
 import rfc8785
@@ -52,7 +55,7 @@ def canonical(value: JsonValue) -> bytes:
     '{"a":"Ё","b":5}'
     """
     try:
-        return _ENCODER.encode(_ordered(value, _number))
+        return _sorted(_printed(value, _number))
     except NotExact as error:
         raise NotExact(next(_inexact(value, ""))) from error
 
@@ -66,7 +69,7 @@ def rounded(value: JsonValue) -> bytes:
     >>> rounded({"a": Decimal("0.10000000000000000001")})
     b'{"a":0.1}'
     """
-    return _ENCODER.encode(_ordered(value, _double))
+    return _sorted(_printed(value, _double))
 
 
 def restricted(resource: Json, method: str, own: bool = True) -> Json:
@@ -88,23 +91,46 @@ def left_out(resource: Json, method: str) -> frozenset[str]:
 
 def unsigned_precision(value: JsonValue) -> int:
     """Return how many numbers are written with digits the canonical form does not keep."""
-    if isinstance(value, dict):
-        return sum(map(unsigned_precision, value.values()))
-    if isinstance(value, list):
-        return sum(map(unsigned_precision, value))
-    if not isinstance(value, Decimal):
-        return 0
-    return int(_number(value) != number_text(value).encode("ascii"))
+    found, left = 0, [value]
+    while left:
+        node = left.pop()
+        if isinstance(node, Decimal):
+            found += _number(node) != number_text(node).encode("ascii")
+        elif isinstance(node, dict):
+            left.extend(item for item in node.values() if type(item) not in _PLAIN)
+        elif isinstance(node, list):
+            left.extend(item for item in node if type(item) not in _PLAIN)
+    return found
 
 
-def _ordered(value: JsonValue, number: Callable[[Decimal], bytes]) -> object:
+def _printed(value: Any, number: Callable[[Decimal], bytes]) -> Any:
+    """Return `value` with its decimals as they are to be written; itself where it has none."""
     if isinstance(value, dict):
-        # RFC 8785, 3.2.3: by UTF-16 code units, which for ASCII is the plain order.
-        names = sorted(value) if all(map(str.isascii, value)) else sorted(value, key=_units)
-        return {name: _ordered(value[name], number) for name in names}
+        changed = {
+            name: item
+            for name, old in value.items()
+            if type(old) not in _PLAIN and (item := _printed(old, number)) is not old
+        }
+        return {**value, **changed} if changed else value
     if isinstance(value, list):
-        return [_ordered(item, number) for item in value]
+        items = [old if type(old) in _PLAIN else _printed(old, number) for old in value]
+        return value if all(map(is_, items, value)) else items
     return msgspec.Raw(number(value)) if isinstance(value, Decimal) else value
+
+
+def _sorted(value: Any) -> bytes:
+    """Return JSON with the members in order of their names' UTF-16 code units (3.2.3).
+
+    That is the order of code points unless a name has one beyond U+FFFF.
+    """
+    octets = _ENCODER.encode(value)
+    return _ENCODER_AS_IS.encode(_by_units(value)) if _BEYOND.search(octets) else octets
+
+
+def _by_units(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _by_units(value[name]) for name in sorted(value, key=_units)}
+    return [_by_units(item) for item in value] if isinstance(value, list) else value
 
 
 def _inexact(value: JsonValue, place: str) -> Iterator[str]:
@@ -140,4 +166,9 @@ def _double(value: Decimal) -> bytes:
     return rfc8785.dumps(number)
 
 
-_ENCODER = msgspec.json.Encoder()
+_PLAIN = frozenset((str, int, bool, type(None)))
+_BEYOND = re.compile(rb"[\xf0-\xf4]")
+"""The first octet of a code point beyond U+FFFF in UTF-8."""
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_ENCODER_AS_IS = msgspec.json.Encoder()

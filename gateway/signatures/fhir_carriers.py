@@ -65,22 +65,32 @@ def carried(octets: bytes) -> Iterator[Carried]:
         wide = b"\0" in octets[:4]  # UTF-16, which hides names from a search for octets
         if wide or (FHIR.encode() in octets and _XML_SIGNS.search(octets)):
             yield from _in_xml(octets)
-    elif _TYPED.search(octets) and _JSON_SIGNS.search(octets):
+    elif _has_name(octets, "resourceType") and (
+        _has_name(octets, "signature") or _SELF_CONTAINED.search(octets)
+    ):
         yield from _in_json(octets)
 
 
 # --- JSON ------------------------------------------------------------------------------
 
 
-def _spelt(name: str) -> str:
+def _spelt(name: str) -> re.Pattern[bytes]:
     """Return a pattern of a JSON string that may be written with escapes."""
-    return "".join(rf"(?:{re.escape(letter)}|\\u00{ord(letter):02x})" for letter in name)
+    letters = (rf"(?:{re.escape(letter)}|\\u00{ord(letter):02x})" for letter in name)
+    return re.compile(f'"{"".join(letters)}"'.encode(), re.IGNORECASE)
 
 
-_TYPED = re.compile(rf'"{_spelt("resourceType")}"'.encode(), re.IGNORECASE)
-_JSON_SIGNS = re.compile(
-    rf'"{_spelt("signature")}"|application\\?/(?:pkcs7-mime|jose)'.encode(), re.IGNORECASE
-)
+_SPELT = {name: _spelt(name) for name in ("resourceType", "signature")}
+_SELF_CONTAINED = re.compile(rb"application\\?/(?:pkcs7-mime|jose)")
+
+
+def _has_name(octets: bytes, name: str) -> bool:
+    """Say whether a member of that name is there; only escapes need the slow search."""
+    if f'"{name}"'.encode() in octets:
+        return True
+    return b"\\u" in octets and _SPELT[name].search(octets) is not None
+
+
 _XML_SIGNS = re.compile(rb"<(?:\w+:)?(?:signature|Binary)\b")
 
 

@@ -11,7 +11,7 @@ from typing import cast
 import click
 from asn1crypto import keys, pem, x509
 
-from gateway.algorithms import standard
+from gateway.algorithms import pkcs11, standard
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.cli.output import Failed, Output, Wrong, options, translated
 from gateway.cli.stamps import stamper
@@ -43,8 +43,10 @@ NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an
 @click.option(
     "--key",
     required=True,
-    type=_FILE,
-    help=translated("Закрытый ключ PKCS#8 (PEM, DER).", "Private key, PKCS#8 (PEM, DER)."),
+    help=translated(
+        "Закрытый ключ PKCS#8 (PEM, DER) или URI ключа в токене (pkcs11:…).",
+        "Private key, PKCS#8 (PEM, DER), or the URI of a key in a token (pkcs11:…).",
+    ),
 )
 @click.option(
     "--cert",
@@ -90,7 +92,7 @@ NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an
 def command(
     out: Output,
     file: str,
-    key: Path,
+    key: str,
     cert: Path,
     form: str | None,
     attached: bool,
@@ -108,9 +110,9 @@ def command(
         said = "--attached или --inside, для cades и jws", "--attached or --inside, for cades, jws"
         raise Wrong(out.say(*said))
     chain = _chain(cert)
-    algorithms = standard()
+    octets_of_key, algorithms = _key(out, key)
     stamp = stamper(tsa, _imprint(chain), algorithms) if tsa is not None else None
-    signing = Signing(key=_private_key(key), chain=chain, algorithms=algorithms, stamp=stamp)
+    signing = Signing(key=octets_of_key, chain=chain, algorithms=algorithms, stamp=stamp)
     signed = _signed(out, octets, signing, cast("Form", form), attached, inside)
     place = target or _beside(file, form, attached, inside)
     if place == "-":
@@ -160,6 +162,8 @@ def _signed(
         raise Wrong("; ".join(out.reason(one) for one in error.problems)) from error
     except NotStamped as error:
         raise Failed(f"--tsa: {error}") from error
+    except pkcs11.TokenFault as error:
+        raise Failed(f"--key: {error}") from error
     except (ValueError, Unsupported) as error:
         raise Wrong(str(error)) from error
 
@@ -188,6 +192,19 @@ def _beside(file: str, form: str, attached: bool, inside: bool) -> str:
         ends = {"cades": ("sig", "p7m"), "jws": ("jws", "jose")}[form]
         return f"{path}.{ends[attached]}"
     return str(path.with_name(f"{path.stem}.signed{path.suffix}"))
+
+
+def _key(out: Output, key: str) -> tuple[bytes, Algorithms]:
+    """Return a private key and what signs by it; a key in a token has no octets."""
+    algorithms = standard()
+    if not pkcs11.is_uri(key):
+        if not Path(key).is_file():
+            raise Wrong(out.say(f"--key {key}: нет файла", f"--key {key}: no file"))
+        return _private_key(Path(key)), algorithms
+    try:
+        return b"", pkcs11.TokenSigner(algorithms, pkcs11.read_uri(key))
+    except (pkcs11.TokenFault, Unsupported) as error:
+        raise Wrong(f"--key: {error}") from error
 
 
 def _private_key(path: Path) -> bytes:

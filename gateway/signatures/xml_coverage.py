@@ -73,7 +73,7 @@ def own_properties(element: etree._Element, signature: etree._Element) -> bool:
 
 
 def _is_document(target: Target, source: Source) -> bool:
-    return target.element is not None and (target.document or target.element is source.root)
+    return target.document or target.element is source.root
 
 
 def _only_content(element: etree._Element, signature: etree._Element, source: Source) -> bool:

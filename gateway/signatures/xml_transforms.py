@@ -155,17 +155,24 @@ def _xpath(element: etree._Element, operation: str) -> XPath:
     except Unreadable as error:
         detail = f"XPath unsupported: {error}"
         raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail) from error
-    path: list[int] = []
-    for node in (element, *element.iterancestors()):
-        parent = node.getparent()
-        if parent is not None:
-            path.append(parent.index(node))
     return XPath(
         operation=operation,  # type: ignore[arg-type]
         expression=expression,
         prefixes={prefix: uri for prefix, uri in element.nsmap.items() if prefix},
-        path=tuple(reversed(path)),
+        path=_path(element),
     )
+
+
+def _path(element: etree._Element) -> tuple[int, ...]:
+    """Return where `element` stands in SignedInfo; empty when it stands somewhere else."""
+    path: list[int] = []
+    for node in (element, *element.iterancestors()):
+        if node.tag == f"{DS}SignedInfo":
+            return tuple(reversed(path))
+        parent = node.getparent()
+        if parent is not None:
+            path.append(parent.index(node))
+    return ()
 
 
 # --- carrying out ----------------------------------------------------------------------
@@ -344,7 +351,7 @@ class Pipeline:
 
     def _element(self, filtering: XPath) -> etree._Element | None:
         """Return the XPath element itself, where it stands in the file."""
-        place = self.signature.find(f"{DS}SignedInfo")
+        place = self.signature.find(f"{DS}SignedInfo") if filtering.path else None
         for index in filtering.path:
             if place is None or index >= len(place):
                 return None
@@ -435,7 +442,7 @@ def only_element(value: Branch | NodeSet | bytes) -> etree._Element | None:
     if top is None:
         return None
     inside = {node.order for node in value.tree.within(top)}
-    return top if value.members <= inside else None
+    return top if value.members - {value.tree.root.order} <= inside else None
 
 
 def _drops_signatures(filtering: XPath) -> bool:

@@ -13,6 +13,7 @@ from gateway.access import Access
 from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.delivery import Deliverer
+from gateway.external_tool.http_service import HttpService
 from gateway.homelock import HomeLock
 from gateway.mapping import suggest
 from gateway.mapping.catalogue import Catalogue
@@ -26,7 +27,9 @@ from gateway.repair.replays import Replays
 from gateway.settings import Settings
 from gateway.store import Database, KeyStore, Store
 from gateway.trust import Trust
-from gateway.verification import Verifier
+from gateway.trust.fetching import Web
+from gateway.trust.seeking import Seeker
+from gateway.verification import ExternalVerifier, Verifier
 from gateway.worker import Workers
 
 MASTER_KEY_BYTES = 32
@@ -84,8 +87,12 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     keys = KeyStore(settings.keystore_url, master_key(settings.master_key_file))
     receipts = Receipts(keys.signing_key("receipts"), settings.url)
     store = Store(Database(settings.database_url), keys, clock, heads=receipts)
-    trust = Trust.load(settings.trust_folders, algorithms)
-    verifier = Verifier(trust, algorithms)
+    seeker = None
+    if settings.network is not None:
+        web = Web(settings.network, clock)
+        seeker = Seeker(settings.home / "sought", web, algorithms, clock)
+    trust = Trust.load(settings.trust_folders, algorithms, settings.path_policy, seeker)
+    verifier = _verifier(settings, trust, algorithms)
     catalogue = Catalogue.load(settings.mappings, identifiers)
     work = settings.work
     line = Line(
@@ -135,6 +142,22 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         workers=workers,
         lock=HomeLock(settings.home),
     )
+
+
+def _verifier(settings: Settings, trust: Trust, algorithms: Algorithms) -> Verifier:
+    """Return the built-in verifier, or the one an outside tool decides for."""
+    built_in, tool = Verifier(trust, algorithms), settings.verification
+    if tool is None:
+        return built_in
+    service = HttpService(
+        name=tool.name,
+        url=tool.url,
+        certified=tool.certified,
+        timeout=tool.timeout,
+        token_file=tool.token_file,
+        ca_file=tool.ca_file,
+    )
+    return ExternalVerifier(built_in, service)
 
 
 def repair_desk(store: Store, catalogue: Catalogue, replays: Replays) -> Desk:

@@ -26,6 +26,8 @@ from gateway.bindings import (
 from gateway.model import Identifier
 from gateway.qualification import QUALIFICATIONS
 from gateway.routing import ASK, BASES, BASES_USUAL, STORE, Route
+from gateway.trust import PathPolicy, read_policy
+from gateway.trust.fetching import WebRules
 from gateway.verification import LEVELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +68,20 @@ class Work:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VerificationService:
+    """Where a verification tool answers (docs/verification-service.md)."""
+
+    url: str
+    name: str
+    certified: bool
+    """The operator has the tool's confirmation of conformity (63-ФЗ, article 11, part 3)."""
+
+    timeout: timedelta
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     home: Path
     database_url: str
@@ -80,11 +96,18 @@ class Settings:
     gost: str
     """`auto`, `engine` or `pure`."""
 
+    path_policy: PathPolicy = field(default_factory=PathPolicy)
+    network: WebRules | None = None
+    """Where missing lists and authorities may be sought; None is nowhere."""
+
     signatures: BindingPolicies = field(default_factory=BindingPolicies)
     """What is asked of signatures, by the organisation that sends (semantics, rule 5)."""
 
     transactions_apart: frozenset[str] = frozenset()
     """Organisations whose FHIR transactions are judged report by report (semantics, rule 7)."""
+
+    verification: VerificationService | None = None
+    """The outside tool that takes the decision on signatures; None: the built-in verifier."""
 
     mappings: Path = ROOT / "mappings"
 
@@ -126,9 +149,42 @@ class Settings:
             ),
             trust_folders=tuple(where / folder for folder in given["trust"]["folders"]),
             gost=given["trust"]["gost"],
+            path_policy=_path_policy(file, given["trust"]["path"]),
+            network=_network(given["trust"]["network"]),
             signatures=_binding_policies(given["signatures"]),
+            verification=_verification(given["verification"], where),
             transactions_apart=frozenset(given["transactions"]["apart"]),
         )
+
+
+def _path_policy(file: Path, given: Mapping[str, Any]) -> PathPolicy:
+    try:
+        return read_policy(given)
+    except ValueError as error:
+        raise BadSettings(f"{file}: trust.path: {error}") from error
+
+
+def _network(given: Mapping[str, Any] | None) -> WebRules | None:
+    if given is None:
+        return None
+    return WebRules(
+        hosts=frozenset(given["hosts"]),
+        private_hosts=frozenset(given["private_hosts"]),
+        time_max=timedelta(seconds=given["seconds_max"]),
+    )
+
+
+def _verification(given: Mapping[str, Any] | None, home: Path) -> VerificationService | None:
+    if given is None:
+        return None
+    files = {name: home / given[name] for name in ("token_file", "ca_file") if given[name]}
+    return VerificationService(
+        url=given["url"],
+        name=given["name"],
+        certified=given["certified"],
+        timeout=timedelta(seconds=given["timeout_seconds"]),
+        **files,
+    )
 
 
 def _binding_policies(given: Mapping[str, Any]) -> BindingPolicies:
@@ -185,9 +241,17 @@ class _Work(Schema):
     revocation_patience_hours = fields.Float(load_default=24.0, validate=validate.Range(min=0))
 
 
+class _Network(Schema):
+    hosts = fields.List(fields.String(), load_default=list)
+    private_hosts = fields.List(fields.String(), load_default=list)
+    seconds_max = fields.Float(load_default=20.0, validate=validate.Range(min=0.1, max=120))
+
+
 class _Trust(Schema):
     folders = fields.List(fields.String(), load_default=lambda: ["trust"])
     gost = fields.String(load_default="auto", validate=validate.OneOf(["auto", "engine", "pure"]))
+    path = fields.Dict(keys=fields.String(), load_default=dict)
+    network = fields.Nested(_Network, load_default=None)
 
 
 class _DemandedSignatures(Schema):
@@ -226,6 +290,15 @@ class _Transactions(Schema):
     apart = fields.List(fields.String(), load_default=list)
 
 
+class _Verification(Schema):
+    url = fields.Url(required=True, require_tld=False, schemes={"http", "https"})
+    name = fields.String(required=True, validate=validate.Length(1, 100))
+    certified = fields.Boolean(load_default=False)
+    timeout_seconds = fields.Float(load_default=20.0, validate=validate.Range(min=1, max=120))
+    token_file = fields.String(load_default="")
+    ca_file = fields.String(load_default="")
+
+
 class _Route(Schema):
     to = fields.String(required=True)
     performer = fields.String(load_default="")
@@ -246,6 +319,7 @@ class _File(Schema):
     trust = fields.Nested(_Trust, load_default=lambda: _Trust().load({}))
     routes = fields.List(fields.Nested(_Route), load_default=list)
     signatures = fields.Nested(_Signatures, load_default=lambda: _Signatures().load({}))
+    verification = fields.Nested(_Verification, load_default=None)
     transactions = fields.Nested(_Transactions, load_default=lambda: _Transactions().load({}))
 
 

@@ -23,8 +23,8 @@ from gateway.signatures.fhir_targets import JsonTarget, Target, XmlTarget
 from gateway.signatures.findings import FORMAT_FAILURE, failed
 from gateway.xml.parser import is_xml, parse
 
-CARRIED_MAX = 256
-"""Signatures that are looked for in one document; the verifier judges far fewer."""
+CARRIED_MAX = 64
+"""Signatures that are looked for in one document; the verifier judges half as many."""
 
 NESTED_MAX = 8
 """Bundles within bundles; a collection of collections has three."""

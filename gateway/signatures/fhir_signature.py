@@ -30,6 +30,13 @@ from gateway.xml.parser import is_xml
 
 NAME = "fhir_signature"
 
+DIGESTED_BYTES_MAX = 32 * 1024 * 1024
+"""Canonical octets that all Signatures of a document may make us write: about 10 s of work.
+A document of the largest size (25 MiB) has one such Signature, or many over small parts."""
+
+HINT_BYTES_MAX = 1024 * 1024
+"""Largest target that is tried under other methods after a failure."""
+
 SHORT = len("http://hl7.org/fhir/canonicalization/")
 
 
@@ -44,15 +51,49 @@ def check(
         several = list(islice(carried(document.body), CARRIED_MAX))
     except Flaw as flaw:
         return (_refused("document", flaw),)
-    return tuple(made for one in several for made in _check(one, algorithms))
+    work = _Work(algorithms)
+    return tuple(made for one in several for made in _check(one, work))
 
 
-def _check(one: Carried, algorithms: Algorithms) -> Iterator[CheckedSignature]:
+class _Work:
+    """Checks Signatures one after another, and no more of them than a document may ask for."""
+
+    def __init__(self, algorithms: Algorithms) -> None:
+        self.algorithms = algorithms
+        self.digested = 0
+
+    def over(
+        self, target: Target, method: str, data: bytes
+    ) -> tuple[list[CheckedSignature], tuple[bytes, ...]]:
+        """Check `data` over the octets of one method; return also what these may be."""
+        if self.digested > DIGESTED_BYTES_MAX:
+            detail = f"more than {DIGESTED_BYTES_MAX} octets to digest"
+            raise undecided("format", SIG_CONSTRAINTS_FAILURE, detail)
+        forms = target.forms(method)
+        self.digested += len(forms[0])
+        made: list[CheckedSignature] = []
+        for octets in forms:
+            made = _run(data, octets, self.algorithms)
+            if any(one.covered for one in made):
+                break
+        return made, forms
+
+    def verifies_under(self, target: Target, declared: str, data: bytes) -> str:
+        """Return another method under which `data` holds, for a hint; empty where none does."""
+        for method in target.methods:
+            if method != declared:
+                made, _ = self.over(target, method, data)
+                if any(one.covered for one in made):
+                    return method
+        return ""
+
+
+def _check(one: Carried, work: _Work) -> Iterator[CheckedSignature]:
     try:
         signature, data = fhir_declared.opened(one.signature)
-        checked = _checked(one, signature, data, algorithms)
+        checked = _checked(one, signature, data, work)
     except Inexact as flaw:
-        yield replace(_refused(one.place, flaw), hints=_rounded(flaw, data, algorithms))
+        yield replace(_refused(one.place, flaw), hints=_rounded(flaw, data, work.algorithms))
         return
     except Flaw as flaw:
         if not one.attached_only:
@@ -71,39 +112,26 @@ def _check(one: Carried, algorithms: Algorithms) -> Iterator[CheckedSignature]:
         yield replace(made, claimed=claimed, hints=hints)
 
 
-def _checked(
-    one: Carried, signature: Json, data: bytes, algorithms: Algorithms
-) -> list[CheckedSignature]:
+def _checked(one: Carried, signature: Json, data: bytes, work: _Work) -> list[CheckedSignature]:
     if one.target is None:
         # Nothing to be detached from: only content that the signature brings can be checked.
-        made = _run(data, None, algorithms)
+        made = _run(data, None, work.algorithms)
         return [fhir_coverage.related(m, one, "", ()) for m in _placed(made, one.place)]
     method = fhir_declared.method_of(signature, data, one.target)
-    made, forms = _over(one.target, method, data, algorithms)
+    made, forms = work.over(one.target, method, data)
     related = [fhir_coverage.related(m, one, method, forms) for m in _placed(made, one.place)]
-    if related and not any(m.covered for m in related) and _value_fails(related):
-        other = _verifies_under(one.target, method, data, algorithms)
-        if other and not any(True for _ in fhir_declared.declared(signature, data)):
-            # What fails under a canonicalisation that nobody declared is no proof of a change.
-            detail = f"not declared: {method[SHORT:]} fails, {other[SHORT:]} would hold"
-            raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
-        if other:
-            hint = f"verifies under {other[SHORT:]}, declared is {method[SHORT:]}"
-            related = [replace(m, hints=(*m.hints, hint)) for m in related]
+    fails = related and not any(m.covered for m in related) and _value_fails(related)
+    if not fails or len(forms[0]) > HINT_BYTES_MAX:
+        return related
+    other = work.verifies_under(one.target, method, data)
+    if other and not any(True for _ in fhir_declared.declared(signature, data)):
+        # What fails under a canonicalisation that nobody declared is no proof of a change.
+        detail = f"not declared: {method[SHORT:]} fails, {other[SHORT:]} would hold"
+        raise undecided("canonicalization", SIG_CONSTRAINTS_FAILURE, detail)
+    if other:
+        hint = f"verifies under {other[SHORT:]}, declared is {method[SHORT:]}"
+        related = [replace(m, hints=(*m.hints, hint)) for m in related]
     return related
-
-
-def _over(
-    target: Target, method: str, data: bytes, algorithms: Algorithms
-) -> tuple[list[CheckedSignature], tuple[bytes, ...]]:
-    """Check `data` over the octets of one method; return also what these may be."""
-    forms = target.forms(method)
-    made: list[CheckedSignature] = []
-    for octets in forms:
-        made = _run(data, Part(name="document", media_type="", body=octets), algorithms)
-        if any(one.covered for one in made):
-            break
-    return made, forms
 
 
 def _value_fails(several: list[CheckedSignature]) -> bool:
@@ -115,30 +143,22 @@ def _value_fails(several: list[CheckedSignature]) -> bool:
     )
 
 
-def _verifies_under(target: Target, declared: str, data: bytes, algorithms: Algorithms) -> str:
-    """Return another method under which `data` holds, for a hint; empty where there is none."""
-    for method in target.methods:
-        if method != declared:
-            made, _ = _over(target, method, data, algorithms)
-            if any(one.covered for one in made):
-                return method
-    return ""
-
-
 def _rounded(flaw: Inexact, data: bytes, algorithms: Algorithms) -> tuple[str, ...]:
     """Return the hint that a signature holds over what its signer rounded, if it does."""
     if flaw.rounded is None:
         return ()
-    made = _run(data, Part(name="document", media_type="", body=flaw.rounded), algorithms)
+    made = _run(data, flaw.rounded, algorithms)
     holds = any(one.covered for one in made)
     return ("holds over the rounded number: the signer signed another value",) if holds else ()
 
 
-def _run(data: bytes, over: Part | None, algorithms: Algorithms) -> list[CheckedSignature]:
+def _run(data: bytes, over: bytes | None, algorithms: Algorithms) -> list[CheckedSignature]:
     """Check `data` by the forms that may stand inside, over `over` or what it brings itself."""
     part = Part(name="signature", media_type="application/octet-stream", body=data)
     names = ("xml",) if is_xml(data[:64]) else ("cms", "jws")
-    document, beside = (over, (part,)) if over is not None else (part, ())
+    document, beside = part, tuple[Part, ...]()
+    if over is not None:
+        document, beside = Part(name="document", media_type="", body=over), (part,)
     where = "signature[0]" if over is not None else "document"
     return [
         one

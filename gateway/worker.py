@@ -103,11 +103,10 @@ class Workers:
             while not self.stopping.is_set():
                 self.beats[name] = time.monotonic()
                 try:
-                    orders = self.store.claim(kind, 1, self.lease)
-                    for order in orders:
-                        self._one(order, work)
-                    if not orders:
-                        self.store.wait_for_work(kind, IDLE_WAIT)
+                    # Looking takes no turn at writing; a claim in vain would.
+                    if self.store.wait_for_work(kind, IDLE_WAIT):
+                        for order in self.store.claim(kind, 1, self.lease):
+                            self._one(order, work)
                 except Exception as error:  # the outermost loop
                     log.error("claim.failed", kind=kind, exc_info=error)
                     self.stopping.wait(IDLE_WAIT)

@@ -12,9 +12,10 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -27,8 +28,15 @@ from gateway.store.write_turn import WriteTurn
 
 T = TypeVar("T")
 
-_Piece = tuple[Callable[[Connection], Any], "Future[Any]"]
-"""A piece of work and where its result is waited for."""
+
+@dataclass(frozen=True)
+class _Piece:
+    """A piece of work and where its result is waited for."""
+
+    work: Callable[[Connection], Any]
+    future: Future[Any]
+    durable: bool
+
 
 GROUP_MAX = 64
 GROUP_SECONDS = 0.02
@@ -66,13 +74,16 @@ class Database:
         """Bring the schema to its head; at head it costs one query."""
         migrate(self.engine, self.branch)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` in one transaction and return its result once that is durable.
 
-        Whatever `work` raises is raised here, and nothing it wrote stays.
+        Whatever `work` raises is raised here, and nothing it wrote stays.  Without `durable` an
+        embedded database may forget it when the machine (not the process) dies, which spares a
+        flush: for what says only who works at what, since whoever worked is dead then too.  On
+        PostgreSQL he may live on elsewhere, so nothing is forgotten.
         """
         if self._writer is not None:
-            return self._writer.write(work)
+            return self._writer.write(work, durable)
         with self.engine.begin() as connection:
             return work(connection)
 
@@ -100,7 +111,7 @@ class _Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def write(self, work: Callable[[Connection], T]) -> T:
+    def write(self, work: Callable[[Connection], T], durable: bool) -> T:
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
@@ -108,7 +119,7 @@ class _Writer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
                 self._thread.start()
-            self._queue.put((work, future))
+            self._queue.put(_Piece(work, future, durable))
         return future.result()
 
     def close(self) -> None:
@@ -128,8 +139,9 @@ class _Writer:
         connection.exec_driver_sql("ROLLBACK")
         try:
             while (first := self._queue.get()) is not None:
+                following = self._following() if first.durable else ()
                 with self._turn.taken():
-                    _commit_together(connection, first, self._following())
+                    _commit_together(connection, first, following)
         finally:
             connection.close()
 
@@ -149,27 +161,28 @@ class _Writer:
             yield following
 
 
-def _commit_together(connection: Connection, first: _Piece, following: Iterator[_Piece]) -> None:
+def _commit_together(connection: Connection, first: _Piece, following: Iterable[_Piece]) -> None:
     """Write a group in one transaction; tell everybody only after the commit."""
     done: list[tuple[Future[Any], Any]] = []
-    taken = [first[1]]
+    taken = [first.future]
     driver = connection.connection.driver_connection
     assert driver is not None
     try:
+        driver.execute(f"PRAGMA synchronous={'FULL' if first.durable else 'NORMAL'}")
         driver.execute("BEGIN IMMEDIATE")
-        for work, future in chain([first], following):
-            taken.append(future)
+        for piece in chain([first], following):
+            taken.append(piece.future)
             driver.execute("SAVEPOINT piece")
             try:
-                result = work(connection)
+                result = piece.work(connection)
             # The work is its caller's; whatever it raises goes back to the caller.
             except BaseException as error:  # noqa: BLE001
                 driver.execute("ROLLBACK TO piece")
                 driver.execute("RELEASE piece")
-                future.set_exception(error)
+                piece.future.set_exception(error)
             else:
                 driver.execute("RELEASE piece")
-                done.append((future, result))
+                done.append((piece.future, result))
         driver.execute("COMMIT")
     # A failed commit (a full disk) is told to everyone who waits; the thread goes on.
     except BaseException as error:  # noqa: BLE001

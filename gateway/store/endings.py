@@ -32,7 +32,7 @@ def begin(room: Room, order: WorkOrder) -> None:
             connection, now, order.subject, "processing", detail={"attempt": str(order.attempt)}
         )
 
-    room.database.write(transaction)
+    room.database.write(transaction, durable=False)
 
 
 def fail(

@@ -152,7 +152,8 @@ def claim(room: Room, kind: str, limit: int, lease: timedelta) -> tuple[WorkOrde
     rows = room.database.write(
         lambda connection: statement.all(
             connection, kind=kind, limit=limit, now=now, until=now + lease
-        )
+        ),
+        durable=False,
     )
     return tuple(
         WorkOrder(

@@ -1,4 +1,4 @@
-"""`gateway mock clinic|tsa`: simulated counterparts, for tests and integrators."""
+"""`gateway mock clinic|tsa|verifier`: simulated counterparts, for tests and integrators."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
+from gateway.cli import local
 from gateway.cli.output import Output, Wrong, options, translated
 
 
 @click.group(
     "mock",
     help=translated(
-        "Учебные собеседники шлюза: клиника, служба штампов времени.",
-        "Simulated counterparts of the gateway: a clinic, a time-stamping authority.",
+        "Учебные собеседники шлюза: клиника, служба штампов времени, средство проверки подписи.",
+        "Simulated counterparts of the gateway: a clinic, a time-stamping authority, a verifier.",
     ),
 )
 def command() -> None:
@@ -103,6 +105,47 @@ def tsa(out: Output, port: int, signer: str) -> None:
             server.serve_forever()
 
     _run(out, port, serve)
+
+
+@command.command(
+    "verifier",
+    help=translated(
+        "Учебное внешнее средство проверки подписи (docs/verification-service.md): отвечает"
+        " встроенной проверкой по материалам --trust; соответствия не подтверждает.",
+        "The sandbox verification service (docs/verification-service.md): answers with the"
+        " built-in verifier by the material of --trust; it certifies nothing.",
+    ),
+)
+@click.option(
+    "--port",
+    default=8083,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help=translated("Порт; 0: любой свободный.", "Port; 0: any free one."),
+)
+@click.option(
+    "--trust",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help=translated("Папка с якорями, УЦ и CRL.", "Folder of anchors, authorities and CRLs."),
+)
+@options
+def verifier(out: Output, port: int, folders: tuple[Path, ...]) -> None:
+    from gateway.algorithms import standard
+    from gateway.sandbox.verification_service import serve_verifier
+    from gateway.trust import Trust
+    from gateway.verification import Verifier
+
+    def ready(url: str) -> None:
+        out.data({"url": url})
+        out.text(out.say(f"Средство проверки отвечает на {url}", f"The verifier answers at {url}"))
+        sys.stdout.flush()
+
+    given = local.settings(out)
+    algorithms = standard(given.gost)
+    trust = Trust.load(folders or given.trust_folders, algorithms)
+    _run(out, port, lambda: serve_verifier(Verifier(trust, algorithms), port, ready))
 
 
 def _run(out: Output, port: int, serve: Callable[[], None]) -> None:

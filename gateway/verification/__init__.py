@@ -10,6 +10,7 @@ Source: ETSI EN 319 102-1, clauses 5.3 to 5.6.
 from gateway.signature_report.as_json import to_json
 from gateway.verification.again import Difference, differences, judged_again
 from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
+from gateway.verification.external import ExternalVerifier
 from gateway.verification.policy import LEVELS, Policy
 from gateway.verification.powers import with_powers
 from gateway.verification.verifier import SIGNATURES_MAX, Verifier
@@ -20,6 +21,7 @@ __all__ = [
     "LEVELS",
     "SIGNATURES_MAX",
     "Difference",
+    "ExternalVerifier",
     "Policy",
     "Verifier",
     "covers_whole",

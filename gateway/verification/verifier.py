@@ -91,7 +91,7 @@ class Verifier:
             self._in_its_time(one, number, checked_at, at, kept)
             for number, one in enumerate(checked[:SIGNATURES_MAX])
         )
-        indication = _together(findings, self.policy)
+        indication = together(findings, self.policy)
         if len(checked) > SIGNATURES_MAX and indication is Indication.TOTAL_PASSED:
             indication = Indication.INDETERMINATE
         return SignatureReport(indication=indication, signatures=findings, judge=self._judge)
@@ -133,7 +133,7 @@ class Verifier:
             timestamps=moments.timestamps,
             counter_signatures=tuple(replace(one, evidence=()) for one in counter),
         )
-        return _by_policy(finding, self.policy)
+        return by_policy(finding, self.policy)
 
     # --- the parts of a document ---------------------------------------------------------
 
@@ -295,7 +295,7 @@ class _Judged:
     awaited_issuer: str = ""
 
 
-def _by_policy(finding: SignatureFinding, policy: Policy) -> SignatureFinding:
+def by_policy(finding: SignatureFinding, policy: Policy) -> SignatureFinding:
     """Return the finding less its pass where the policy asks for more."""
     found = tuple(
         Check(name="policy", status=CheckStatus.INDETERMINATE, detail=detail)
@@ -310,7 +310,8 @@ def _by_policy(finding: SignatureFinding, policy: Policy) -> SignatureFinding:
     return replace(finding, indication=Indication.INDETERMINATE, sub_indication=unmet)
 
 
-def _together(findings: Sequence[SignatureFinding], policy: Policy) -> Indication:
+def together(findings: Sequence[SignatureFinding], policy: Policy) -> Indication:
+    """Return the verdict on all signatures: a failure outweighs, a doubt keeps from passing."""
     indications = {finding.indication for finding in findings}
     if Indication.TOTAL_FAILED in indications:
         return Indication.TOTAL_FAILED

@@ -28,6 +28,9 @@ _SIGNED_FIELDS = 6
 """version, sid, digestAlgorithm, signedAttrs, signatureAlgorithm, signature."""
 
 
+READINGS_MAX = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Token:
     """What an archive token says of how its imprint is computed."""
@@ -70,7 +73,7 @@ def _version_3(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
         raise failed("archive_index", HASH_FAILURE, "the signed content is not there")
     version, index = indexes[0]
     _complete(version, index, signer, unsigned)
-    content = findings.digest(signer.algorithms, token.digest, signer.octets, "archive_index")
+    content = signer.content_digest(token.digest, signer.octets)
     kind = core.ObjectIdentifier(signer.signed.content_type).dump()
     return b"".join((kind, content, *_fields(signer.info)[:_SIGNED_FIELDS], ber.der(index)))
 
@@ -123,19 +126,32 @@ def _attribute_parts(version: str, unsigned: Unsigned) -> list[bytes]:
 def _version_2(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
     """Return the one reading of clause 6.4.1 whose digest the token has, or else the first.
 
-    Which attributes were there, and whether their SET counts with its tag, the file does not
-    say: tools differ.
+    Archive time stamps that were there already are covered as well; a second and third one is
+    the most that is tried.
     """
-    head = _head(signer)
-    fields = b"".join(_fields(signer.info)[:_SIGNED_FIELDS])
-    attributes = [one for one in unsigned.attributes if one.kind not in (ARCHIVE_V2, ARCHIVE_V3)]
-    readings = [_set(attributes), *_with_earlier(attributes, unsigned)]
+    start = _head(signer) + b"".join(_fields(signer.info)[:_SIGNED_FIELDS])
+    readings = _readings(unsigned)
     for reading in readings:
-        octets = head + fields + reading
-        computed = findings.digest(signer.algorithms, token.digest, octets, "message_imprint")
+        computed = findings.digest(
+            signer.algorithms, token.digest, start + reading, "message_imprint"
+        )
         if computed == token.imprint:
-            return octets
-    return head + fields + readings[0]
+            return start + reading
+    return start + readings[0]
+
+
+def version_2_size(signer: Signer, unsigned: Unsigned) -> int:
+    """Return how many octets are digested at most to check one token of version 2."""
+    content = len(signer.octets or b"") + len(signer.signed.encapsulated)
+    return (content + len(signer.info.dump())) * (len(_readings(unsigned)) + 1)
+
+
+def _readings(unsigned: Unsigned) -> list[bytes]:
+    """Return the unsigned attributes as they may have stood, the likeliest first."""
+    archives = [one for one in unsigned.attributes if one.kind in (ARCHIVE_V2, ARCHIVE_V3)]
+    others = [one for one in unsigned.attributes if one not in archives]
+    earlier = range(min(len(archives), READINGS_MAX))
+    return [_set([*others, *archives[:count]]) for count in earlier]
 
 
 def _head(signer: Signer) -> bytes:
@@ -145,12 +161,6 @@ def _head(signer: Signer) -> bytes:
     if file.content is None and signer.octets is not None:
         content += signer.octets
     return content + file.certificates_field + file.revocations_field
-
-
-def _with_earlier(attributes: list[Attribute], unsigned: Unsigned) -> list[bytes]:
-    """Return the readings in which one archive time stamp after the other was there already."""
-    archives = [one for one in unsigned.attributes if one.kind in (ARCHIVE_V2, ARCHIVE_V3)]
-    return [_set([*attributes, *archives[:count]]) for count in range(1, len(archives))]
 
 
 def _set(attributes: list[Attribute]) -> bytes:

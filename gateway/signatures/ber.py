@@ -10,7 +10,9 @@ Source: ITU-T X.690, clauses 8 and 10.
 from __future__ import annotations
 
 DEPTH_MAX = 32
-NODES_MAX = 50_000
+NODES_MAX = 400_000
+"""A list of fifty thousand revoked certificates, as signatures for the long term carry them."""
+
 CONTENTS_END = b"\x00\x00"
 
 _CHECKED = frozenset((0x01, 0x02, 0x03, 0x05, 0x0A, 0x10, 0x11))

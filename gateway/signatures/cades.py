@@ -11,7 +11,7 @@ Source: ETSI EN 319 122-1, clauses 5 and A (unsigned attributes); ETSI TS 101 73
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from asn1crypto import cms
 
@@ -39,21 +39,43 @@ from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
 from gateway.signatures.timestamps import check_token
 
 COUNTER_DEPTH_MAX = 4
-COUNTER_SIGNATURES_MAX = 16
-TOKENS_MAX = 32
 VALUES_MAX = 128
 """Certificates or revocation objects that one signature may bring."""
 
+PARTS_MAX = 64
+STAMPED_BYTES_MAX = 256 * 1024 * 1024
 
-def with_additions(signer: Signer, checked: CheckedSignature, depth: int = 0) -> CheckedSignature:
+
+@dataclass
+class Allowance:
+    """How much one file may still ask for beyond its signatures: strangers write these parts."""
+
+    parts: int = PARTS_MAX
+    """Time stamps and counter-signatures."""
+
+    stamped_bytes: int = STAMPED_BYTES_MAX
+    """Octets digested for archive time stamps of version 2, each over all of the content."""
+
+    def take(self, octets: int = 0) -> None:
+        """Take one part; raises the flaw of a file that asks for too much."""
+        self.parts -= 1
+        self.stamped_bytes -= octets
+        if self.parts < 0 or self.stamped_bytes < 0:
+            detail = "more time stamps and counter-signatures than anybody needs"
+            raise failed("unsigned_attributes", FORMAT_FAILURE, detail)
+
+
+def with_additions(
+    signer: Signer, checked: CheckedSignature, allowance: Allowance, depth: int = 0
+) -> CheckedSignature:
     """Return a checked signature with what its attributes bring beyond the baseline.
 
-    `signer` has made its checks.  What cannot be read is a flaw of the signature
-    (FORMAT_FAILURE), and so is more than anybody needs.
+    `signer` has made its checks; `allowance` is the file's.  What cannot be read is a flaw of
+    the signature (FORMAT_FAILURE), and so is more than anybody needs.
     """
     if not signer.is_read:
         return checked
-    additions = _Additions(signer, checked, depth)
+    additions = _Additions(signer, checked, allowance, depth)
     with signer.checks.recording():
         try:
             additions.read()
@@ -64,8 +86,11 @@ def with_additions(signer: Signer, checked: CheckedSignature, depth: int = 0) ->
 
 
 class _Additions:
-    def __init__(self, signer: Signer, checked: CheckedSignature, depth: int) -> None:
+    def __init__(
+        self, signer: Signer, checked: CheckedSignature, allowance: Allowance, depth: int
+    ) -> None:
         self.signer = signer
+        self.allowance = allowance
         self.checked = checked
         self.depth = depth
         self.hints = list(checked.hints)
@@ -80,8 +105,6 @@ class _Additions:
         self._tokens(unsigned)
         self._archives(unsigned)
         for position, written in enumerate(unsigned.values(COUNTER_SIGNATURE)):
-            if position >= COUNTER_SIGNATURES_MAX:
-                raise failed("unsigned_attributes", FORMAT_FAILURE, "too many counter-signatures")
             self._counter(written, position)
         if SIGNATURE_POLICY in self.signer.attributes:
             self.hints.append("signature policy named, not processed")
@@ -137,7 +160,7 @@ class _Additions:
         content = self.signer.attributes.get(CONTENT_TIME_STAMP)
         if content is not None and self.signer.octets is not None:
             for written in values_of(content):
-                self._token(written, self.signer.octets, "content")
+                self._token(written, self.signer.octets, "content", self.signer.digests)
         for written in unsigned.values(SIGNATURE_TIME_STAMP):
             self._token(written, value, "signature")
         references = unsigned.contents(CERTIFICATE_REFERENCES, REVOCATION_REFERENCES)
@@ -150,6 +173,8 @@ class _Additions:
     def _archives(self, unsigned: Unsigned) -> None:
         for kind in (ARCHIVE_V2, ARCHIVE_V3):
             for written in unsigned.values(kind):
+                if kind == ARCHIVE_V2:
+                    self.allowance.take(archive.version_2_size(self.signer, unsigned))
                 try:
                     stamped = archive.stamped_octets(kind, written, self.signer, unsigned)
                 except Flaw as flaw:
@@ -158,11 +183,12 @@ class _Additions:
                     self.hints.append(f"archive time stamp: {flaw.check.detail}")
                 self._token(written, stamped, "archive")
 
-    def _token(self, written: bytes, stamped: bytes, kind: str) -> None:
-        if len(self.timestamps) >= TOKENS_MAX:
-            raise failed("unsigned_attributes", FORMAT_FAILURE, "too many time stamps")
+    def _token(
+        self, written: bytes, stamped: bytes, kind: str, digests: dict[str, bytes] | None = None
+    ) -> None:
+        self.allowance.take()
         known = self.certificates[: certificates.CERTIFICATES_MAX]
-        one = check_token(written, stamped, kind, self.signer.algorithms, known)
+        one = check_token(written, stamped, kind, self.signer.algorithms, known, digests)
         self.timestamps.append(one)
         brought, revocations = _in_token(written)
         self.certificates.extend(brought)
@@ -172,6 +198,7 @@ class _Additions:
         """Check a signature over this one's value, and those over it in turn."""
         if self.depth >= COUNTER_DEPTH_MAX:
             raise failed("unsigned_attributes", FORMAT_FAILURE, "counter-signatures too deep")
+        self.allowance.take()
         signed = replace(
             self.signer.signed,
             content=self.signer.info["signature"].native,
@@ -183,7 +210,7 @@ class _Additions:
         info = cms.SignerInfo.load(written, strict=True)
         counter = Signer(signed, info, None, self.signer.algorithms, {}, COUNTERSIGNED)
         place = f"{self.checked.place}/counter-signature[{position}]"
-        checked = with_additions(counter, counter.check(place), self.depth + 1)
+        checked = with_additions(counter, counter.check(place), self.allowance, self.depth + 1)
         self.counter_signatures.append(checked)
 
 

@@ -55,7 +55,8 @@ def _check_file(
         return
     if signed.content is not None:
         digests = {}
+    allowance = cades.Allowance()
     for position, signer in enumerate(signed.signers):
         where = f"{place}/signer[{position}]" if len(signed.signers) > 1 else place
         one = Signer(signed, signer, beside, algorithms, digests)
-        yield cades.with_additions(one, one.check(where))
+        yield cades.with_additions(one, one.check(where), allowance)

@@ -203,19 +203,17 @@ class Signer:
             self._no_attributes_replayed(octets)
             self.signed_octets = self.octets = octets
             return
-        if self.digest_of(octets) != self.attributes[MESSAGE_DIGEST][0].native:
+        if self.content_digest(self.digest, octets) != self.attributes[MESSAGE_DIGEST][0].native:
             raise failed("reference_data", HASH_FAILURE, f"{self.digest} differs")
         self.checks.passed("reference_data", self.digest)
         self.octets = octets
         self._cover(octets)
 
-    def digest_of(self, octets: bytes) -> bytes:
-        """Return the digest of the content by this signer's algorithm, computed once a file."""
-        if self.digest not in self.digests:
-            self.digests[self.digest] = findings.digest(
-                self.algorithms, self.digest, octets, "reference_data"
-            )
-        return self.digests[self.digest]
+    def content_digest(self, name: str, octets: bytes) -> bytes:
+        """Return a digest of the content, computed once a file."""
+        if name not in self.digests:
+            self.digests[name] = findings.digest(self.algorithms, name, octets, "reference_data")
+        return self.digests[name]
 
     def _content_type(self) -> None:
         kind = self.signed.content_type

@@ -51,11 +51,13 @@ def check_token(
     kind: str,
     algorithms: Algorithms,
     known: Sequence[bytes] = (),
+    digests: dict[str, bytes] | None = None,
 ) -> CheckedTimestamp:
     """Check a TimeStampToken (ContentInfo, BER or DER) over the octets `stamped`.
 
     `kind` is `content`, `signature`, `references` or `archive`.  `known` are certificates
-    (DER) among which the authority's may be when the token does not bring it.
+    (DER) among which the authority's may be when the token does not bring it.  `digests` are
+    those of `stamped` computed already, by name; new ones are added.
     Never raises for bad input: what cannot be read is TOTAL_FAILED with FORMAT_FAILURE, an
     imprint of other octets is HASH_FAILURE, a broken signature SIG_CRYPTO_FAILURE, and an
     imprint too weak to rest anything on INDETERMINATE with CRYPTO_CONSTRAINTS_FAILURE.
@@ -71,7 +73,7 @@ def check_token(
         content = _read(signed)
         at = _generated(content)
         with checks.recording():
-            _imprint(content, stamped, algorithms)
+            _imprint(content, stamped, algorithms, {} if digests is None else digests)
             checks.passed("message_imprint")
         with checks.recording():
             _extensions(content)
@@ -122,11 +124,14 @@ def _generated(content: tsp.TSTInfo) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _imprint(content: tsp.TSTInfo, stamped: bytes, algorithms: Algorithms) -> None:
+def _imprint(
+    content: tsp.TSTInfo, stamped: bytes, algorithms: Algorithms, digests: dict[str, bytes]
+) -> None:
     imprint = content["message_imprint"]
     name = str(imprint["hash_algorithm"]["algorithm"].native)
-    computed = findings.digest(algorithms, name, stamped, "message_imprint")
-    if imprint["hashed_message"].native != computed:
+    if name not in digests:
+        digests[name] = findings.digest(algorithms, name, stamped, "message_imprint")
+    if imprint["hashed_message"].native != digests[name]:
         raise failed("message_imprint", HASH_FAILURE, "stamps other octets")
     findings.strong_digest(algorithms, name, "message_imprint")
 

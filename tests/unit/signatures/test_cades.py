@@ -11,7 +11,9 @@ from asn1crypto import crl, ocsp, x509
 from gateway.model import CheckedTimestamp, Indication
 from gateway.sandbox import certificates as made
 from gateway.sandbox.pki import Pki, load_authority
+from gateway.signatures.cades import PARTS_MAX, STAMPED_BYTES_MAX
 from gateway.signatures.cms_attributes import (
+    ARCHIVE_V2,
     ARCHIVE_V3,
     CERTIFICATE_REFERENCES,
     CERTIFICATE_VALUES,
@@ -283,10 +285,11 @@ def test_counter_signatures_may_be_counter_signed_but_not_for_ever(pki: Pki) -> 
         attribute(REVOCATION_VALUES, tlv(0x30, b"\xa0\x00")),
         b"\x30\x00",
         b"\x04\x01a",
-        attribute(SIGNATURE_TIME_STAMP, *[b"\x30\x00"] * 33),
+        attribute(SIGNATURE_TIME_STAMP, *[b"\x30\x00"] * 65),
         b"".join(attribute("1.2.3", b"\x05\x00") for _ in range(129)),
+        attribute(CERTIFICATE_VALUES, tlv(0x30, b"\x30\x00" * 129)),
     ],
-    ids=["counter-signature", "revocation", "empty", "string", "tokens", "attributes"],
+    ids=["counter-signature", "revocation", "empty", "string", "tokens", "attributes", "values"],
 )
 def test_unsigned_attributes_that_cannot_be_read_never_raise(pki: Pki, more: bytes) -> None:
     one = checked(adding(signed(pki), more))
@@ -295,6 +298,26 @@ def test_unsigned_attributes_that_cannot_be_read_never_raise(pki: Pki, more: byt
         Indication.TOTAL_FAILED,
         "FORMAT_FAILURE",
     )
+
+
+def test_a_file_has_one_allowance_for_all_its_signers(pki: Pki) -> None:
+    """Strangers can add as many counter-signatures as a file has room for."""
+    file = signed(pki)
+    counter = counter_signature(pki, value_of(file))
+    whole = checked(adding(file, attribute(COUNTER_SIGNATURE, *[counter] * PARTS_MAX)))
+    assert (whole.indication, len(whole.counter_signatures)) == (PASSED, PARTS_MAX)
+    over = checked(adding(file, attribute(COUNTER_SIGNATURE, *[counter] * (PARTS_MAX + 1))))
+    assert over.sub_indication == "FORMAT_FAILURE"
+
+
+def test_content_is_not_digested_over_and_over_for_older_archive_time_stamps(pki: Pki) -> None:
+    file = stamped(pki)
+    token = stamp(pki, b"another")
+    content = bytes(STAMPED_BYTES_MAX // 8)
+    many = adding(signed(pki, octets=content), attribute(ARCHIVE_V2, *[token] * 8))
+    assert checked(many, content).sub_indication == "FORMAT_FAILURE"
+    few = checked(adding(file, attribute(ARCHIVE_V2, *[token] * 8)))
+    assert few.indication is PASSED
 
 
 def test_a_time_stamp_that_cannot_be_read_is_said_and_spoils_nothing_else(pki: Pki) -> None:

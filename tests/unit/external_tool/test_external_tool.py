@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from gateway.app import open_gateway
 from gateway.external_tool import Answer, Asked, ToolFailed
 from gateway.external_tool.http_service import HttpService
 from gateway.external_tool.protocol import (
@@ -180,6 +183,20 @@ def test_a_document_without_signatures_is_not_sent_anywhere(pki: Pki) -> None:
     assert outside.verify(DOCUMENT, (), NOW).signatures == ()
 
 
+def test_the_stand_in_answers_from_the_command_line(pki: Pki) -> None:
+    words = [sys.executable, "-m", "gateway.cli", "mock", "verifier", "--json"]
+    words += ["--port", "0", "--trust", str(pki.trust)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = json.loads(process.stdout.readline())["url"]
+            outside = ExternalVerifier(verifier(pki), service(url))
+            assert outside.verify(DOCUMENT, beside(signed(pki)), NOW).indication is PASSED
+        finally:
+            process.terminate()
+        assert process.wait(timeout=20) == 0
+
+
 def test_a_question_comes_through_whole() -> None:
     asked = Asked(document=DOCUMENT, signatures=beside(b"\x00\xff"), at=NOW, kept=True)
     read = read_question(question(asked))
@@ -241,6 +258,12 @@ def test_settings_name_the_service(tmp_path: Path) -> None:
     found = Settings.load(tmp_path, {}).verification
     assert found is not None
     assert (found.name, found.certified, found.token_file) == ("KeyTool", True, tmp_path / "token")
+    gateway = open_gateway(Settings.load(tmp_path, {}))
+    try:
+        assert isinstance(gateway.verifier, ExternalVerifier)
+        assert gateway.verifier.service.name == "KeyTool"
+    finally:
+        gateway.close()
     for wrong in ('url = "https://x.example"', 'name = "x"', 'url = "ftp://x"\nname = "x"'):
         (tmp_path / "gateway.toml").write_text(f"[verification]\n{wrong}\n")
         with pytest.raises(BadSettings, match="verification"):

@@ -10,9 +10,14 @@ from datetime import datetime, timedelta
 import pytest
 from asn1crypto import core, crl, x509
 
-from gateway.model import Indication
+from gateway.bindings import BindingPolicy
+from gateway.bindings import judge as judge_bindings
+from gateway.model import CheckStatus, Facts, Indication, PatientClaim, ReportClaim
 from gateway.sandbox import certificates as made
 from gateway.sandbox.certificates import Authority, Period
+from gateway.sandbox.pki import Pki
+from gateway.signatures.sign import sign
+from gateway.store.values import Organization
 from gateway.trust import PathPolicy, Trust
 from tests.pki.build import (
     ALGORITHMS,
@@ -26,6 +31,7 @@ from tests.pki.build import (
     root,
 )
 from tests.pki.lists import partition, point, revocation_list
+from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 
 FAMILY = "ecdsa"
 HOUR = timedelta(hours=1)
@@ -35,6 +41,20 @@ NEIGHBOUR = below(ROOT, "Neighbour")
 SIGNER = issue(CA)
 RESPONDER = issue(CA, "Responder", made.responder_extensions()).as_authority()
 ROOT_LIST, CA_LIST = list_of(ROOT).dump(), list_of(CA).dump()
+UNKNOWN_FACTS = Facts(
+    patient=PatientClaim(identifiers=(), name=None, birth_date=None, sex=None, place="/p"),
+    report=ReportClaim(
+        performer=(),
+        number=None,
+        version=1,
+        status="final",
+        issued=NOW,
+        order_number=None,
+        ordering=(),
+        authors=(),
+        signatories=(),
+    ),
+)
 LONG = Period(begins=NOW - 50 * DAY, ends=NOW + 50 * DAY)
 
 
@@ -340,7 +360,21 @@ def test_f7_authorities_that_sign_each_other_do_not_multiply_paths() -> None:
     assert trust.judge(SIGNER.der, others, NOW, revocations=brought).sub_indication is None
 
 
-# F8: a signer who is not entitled is refused by the bindings of roles; here: who is no signer
+# F8: a signer who is not entitled
+
+
+def test_f8_a_house_does_not_sign_for_a_doctor(pki: Pki) -> None:
+    """A perfect signature by one whose role does not suffice for the document."""
+    alone, both = ("gost256-organisation",), ("gost256-organisation", "gost256-doctor")
+    policy = BindingPolicy(required=("doctor",))
+    sender = Organization(id="polaris", name="", kind="laboratory", identifiers=())
+    for names, refused in ((alone, True), (both, False)):
+        signatures = beside(*(signed(pki, name) for name in names))
+        report = verifier(pki).verify(document(BUNDLE), signatures, NOW)
+        assert report.indication is Indication.TOTAL_PASSED
+        found = judge_bindings(UNKNOWN_FACTS, report, sender, policy)
+        roles = next(check for check in found.checks if check.name == "roles")
+        assert (roles.status is CheckStatus.FAILED) is refused
 
 
 @pytest.mark.parametrize("purpose", ["ocsp_signing", "time_stamping"])
@@ -361,6 +395,25 @@ def test_g4_a_moment_is_proven_and_never_read_from_the_certificate() -> None:
     lists = (ROOT_LIST, list_of(CA, SIGNER.certificate, at=NOW - HOUR).dump())
     assert word(crls=lists, at=NOW) == "REVOKED"
     assert word(crls=lists, at=NOW - 2 * HOUR) is None
+
+
+def test_g4_a_claimed_time_is_no_proof_of_one(pki: Pki) -> None:
+    """Dated back to before the revocation, by the one whose certificate was revoked."""
+    files = pki.signer("gost256-revoked")
+    dated_back = NOW - 5 * DAY
+    signature = sign(
+        BUNDLE,
+        key=files.private_key(),
+        chain=files.chain(),
+        algorithms=ALGORITHMS,
+        form="cades",
+        detached=True,
+        at=dated_back,
+    )
+    (found,) = verifier(pki).verify(document(BUNDLE), beside(signature), NOW).signatures
+    assert found.times.claimed == dated_back
+    assert found.times.best == NOW
+    assert found.sub_indication == "REVOKED"
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,16 @@ from typing import Any
 import pytest
 from asn1crypto import cms as asn1
 from asn1crypto import core, tsp, x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gateway.algorithms.asn1 import scheme_for
+from gateway.algorithms.interface import Scheme
 from gateway.model import CheckStatus, Indication
+from gateway.sandbox import certificates as made
 from gateway.sandbox.pki import Pki
-from gateway.signatures import ber, cms
-from tests.pki.build import ALGORITHMS
+from gateway.signatures import ber, cms, sign_cms
+from tests.pki.build import ALGORITHMS, ALIVE, NOW, root
 from tests.unit.signatures.cms_made import attributes, checked, opened, resigned, tlv
 from tests.unit.signatures.made import BUNDLE, beside, document, signed
 
@@ -353,3 +357,118 @@ def test_e5_without_a_named_certificate_nothing_passes(pki: Pki) -> None:
         Indication.INDETERMINATE,
         "SIG_CONSTRAINTS_FAILURE",
     )
+
+
+# --- E3, E7: weak algorithms, and algorithms of another key ----------------------------
+
+
+def digesting(name: str, signature: str) -> Callable[[asn1.SignerInfo], None]:
+    """Return a change to another digest of the content, and of the signature."""
+
+    def change(signer: asn1.SignerInfo) -> None:
+        signer["digest_algorithm"] = {"algorithm": name}
+        signer["signature_algorithm"] = {"algorithm": signature, "parameters": core.Null()}
+        kept = attributes(signer, lambda kind: kind != "message_digest")
+        own = {"type": "message_digest", "values": [ALGORITHMS.digest(name, BUNDLE)]}
+        signer["signed_attrs"] = asn1.CMSAttributes([*kept, own])
+
+    return change
+
+
+def announcing(file: bytes, name: str) -> bytes:
+    info = opened(file)
+    info["content"]["digest_algorithms"] = [{"algorithm": name}]
+    return bytes(info.dump(force=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [("md5", False), ("sha1", False), ("sha256", True), ("sha384", True), ("sha3_256", True)],
+)
+def test_e3_weak_digests_carry_nothing(pki: Pki, name: str, passes: bool) -> None:
+    """The mathematics hold, and anybody may have made a second document to them."""
+    file = resigned(pki, digesting(name, f"{name}_rsa"), "rsa-doctor")
+    one = checked(announcing(file, name))
+    assert (one.indication is PASSED) is passes, one.checks
+    if not passes:
+        assert one.sub_indication == "CRYPTO_CONSTRAINTS_FAILURE"
+        assert "signature_value" in {c.name for c in one.checks if c.status is CheckStatus.PASSED}
+
+
+@pytest.mark.parametrize(("bits", "passes"), [(1024, False), (2048, True)])
+def test_e3_short_rsa_keys_carry_nothing(bits: int, passes: bool) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+    private = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    own = made.certify(
+        made.name(("common_name", "short")), public, [], ALIVE, ALGORITHMS, own=("rsa", private)
+    )
+    file = sign_cms.file(
+        BUNDLE, key=private, chain=[own.dump()], algorithms=ALGORITHMS, detached=True, at=NOW
+    )
+    one = checked(file)
+    assert (one.indication is PASSED) is passes
+    if not passes:
+        assert one.sub_indication == "CRYPTO_CONSTRAINTS_FAILURE"
+        assert any("1024 bits" in check.detail for check in one.checks)
+
+
+@pytest.mark.parametrize(
+    "stated", ["gost2012_512", "gost2001", "sha256_rsa", "ed25519", "rsassa_pkcs1v15"]
+)
+def test_e7_the_algorithm_of_another_key(pki: Pki, stated: str) -> None:
+    info = opened(signed(pki))
+    info["content"]["signer_infos"][0]["signature_algorithm"] = {"algorithm": stated}
+    one = checked(info.dump(force=True))
+    assert (one.indication, one.sub_indication) == (FAILED, "SIG_CRYPTO_FAILURE")
+
+
+@pytest.mark.parametrize("family", ["ed25519", "ed448"])
+def test_edwards_keys_sign_cms_as_rfc_8419_says(family: str) -> None:
+    private, public = ALGORITHMS.generate(family)
+    authority = root(family="rsa")
+    certificate = made.certify(
+        made.name(("common_name", family)), public, [], ALIVE, ALGORITHMS, issuer=authority
+    )
+    digest = "sha512" if family == "ed25519" else "shake256"
+    named = {
+        "hash_algorithm": {"algorithm": "sha256"},
+        "cert_hash": ALGORITHMS.digest("sha256", certificate.dump()),
+    }
+    signed_attributes = asn1.CMSAttributes(
+        [
+            {"type": "content_type", "values": ["data"]},
+            {"type": "message_digest", "values": [ALGORITHMS.digest(digest, BUNDLE)]},
+            {"type": "signing_certificate_v2", "values": [{"certs": [named]}]},
+        ]
+    )
+    scheme = Scheme(family=family, digest=digest)
+    signer = asn1.SignerInfo(
+        {
+            "version": "v1",
+            "sid": asn1.SignerIdentifier(
+                "issuer_and_serial_number",
+                {"issuer": certificate.issuer, "serial_number": certificate.serial_number},
+            ),
+            "digest_algorithm": {"algorithm": digest},
+            "signed_attrs": signed_attributes,
+            "signature_algorithm": {"algorithm": family},
+            "signature": ALGORITHMS.sign(private, scheme, signed_attributes.dump()),
+        }
+    )
+    content = {
+        "version": "v1",
+        "digest_algorithms": [{"algorithm": digest}],
+        "encap_content_info": {"content_type": "data"},
+        "certificates": [certificate],
+        "signer_infos": [signer],
+    }
+    file = asn1.ContentInfo({"content_type": "signed_data", "content": content}).dump()
+    assert checked(file).indication is PASSED
+    assert checked(file, BUNDLE + b" ").sub_indication == "HASH_FAILURE"

@@ -148,6 +148,15 @@ def _trust(out: Output, gateway: Gateway, now: datetime) -> Iterator[Finding]:
                 detail=detail,
                 fix=out.say("обновите до этого срока", "renew before then"),
             )
+    for snapshot in fresh.snapshots:
+        day = snapshot.issued_on.isoformat()
+        renew = out.say(f"положите новый в {folders}", f"put a new one into {folders}")
+        yield Finding(
+            name=out.say("Список УЦ", "Trusted list"),
+            good=None if snapshot.stale else True,
+            detail=out.say(f"{snapshot.source}: от {day}", f"{snapshot.source}: of {day}"),
+            fix=renew if snapshot.stale else "",
+        )
 
 
 def _gost(out: Output, gateway: Gateway) -> Finding:

@@ -20,7 +20,13 @@ from gateway.model import Check, CheckStatus, Indication, Signer
 from gateway.trust.brought import key_of, read_brought
 from gateway.trust.chain import Question, judge_path
 from gateway.trust.explain import Verdict
-from gateway.trust.finding import Freshness, ProviderDescription, RevocationList, TrustFinding
+from gateway.trust.finding import (
+    Freshness,
+    ProviderDescription,
+    RevocationList,
+    Snapshot,
+    TrustFinding,
+)
 from gateway.trust.fitness import Purpose
 from gateway.trust.lists import Accreditation, accreditation_of
 from gateway.trust.material import (
@@ -220,6 +226,7 @@ class Trust:
                 lists=lists,
                 uncovered=uncovered,
                 ignored=material.ignored,
+                snapshots=_snapshots(material, now, self.policy),
             )
 
     def providers(self) -> tuple[ProviderDescription, ...]:
@@ -286,6 +293,18 @@ def _described(crl: object, now: datetime) -> RevocationList:
         next_update=ends,
         stale=ends is None or not times["this_update"].native <= now <= ends,
         entries=len(times["revoked_certificates"]),
+    )
+
+
+def _snapshots(material: Material, now: datetime, policy: PathPolicy) -> tuple[Snapshot, ...]:
+    newest = {one.source: one for one in sorted(material.lists, key=lambda one: one.issued_at)}
+    return tuple(
+        Snapshot(
+            source=source,
+            issued_on=one.issued_at.date(),
+            stale=one.speaks_until(policy.list_age_max) < now,
+        )
+        for source, one in sorted(newest.items())
     )
 
 

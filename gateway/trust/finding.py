@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from gateway.model import Check, Indication, Signer
 
@@ -40,6 +40,16 @@ class RevocationList:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The newest snapshot of one trusted list, for `gateway doctor`."""
+
+    source: str
+    issued_on: date
+    stale: bool
+    """It says nothing of certificates issued now."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Freshness:
     """The trust material at one moment."""
 
@@ -52,6 +62,9 @@ class Freshness:
 
     ignored: tuple[str, ...]
     """Names of files in the trust folders that hold nothing we know."""
+
+    snapshots: tuple[Snapshot, ...] = ()
+    """Of each trusted list, by source."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pki.trusted_lists import Listed, european
+
 from .conftest import SAMPLES, Call
 
 GOOD = SAMPLES / "01-transaction-gost256" / "result.json"
@@ -182,6 +184,21 @@ def test_the_doctor_gives_a_fix_with_every_finding(call: Call, sandbox: Path) ->
         (sandbox / "master.key").chmod(0o600)
     assert said.code == 1
     assert "chmod 600" in said.stdout
+
+
+def test_the_doctor_tells_an_old_trusted_list(call: Call, sandbox: Path) -> None:
+    """Certificates issued after what it speaks for have no accreditation that is known."""
+    service = Listed(name="CA", certificates=[b""], statuses=[("granted", "2017-01-01T00:00:00Z")])
+    for update, expected in (("2020-01-01T00:00:00Z", "warning"), ("9000-01-01T00:00:00Z", "ok")):
+        octets = european(service, update=update)
+        path = sandbox / "trust" / "list.xml"
+        path.write_bytes(octets)
+        try:
+            checks = call("doctor", "--home", sandbox, "--json").json["checks"]
+        finally:
+            path.unlink()
+        (found,) = [one for one in checks if one["detail"].startswith("eu-LT")]
+        assert (found["status"], bool(found["fix"])) == (expected, expected != "ok")
 
 
 def test_no_verb_but_convert_shows_a_patient(

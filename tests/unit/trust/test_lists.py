@@ -217,3 +217,19 @@ def test_a_list_of_too_many_is_refused() -> None:
     assert len(read_list(start + center * SERVICES_MAX + end).services) == SERVICES_MAX
     with pytest.raises(NotAList):
         read_list(start + center * (SERVICES_MAX + 1) + end)
+
+
+def test_the_freshness_of_the_newest_snapshot_of_each_list_is_told(folder: Path) -> None:
+    good = listed(("Действует", "2020-01-01"))
+    for issued in ("2026-11-20", "2026-01-01"):
+        keep_list(folder, russian(good, issued=issued))
+    keep_list(folder, european(listed(("granted", "2017-01-01T00:00:00Z"))))
+    trust = Trust.load([folder], ALGORITHMS)
+
+    def told(now: str) -> list[tuple[str, date, bool]]:
+        found = trust.freshness(at(now)).snapshots
+        return [(one.source, one.issued_on, one.stale) for one in found]
+
+    day = date(2026, 11, 20)
+    assert told("2026-11-21") == [("eu-LT", day, False), ("ru", day, False)]
+    assert told("2027-01-21") == [("eu-LT", day, False), ("ru", day, True)]

@@ -25,7 +25,7 @@ from gateway.signatures.findings import (
     undecided,
 )
 from gateway.signatures.xml_signature import Signature
-from gateway.signatures.xml_source import Source
+from gateway.signatures.xml_source import OCTETS_MIN, TIMES_MAX, Source
 from gateway.signatures.xml_structure import local, top_signatures
 from gateway.xml.parser import is_xml, parse
 
@@ -77,7 +77,13 @@ def _check_file(
         flaw = undecided("format", SIG_CONSTRAINTS_FAILURE, f"{len(several)} signatures")
         yield _unreadable(place, flaw)
         return
-    source = Source(root=root, enclosing=beside is None, document=beside)
+    length = len(octets) + (len(beside.body) if beside is not None else 0)
+    source = Source(
+        root=root,
+        enclosing=beside is None,
+        document=beside,
+        octets_left=max(OCTETS_MIN, TIMES_MAX * length),
+    )
     for element in several:
         yield Signature(element, source, algorithms, known).check(place + _path(element))
 

@@ -15,10 +15,10 @@ from asn1crypto import algos
 from gateway.signatures.findings import MALFORMED, Flaw
 from gateway.xml import c14n
 
-OCTETS_MAX = 1_000_000
+OCTETS_MAX = 200_000
 """Larger content is not guessed about: every guess digests it once more."""
 
-GUESSES_MAX = 4
+GUESSES_MAX = 3
 """References of one signature that are guessed about."""
 
 _BETWEEN = re.compile(rb">[ \t\r\n]+<")

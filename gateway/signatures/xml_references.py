@@ -99,6 +99,7 @@ def is_external(uri: str | None) -> bool:
 
 def resolve(reference: Reference, source: Source, signature: etree._Element) -> Target:
     """Find what `reference` names and carry out its transforms."""
+    source.spend(0, 1)  # Nothing is begun once the budget of the file is gone.
     pipeline = Pipeline(source, signature)
     if is_external(reference.uri):
         if source.document is None:

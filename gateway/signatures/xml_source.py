@@ -21,8 +21,10 @@ from gateway.signatures.findings import (
 from gateway.xml.nodes import TooMany, Tree
 from gateway.xml.xpath import Steps
 
-OCTETS_MAX = 80_000_000
-"""Octets that all references of a file may make us write: three times the largest file."""
+OCTETS_MIN = 4_000_000
+TIMES_MAX = 4
+"""Octets that all references of a file may make us write: so many times the file, and never
+less than OCTETS_MIN, which is a second or two of work."""
 
 VISITED_MAX = 4_000_000
 """Nodes that all references of a file may make us look at."""
@@ -39,7 +41,7 @@ class Source:
     document: Part | None = None
     """What the file lies beside, when it does: the only thing a name may stand for."""
 
-    octets_left: int = OCTETS_MAX
+    octets_left: int = OCTETS_MIN
     visits_left: int = VISITED_MAX
     steps: Steps = field(default_factory=Steps)
     _ids: dict[str, list[etree._Element]] | None = None

@@ -82,8 +82,8 @@ EXITS = {
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=translated(
-        "TOML: forms, levels, qualifications, roles, signatures_min, whole_document.",
-        "TOML: forms, levels, qualifications, roles, signatures_min, whole_document.",
+        "TOML: forms, levels, qualifications, roles, signatures_min, whole_document, [algorithms].",
+        "TOML: forms, levels, qualifications, roles, signatures_min, whole_document, [algorithms].",
     ),
 )
 @click.option(

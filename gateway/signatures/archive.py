@@ -10,6 +10,7 @@ clause 6.4.1 (version 2).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from asn1crypto import algos, cms, core, tsp
 
@@ -28,7 +29,8 @@ _SIGNED_FIELDS = 6
 """version, sid, digestAlgorithm, signedAttrs, signatureAlgorithm, signature."""
 
 
-READINGS_MAX = 3
+READINGS_MAX = 4
+"""Of one archive time stamp of version 2; the content is digested once for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,7 @@ class _Token:
 
     digest: str
     imprint: bytes
+    at: datetime
     unsigned: Unsigned
 
 
@@ -54,10 +57,12 @@ def stamped_octets(kind: str, written: bytes, signer: Signer, unsigned: Unsigned
 
 def _read(written: bytes) -> _Token:
     file = cms_file.opened(written)
-    imprint = tsp.TSTInfo.load(file.content or b"", strict=True)["message_imprint"]
+    content = tsp.TSTInfo.load(file.content or b"", strict=True)
+    imprint = content["message_imprint"]
     return _Token(
         digest=str(imprint["hash_algorithm"]["algorithm"].native),
         imprint=imprint["hashed_message"].native,
+        at=content["gen_time"].native,
         unsigned=Unsigned.of(file.signers[0]),
     )
 
@@ -126,11 +131,11 @@ def _attribute_parts(version: str, unsigned: Unsigned) -> list[bytes]:
 def _version_2(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
     """Return the one reading of clause 6.4.1 whose digest the token has, or else the first.
 
-    Archive time stamps that were there already are covered as well; a second and third one is
-    the most that is tried.
+    Versions of the standard differ in whether tag and length of the attributes count, and
+    tools in their order.
     """
     start = _head(signer) + b"".join(_fields(signer.info)[:_SIGNED_FIELDS])
-    readings = _readings(unsigned)
+    readings = _readings(token, unsigned)
     for reading in readings:
         computed = findings.digest(
             signer.algorithms, token.digest, start + reading, "message_imprint"
@@ -140,18 +145,31 @@ def _version_2(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
     return start + readings[0]
 
 
-def version_2_size(signer: Signer, unsigned: Unsigned) -> int:
+def version_2_size(signer: Signer) -> int:
     """Return how many octets are digested at most to check one token of version 2."""
     content = len(signer.octets or b"") + len(signer.signed.encapsulated)
-    return (content + len(signer.info.dump())) * (len(_readings(unsigned)) + 1)
+    return (content + len(signer.info.dump())) * (READINGS_MAX + 1)
 
 
-def _readings(unsigned: Unsigned) -> list[bytes]:
-    """Return the unsigned attributes as they may have stood, the likeliest first."""
-    archives = [one for one in unsigned.attributes if one.kind in (ARCHIVE_V2, ARCHIVE_V3)]
-    others = [one for one in unsigned.attributes if one not in archives]
-    earlier = range(min(len(archives), READINGS_MAX))
-    return [_set([*others, *archives[:count]]) for count in earlier]
+def _readings(token: _Token, unsigned: Unsigned) -> list[bytes]:
+    """Return the unsigned attributes as they may have stood, the likeliest first.
+
+    Archive time stamps of a later time were not there yet.
+    """
+    there = [
+        one.octets
+        for one in unsigned.attributes
+        if one.kind not in (ARCHIVE_V2, ARCHIVE_V3) or _earlier(one, token)
+    ]
+    found = []
+    for order in (there, sorted(there)):
+        inner = b"".join(order)
+        found += [b"\xa1" + ber.length(len(inner)) + inner, inner]
+    return list(dict.fromkeys(found))[:READINGS_MAX]
+
+
+def _earlier(attribute: Attribute, token: _Token) -> bool:
+    return all(bool(_read(value).at < token.at) for value in attribute.values)
 
 
 def _head(signer: Signer) -> bytes:
@@ -161,11 +179,6 @@ def _head(signer: Signer) -> bytes:
     if file.content is None and signer.octets is not None:
         content += signer.octets
     return content + file.certificates_field + file.revocations_field
-
-
-def _set(attributes: list[Attribute]) -> bytes:
-    inner = b"".join(sorted(one.octets for one in attributes))
-    return b"\xa1" + ber.length(len(inner)) + inner
 
 
 def _fields(info: cms.SignerInfo) -> list[bytes]:

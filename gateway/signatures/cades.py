@@ -43,6 +43,9 @@ VALUES_MAX = 128
 """Certificates or revocation objects that one signature may bring."""
 
 PARTS_MAX = 64
+ARCHIVES_MAX = 16
+"""Archive time stamps of one signature: renewed every few years, they last a century."""
+
 STAMPED_BYTES_MAX = 256 * 1024 * 1024
 
 
@@ -171,10 +174,12 @@ class _Additions:
             self._token(written, stamped, "references")
 
     def _archives(self, unsigned: Unsigned) -> None:
+        if len(unsigned.values(ARCHIVE_V2)) + len(unsigned.values(ARCHIVE_V3)) > ARCHIVES_MAX:
+            raise failed("unsigned_attributes", FORMAT_FAILURE, "too many archive time stamps")
         for kind in (ARCHIVE_V2, ARCHIVE_V3):
             for written in unsigned.values(kind):
                 if kind == ARCHIVE_V2:
-                    self.allowance.take(archive.version_2_size(self.signer, unsigned))
+                    self.allowance.take(archive.version_2_size(self.signer))
                 try:
                     stamped = archive.stamped_octets(kind, written, self.signer, unsigned)
                 except Flaw as flaw:

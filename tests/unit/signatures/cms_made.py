@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from asn1crypto import algos, cms, core
 
@@ -83,8 +84,8 @@ def authority(pki: Pki, name: str = "gost256-tsa") -> TimestampAuthority:
     return TimestampAuthority(key=files.private_key(), chain=files.chain(), algorithms=ALGORITHMS)
 
 
-def stamp(pki: Pki, octets: bytes, digest: str = "sha256") -> bytes:
-    return authority(pki).stamp(digest, octets, NOW)
+def stamp(pki: Pki, octets: bytes, digest: str = "sha256", at: datetime = NOW) -> bytes:
+    return authority(pki).stamp(digest, octets, at)
 
 
 def counter_signature(pki: Pki, value: bytes, name: str = "gost256-organisation") -> bytes:
@@ -164,19 +165,24 @@ def archived_v3(pki: Pki, file: bytes, octets: bytes, version: int = 3) -> bytes
     return adding(file, attribute(ARCHIVE_V3, token))
 
 
-def archived_v2(pki: Pki, file: bytes, octets: bytes) -> bytes:
-    """Return a detached file under an archive time stamp of version 2 (TS 101 733, 6.4.1)."""
+def archived_v2(
+    pki: Pki, file: bytes, octets: bytes, *, at: datetime = NOW, tagged: bool = True
+) -> bytes:
+    """Return a detached file under an archive time stamp of version 2 (TS 101 733, 6.4.1).
+
+    `tagged` counts tag and length of the unsigned attributes, as versions from 2.2.1 do.
+    """
     content = opened(file)["content"]
     signer = content["signer_infos"][0]
     fields = ber.elements(ber.contents(signer.dump()))[:6]
-    unsigned = sorted(ber.elements(ber.contents(signer["unsigned_attrs"].dump())))
+    unsigned = ber.contents(signer["unsigned_attrs"].dump())
     stamped = b"".join(
         (
             content["encap_content_info"].dump(),
             octets,
             content["certificates"].dump(),
             *fields,
-            tlv(0xA1, b"".join(unsigned)),
+            tlv(0xA1, unsigned) if tagged else unsigned,
         )
     )
-    return adding(file, attribute(ARCHIVE_V2, stamp(pki, stamped)))
+    return adding(file, attribute(ARCHIVE_V2, stamp(pki, stamped, at=at)))

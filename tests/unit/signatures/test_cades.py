@@ -26,7 +26,7 @@ from gateway.signatures.cms_attributes import (
     SIGNATURE_TIME_STAMP,
     VALIDATION_TIME_STAMP,
 )
-from tests.pki.build import ALGORITHMS, CURRENT, NOW
+from tests.pki.build import ALGORITHMS, CURRENT, DAY, NOW
 from tests.unit.signatures.cms_made import (
     adding,
     archived_v2,
@@ -198,14 +198,23 @@ def test_an_archive_time_stamp_without_an_index_proves_nothing(pki: Pki) -> None
     assert one.hints == ("archive time stamp: 0 indexes",)
 
 
-def test_an_older_archive_time_stamp_covers_the_file_as_it_stood(pki: Pki) -> None:
-    file = archived_v2(pki, long_term(pki), BUNDLE)
+@pytest.mark.parametrize("tagged", [True, False])
+def test_an_older_archive_time_stamp_covers_the_file_as_it_stood(pki: Pki, tagged: bool) -> None:
+    file = archived_v2(pki, long_term(pki), BUNDLE, tagged=tagged)
     one = checked(file)
     assert (one.indication, one.level) == (PASSED, "LTA"), one.timestamps
     info = opened(file)
     info["content"]["certificates"] = list(info["content"]["certificates"])[:1]
     other = checked(info.dump(force=True))
     assert other.timestamps[1].sub_indication == "HASH_FAILURE"
+
+
+def test_older_archive_time_stamps_cover_those_before_them(pki: Pki) -> None:
+    """The first covers none of the later ones, the second covers the first."""
+    once = archived_v2(pki, long_term(pki), BUNDLE)
+    twice = checked(archived_v2(pki, once, BUNDLE, at=NOW + DAY))
+    assert [t.indication for t in twice.timestamps] == [PASSED] * 3
+    assert [t.at for t in twice.timestamps] == [NOW, NOW, NOW + DAY]
 
 
 def test_long_term_validation_hands_over_what_it_adds(pki: Pki) -> None:
@@ -288,8 +297,18 @@ def test_counter_signatures_may_be_counter_signed_but_not_for_ever(pki: Pki) -> 
         attribute(SIGNATURE_TIME_STAMP, *[b"\x30\x00"] * 65),
         b"".join(attribute("1.2.3", b"\x05\x00") for _ in range(129)),
         attribute(CERTIFICATE_VALUES, tlv(0x30, b"\x30\x00" * 129)),
+        attribute(ARCHIVE_V3, *[b"\x30\x00"] * 17),
     ],
-    ids=["counter-signature", "revocation", "empty", "string", "tokens", "attributes", "values"],
+    ids=[
+        "counter-signature",
+        "revocation",
+        "empty",
+        "string",
+        "tokens",
+        "attributes",
+        "values",
+        "archives",
+    ],
 )
 def test_unsigned_attributes_that_cannot_be_read_never_raise(pki: Pki, more: bytes) -> None:
     one = checked(adding(signed(pki), more))

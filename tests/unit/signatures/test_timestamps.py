@@ -9,17 +9,12 @@ from asn1crypto import cms, tsp
 
 from gateway.model import CheckedTimestamp, Indication
 from gateway.sandbox.pki import Pki
-from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.signatures.timestamps import UNREAD, TimeStampResp, check_token
 from tests.pki.build import ALGORITHMS, NOW
+from tests.unit.signatures.cms_made import authority
 from tests.unit.signatures.made import FAMILIES, signed
 
 STAMPED = b"the value of a signature"
-
-
-def authority(pki: Pki, name: str = "gost256-tsa") -> TimestampAuthority:
-    files = pki.signer(name)
-    return TimestampAuthority(key=files.private_key(), chain=files.chain(), algorithms=ALGORITHMS)
 
 
 def token(pki: Pki, digest: str = "sha256", name: str = "gost256-tsa") -> bytes:

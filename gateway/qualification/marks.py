@@ -93,7 +93,7 @@ def _marks(certificate: x509.Certificate) -> Marks:
     key = certificate["tbs_certificate"]["subject_public_key_info"]
     return Marks(
         family=_FAMILIES.get(str(key["algorithm"]["algorithm"].native), ""),
-        issued_at=certificate.not_valid_before,
+        issued_at=_moment(certificate.not_valid_before),
         security_classes=tuple(
             SECURITY_CLASSES[policy["policy_identifier"].dotted]
             for policy in policies
@@ -104,9 +104,20 @@ def _marks(certificate: x509.Certificate) -> Marks:
         identification=_number(own.get(IDENTIFICATION_KIND)),
         key_usage=frozenset(usage.native) if usage is not None else None,
         limited_in_words=any(map(_notice, policies)),
-        key_from=term["not_before"].native if term is not None else None,
-        key_until=term["not_after"].native if term is not None else None,
+        key_from=_moment_or_none(term["not_before"].native) if term is not None else None,
+        key_until=_moment_or_none(term["not_after"].native) if term is not None else None,
     )
+
+
+def _moment_or_none(native: object) -> datetime | None:
+    return None if native is None else _moment(native)
+
+
+def _moment(native: object) -> datetime:
+    """Return a time of the certificate; one without an offset, or of year 0, is malformed."""
+    if not isinstance(native, datetime) or native.tzinfo is None:
+        raise ValueError("not a moment")
+    return native
 
 
 def _text(value: core.ParsableOctetString | None) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from asn1crypto import ocsp, x509
-from cryptography.x509 import CertificateRevocationList, load_der_x509_crl
+from cryptography.x509 import CertificateRevocationList, InvalidVersion, load_der_x509_crl
 
 from gateway.algorithms.asn1 import MALFORMED
 
@@ -60,21 +60,25 @@ def revocations_used(evidence: Sequence[tuple[str, bytes]]) -> tuple[RevocationU
 
 def _by_list(der: bytes, known: tuple[bytes, int], blob: bytes) -> Iterator[RevocationUsed]:
     parsed = _list(blob)
-    if parsed is None or parsed.issuer.public_bytes() != known[0]:
+    if parsed is None:
         return
     try:
+        # The library reads late: a list that could be opened may yet be malformed inside.
+        if parsed.issuer.public_bytes() != known[0]:
+            return
         entry = parsed.get_revoked_certificate_by_serial_number(known[1])
+        used = RevocationUsed(
+            certificate_sha256=hashlib.sha256(der).hexdigest(),
+            source="crl",
+            sha256=hashlib.sha256(blob).hexdigest(),
+            this_update=parsed.last_update_utc,
+            next_update=parsed.next_update_utc,
+            status="revoked" if entry else "good",
+            revoked_at=entry.revocation_date_utc if entry else None,
+        )
     except ValueError:
         return
-    yield RevocationUsed(
-        certificate_sha256=hashlib.sha256(der).hexdigest(),
-        source="crl",
-        sha256=hashlib.sha256(blob).hexdigest(),
-        this_update=parsed.last_update_utc,
-        next_update=parsed.next_update_utc,
-        status="revoked" if entry else "good",
-        revoked_at=entry.revocation_date_utc if entry else None,
-    )
+    yield used
 
 
 def _by_answer(der: bytes, known: tuple[bytes, int], blob: bytes) -> Iterator[RevocationUsed]:
@@ -112,5 +116,5 @@ def _certificate(der: bytes) -> tuple[bytes, int] | None:
 def _list(der: bytes) -> CertificateRevocationList | None:
     try:
         return load_der_x509_crl(der)
-    except ValueError:
+    except (ValueError, InvalidVersion):
         return None

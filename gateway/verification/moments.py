@@ -128,7 +128,7 @@ def _judged(
     checks, trust = one.checks, None
     indication, sub_indication = one.indication, one.sub_indication
     if indication is Indication.TOTAL_PASSED:
-        if one.at > at + CLOCK_TOLERANCE:
+        if one.at - at > CLOCK_TOLERANCE:
             indication, sub_indication = Indication.INDETERMINATE, "TIMESTAMP_ORDER_FAILURE"
             late = "later than the moment of judgement"
             checks += (Check(name="time", status=CheckStatus.INDETERMINATE, detail=late),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -208,3 +209,31 @@ def test_what_is_no_certificate_is_unknown(broken: bytes) -> None:
         tool=CERTIFIED,
     )
     assert found.word == UNKNOWN
+
+
+def test_no_changed_byte_of_a_certificate_breaks_the_answer(pki: Pki) -> None:
+    """Times without an offset, numbers without end, texts that are none: UNKNOWN, never raised."""
+    chance, whole = random.Random(20261121), doctor(pki)
+    for _ in range(1500):
+        octets = bytearray(whole)
+        for _ in range(chance.choice((1, 2, 4))):
+            octets[chance.randrange(len(octets))] = chance.randrange(256)
+        found = qualify(
+            bytes(octets),
+            indication=Indication.TOTAL_PASSED,
+            signer=None,
+            signed_at=NOW,
+            accreditation=ACCREDITED,
+            tool=BUILT_IN,
+        )
+        assert found.word != QES, "nobody is named without a signer"
+
+
+def test_a_time_without_an_offset_makes_a_certificate_unreadable() -> None:
+    der = certificate(lambda all_: all_)
+    marks = marks_of(der)
+    assert marks is not None
+    assert marks.key_until is not None
+    written = marks.key_until.strftime("%Y%m%d%H%M%SZ").encode()
+    assert written in der
+    assert marks_of(der.replace(written, written[:-1] + b"0")) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -222,3 +223,14 @@ def test_every_word_has_both_languages() -> None:
 def _status(root: etree._Element) -> Iterator[etree._Element]:
     for status in named(root, "SignatureValidationStatus"):
         yield status[0]
+
+
+def test_no_changed_byte_of_a_list_breaks_the_report(pki: Pki) -> None:
+    chance = random.Random(20261121)
+    one = verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW)
+    whole = next(blob for kind, blob in one.signatures[0].evidence if kind == "crl")
+    certificates = tuple(pair for pair in one.signatures[0].evidence if pair[0] == "certificate")
+    for _ in range(1000):
+        octets = bytearray(whole)
+        octets[chance.randrange(len(octets))] = chance.randrange(256)
+        revocations_used((*certificates, ("crl", bytes(octets)), ("ocsp", bytes(octets))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from gateway.model import Indication, Part, SignatureReport
@@ -13,6 +14,7 @@ from gateway.trust import Trust
 from gateway.verification import Verifier, differences, judged_again
 from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+from tests.unit.verification.test_moments import checked, stamp, value_of
 
 DOCUMENT = document(BUNDLE, "application/fhir+json")
 TODAY = NOW.date()
@@ -98,3 +100,20 @@ def test_a_signature_more_or_less_is_said(pki: Pki) -> None:
     stored = verifier(pki).verify(DOCUMENT, both, NOW)
     found = differences(stored, again(stored, both[:1]))
     assert [(one.what, one.was, one.now) for one in found] == [("signatures", "2", "1")]
+
+
+def test_a_report_with_everything_in_it_can_be_kept(pki: Pki) -> None:
+    """The store keeps reports as MessagePack; what was kept before them reads as well."""
+    signature = signed(pki)
+    first = checked(signature, stamp(pki, value_of(signature)))
+    finding = verifier(pki).judge(replace(first, counter_signatures=(first,)), NOW)
+    whole = SignatureReport(indication=finding.indication, signatures=(finding,))
+    kept = msgspec.msgpack.decode(msgspec.msgpack.encode(whole), type=SignatureReport)
+    assert kept == whole
+    assert kept.signatures[0].counter_signatures[0].timestamps
+    old = msgspec.to_builtins(whole, builtin_types=(bytes, datetime))
+    del old["judge"]
+    for name in ("timestamps", "counter_signatures", "qualification_checks", "claimed_signer"):
+        del old["signatures"][0][name]
+    read = msgspec.convert(old, SignatureReport, builtin_types=(bytes, datetime))
+    assert read.signatures[0].timestamps == ()

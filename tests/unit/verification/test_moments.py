@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import cms, pem
@@ -211,6 +211,14 @@ def test_an_expired_signer_waits_for_the_stamps_authority(pki: Pki) -> None:
     waiting = Verifier(trust, ALGORITHMS).judge(checked(signature, one), NOW, kept=False)
     assert (waiting.indication, waiting.sub_indication) == (UNKNOWN, "TRY_LATER")
     assert waiting.awaited_issuer == "Silent TSA root"
+
+
+@pytest.mark.parametrize("at", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)])
+def test_no_moment_is_too_early_or_too_late_to_judge_at(pki: Pki, at: datetime) -> None:
+    signature = signed(pki)
+    one = stamp(pki, value_of(signature))
+    finding = judged(pki, signature, one, at=at)
+    assert finding.indication is not PASSED
 
 
 def test_more_time_stamps_than_anybody_needs_are_not_judged(pki: Pki) -> None:

@@ -65,6 +65,12 @@ def canonical(element: etree._Element, omitted: Collection[str] = ()) -> bytes:
     return c14n.canonical(root, c14n.C14N_11)
 
 
+def canonical_narrative(div: etree._Element) -> str:
+    """Return the canonical form of a narrative's `div` alone.  Raises Foreign."""
+    around = etree.Element(f"{{{FHIR}}}text")
+    return c14n.canonical(_copied(div, around), c14n.EXCLUSIVE).decode("utf-8")
+
+
 def left_out(element: etree._Element, method: str) -> frozenset[str]:
     """Return the children of `element` that `method` does not sign, the signature aside."""
     present = frozenset(_local(child) for child in element if not isinstance(child, _BESIDE))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from gateway.fhir.text import plain_name
 from gateway.model import CheckedSignature, Covered, Indication
 from gateway.signatures.fhir_carriers import Carried
 from gateway.signatures.fhir_targets import JsonTarget
@@ -38,15 +39,27 @@ def related(
         _placed(c, carried, method, c.octets in forms, answer)
         for c, answer in zip(one.covered, answers, strict=True)
     )
-    hints = (*one.hints, *_hints(carried, method, bool(covered)))
-    placed = replace(one, covered=covered, hints=hints)
+    placed = replace(one, covered=covered)
     if not covered:
-        return placed
+        lost = target.own and not target.has("id")
+        hint = ("the bundle has no id: it may have been dropped after signing",) if lost else ()
+        return replace(placed, hints=(*one.hints, *hint))
     if all(answers):
+        canonical = any(c.octets in forms for c in one.covered)
         checks = Checks()
         checks.passed(OVER_THE_BUNDLE)
-        return replace(placed, checks=(*one.checks, *checks.made))
-    return _over_another(placed, None in answers)
+        return replace(
+            placed,
+            checks=(*one.checks, *checks.made),
+            hints=(*one.hints, *_hints(carried, method, canonical)),
+        )
+    if None not in answers:
+        return _over_another(placed, "another resource was signed")
+    said = target.alike(one.covered[answers.index(None)].octets)
+    words = "says the same as what stands here" if said else "says something else"
+    told = () if said is None else (f"the signed content in the other format {words}",)
+    detail = "signed in the other of JSON and XML, which is not what stands here"
+    return _over_another(replace(placed, hints=(*one.hints, *told)), detail)
 
 
 def _placed(
@@ -69,11 +82,8 @@ def _placed(
     )
 
 
-def _over_another(one: CheckedSignature, other_format: bool) -> CheckedSignature:
+def _over_another(one: CheckedSignature, detail: str) -> CheckedSignature:
     """Spoil a signature whose mathematics hold over something else than its target."""
-    detail = "another resource was signed"
-    if other_format:
-        detail = "signed in the other of JSON and XML, which is not what stands here"
     checks = Checks()
     checks.flawed(undecided(OVER_THE_BUNDLE, SIG_CONSTRAINTS_FAILURE, detail))
     worse = one.indication is Indication.TOTAL_PASSED
@@ -85,18 +95,17 @@ def _over_another(one: CheckedSignature, other_format: bool) -> CheckedSignature
     )
 
 
-def _hints(carried: Carried, method: str, holds: bool) -> Iterator[str]:
+def _hints(carried: Carried, method: str, canonical: bool) -> Iterator[str]:
+    """Yield what is not signed; content that a signature brings is signed as it is written."""
     target = carried.target
     assert target is not None
-    if not holds and target.own and not target.has("id"):
-        yield "the bundle has no id: it may have been dropped after signing"
-    if not holds:
-        return
-    if carried.target is not None and target.own and not carried.is_root:
+    if target.own and not carried.is_root:
         yield "covers its own bundle, not the document around that"
+    if not canonical:
+        return
     left_out = target.left_out(method)
     if left_out:
-        yield f"not signed: {', '.join(sorted(left_out))}"
+        yield f"not signed: {', '.join(sorted(map(plain_name, left_out)))}"
     lost = target.unsigned_precision(method) if isinstance(target, JsonTarget) else 0
     if lost:
         yield f"precision_not_signed: {lost}"

@@ -14,7 +14,7 @@ from typing import Protocol
 from lxml import etree
 
 from gateway.errors import Rejected
-from gateway.fhir import canonical, canonical_xml, text
+from gateway.fhir import alike, canonical, canonical_xml, text
 from gateway.model import Json
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
@@ -77,6 +77,9 @@ class Target(Protocol):
     def same(self, octets: bytes) -> bool | None:
         """Say whether content of a signature's own is this resource; None for another format."""
 
+    def alike(self, octets: bytes) -> bool | None:
+        """Say whether content in the other format says the same; None where it is none."""
+
     def unwrapped(self, octets: bytes) -> bytes:
         """Return the resource inside content that is `same` but not it alone; else empty."""
 
@@ -122,6 +125,12 @@ class JsonTarget:
             return canonical.canonical(theirs) == self._canonical(canonical.JSON)
         except (Rejected, canonical.NotExact):
             return False
+
+    def alike(self, octets: bytes) -> bool | None:
+        try:
+            return alike.same(self.resource, _bare(parse(octets)), canonical.SIGNATURE)
+        except Rejected:
+            return None
 
     def unwrapped(self, octets: bytes) -> bytes:
         return b""
@@ -181,6 +190,12 @@ class XmlTarget:
         except (Rejected, canonical_xml.Foreign):
             return False
         return form == self.forms(canonical_xml.XML)
+
+    def alike(self, octets: bytes) -> bool | None:
+        try:
+            return alike.same(text.loads(octets), self.element, canonical.SIGNATURE)
+        except Rejected:
+            return None
 
     def unwrapped(self, octets: bytes) -> bytes:
         root = parse(octets)

@@ -244,7 +244,7 @@ class Signer:
                 octets=octets, scope="FULL", covers_enclosing=True, media_type=media_type
             )
         else:
-            self.hints.append("signs content of its own, not the document beside it")
+            self.hints.append(findings.OWN_CONTENT)
             covered = Covered(octets=octets, scope="PARTIAL", covers_enclosing=False)
         self.covered = (covered,)
 

@@ -16,7 +16,12 @@ from gateway.fhir.text import plain_name
 from gateway.model import CheckedSignature, Covered, Indication
 from gateway.signatures.fhir_carriers import Carried
 from gateway.signatures.fhir_targets import JsonTarget
-from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, Checks, undecided
+from gateway.signatures.findings import (
+    OWN_CONTENT,
+    SIG_CONSTRAINTS_FAILURE,
+    Checks,
+    undecided,
+)
 
 OVER_THE_BUNDLE = "covers_enclosing"
 """Name of the check that what was signed is the resource it is said to be over."""
@@ -30,6 +35,7 @@ def related(
     `forms` are the octets that `method` may have digested.  A signature whose mathematics
     hold over something else than its target does not pass: INDETERMINATE.
     """
+    one = replace(one, hints=tuple(hint for hint in one.hints if hint != OWN_CONTENT))
     target = carried.target
     if target is None:
         covered = tuple(replace(c, scope="PARTIAL", covers_enclosing=False) for c in one.covered)

@@ -26,6 +26,9 @@ NO_SIGNING_CERTIFICATE_FOUND = "NO_SIGNING_CERTIFICATE_FOUND"
 SIGNED_DATA_NOT_FOUND = "SIGNED_DATA_NOT_FOUND"
 TRY_LATER = "TRY_LATER"
 
+OWN_CONTENT = "signs content of its own, not the document beside it"
+"""A hint of forms; inside FHIR there is nothing beside, and it is taken back."""
+
 MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
 """What asn1crypto raises for input that is not what it should be."""
 

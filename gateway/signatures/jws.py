@@ -188,7 +188,7 @@ class Jws:
             payload = jose.decoded(written, "payload") if self.is_encoded else written
             self.claim = replace(whole, octets=payload)
             if beside is not None and payload != beside.body:
-                self.hints.append("signs content of its own, not the document beside it")
+                self.hints.append(findings.OWN_CONTENT)
                 self.claim = Covered(octets=payload, scope="PARTIAL", covers_enclosing=False)
         self._stamped(self._written(self.claim.octets))
         return self._written(payload)

@@ -27,6 +27,9 @@ NODES_MAX = 500_000
 ATTRIBUTES_MAX = 128
 """On one element, namespace declarations included."""
 
+NAMESPACES_MAX = 256
+"""In scope of one element: whoever asks an element for its namespaces walks through them all."""
+
 NAME_MAX = 1_000
 """Characters of one element or attribute name."""
 
@@ -105,6 +108,9 @@ class _Survey:
     def __init__(self) -> None:
         self.depth = 0
         self.nodes = 0
+        self.declared: list[tuple[int, int]] = []
+        """(Depth, namespaces in scope) of the open elements that declare any."""
+
         parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.buffer_text = True
@@ -112,8 +118,8 @@ class _Survey:
         parser.StartDoctypeDeclHandler = self._doctype
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
-        parser.CommentHandler = self._comment
-        parser.ProcessingInstructionHandler = self._instruction
+        parser.CommentHandler = self._beside
+        parser.ProcessingInstructionHandler = self._beside
         self.expat = parser
 
     def _declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
@@ -126,37 +132,53 @@ class _Survey:
         raise Rejected(Problem(code="FMT-202", place=self._here()))
 
     def _start(self, name: str, attributes: list[str]) -> None:
+        # Called for every element of every document: nothing is called that need not be.
         self.depth += 1
+        self.nodes += 1
         if self.depth > DEPTH_MAX:
-            raise Rejected(_limit("depth", DEPTH_MAX, self._here()))
-        self._count()
-        if len(attributes) > 2 * ATTRIBUTES_MAX:
-            raise Rejected(_limit("attributes", ATTRIBUTES_MAX, self._here()))
+            raise self._excess("depth", DEPTH_MAX)
+        if self.nodes > NODES_MAX:
+            raise self._excess("nodes", NODES_MAX)
         if len(name) > NAME_MAX:
-            raise Rejected(_limit("name", NAME_MAX, self._here()))
-        for i in range(0, len(attributes), 2):
-            attribute = attributes[i]
+            raise self._excess("name", NAME_MAX)
+        if not attributes:
+            return
+        if len(attributes) > 2 * ATTRIBUTES_MAX:
+            raise self._excess("attributes", ATTRIBUTES_MAX)
+        for attribute in attributes[::2]:
             if len(attribute) > NAME_MAX:
-                raise Rejected(_limit("name", NAME_MAX, self._here()))
+                raise self._excess("name", NAME_MAX)
+            if attribute[:5] == "xmlns":
+                self._namespaces(attributes)
+                return
+
+    def _namespaces(self, attributes: list[str]) -> None:
+        """Check the namespaces an element declares, and the names of its other attributes."""
+        number = self.declared[-1][1] if self.declared else 0
+        for attribute, value in zip(attributes[::2], attributes[1::2], strict=True):
+            if len(attribute) > NAME_MAX:
+                raise self._excess("name", NAME_MAX)
             if attribute == "xmlns" or attribute.startswith("xmlns:"):
-                value = attributes[i + 1]
+                number += 1
                 # C14N 1.0 has no answer for relative namespace names (clause 1.3).
                 if value and not _ABSOLUTE.match(value):
                     raise Rejected(Problem(code="FMT-205", place=self._here()))
+        if number > NAMESPACES_MAX:
+            raise self._excess("namespaces", NAMESPACES_MAX)
+        self.declared.append((self.depth, number))
 
     def _end(self, _name: str) -> None:
+        if self.declared and self.declared[-1][0] == self.depth:
+            self.declared.pop()
         self.depth -= 1
 
-    def _comment(self, _text: str) -> None:
-        self._count()
-
-    def _instruction(self, _target: str, _text: str) -> None:
-        self._count()
-
-    def _count(self) -> None:
+    def _beside(self, *_said: str) -> None:
         self.nodes += 1
         if self.nodes > NODES_MAX:
-            raise Rejected(_limit("nodes", NODES_MAX, self._here()))
+            raise self._excess("nodes", NODES_MAX)
+
+    def _excess(self, what: str, limit: int) -> Rejected:
+        return Rejected(_limit(what, limit, self._here()))
 
     def _here(self) -> str:
         return f"line {self.expat.CurrentLineNumber}, column {self.expat.CurrentColumnNumber + 1}"

@@ -24,7 +24,7 @@ def test_reads_text_across_cdata_as_one() -> None:
     assert parse(b"<a>x<![CDATA[<y>]]>z</a>").text == "x<y>z"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "windows-1251", "koi8-r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "windows-1251", "koi8-r", "iso-8859-5"])
 def test_reads_the_encodings_laboratories_send(encoding: str) -> None:
     text = f"<?xml version='1.0' encoding='{encoding}'?><a>Кровь</a>"
     assert parse(text.encode(encoding)).text == "Кровь"
@@ -82,6 +82,19 @@ def test_attributes_are_limited() -> None:
 
     assert parse(element(parser.ATTRIBUTES_MAX)).tag == "a"
     assert refusal(element(parser.ATTRIBUTES_MAX + 1))[0] == "FMT-203"
+
+
+def test_namespaces_in_scope_are_limited_and_those_of_neighbours_are_not_added() -> None:
+    """Every element knows all of them: many elements below many namespaces cost hours."""
+
+    def declaring(start: int, inside: bytes) -> bytes:
+        names = b" ".join(b"xmlns:b%d='urn:%d'" % (i, i) for i in range(start, start + 100))
+        return b"<a " + names + b">" + inside + b"</a>"
+
+    side_by_side = b"".join(declaring(start, b"") for start in (0, 100, 200, 300))
+    assert len(parse(b"<r>" + side_by_side + b"</r>")) == 4
+    assert parse(declaring(0, declaring(100, b""))).tag == "a"
+    assert refusal(declaring(0, declaring(100, declaring(200, b""))))[0] == "FMT-203"
 
 
 def test_nodes_are_limited() -> None:

@@ -9,14 +9,10 @@ from marshmallow import Schema, fields, validate
 
 from gateway.access import DRY_RUN
 from gateway.api.answers import answer, checked
+from gateway.api.signature_reports import signature_report
 from gateway.door import context
 from gateway.door.problems import finding
-from gateway.signature_report.as_html import content_policy
-from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.verification import to_json
-
-JSON = "application/json"
-_KINDS = {media_type: kind for kind, media_type in MEDIA_TYPES.items()}
 
 blueprint = Blueprint("checks", __name__)
 
@@ -62,10 +58,4 @@ def verify() -> Response:
     report = context.gateway().verifier.verify(
         posted.document, posted.signatures, at.astimezone(UTC), kept=False
     )
-    wanted = request.accept_mimetypes.best_match([JSON, *_KINDS])
-    if wanted not in _KINDS:
-        return answer(to_json(report))
-    rendered = render(_KINDS[wanted], report, posted.document.body, context.language())
-    response = Response(rendered.octets, mimetype=rendered.media_type)
-    response.headers["Content-Security-Policy"] = content_policy()
-    return response
+    return signature_report(report, posted.document.body)

@@ -16,12 +16,12 @@ from marshmallow import Schema, fields, validate
 from gateway.access import FOLLOW, SUBMIT, Principal
 from gateway.api import present
 from gateway.api.answers import answer, checked, not_found, problem
+from gateway.api.signature_reports import signature_report
 from gateway.door import context
 from gateway.errors import Rejected
 from gateway.model import Problem, Status
 from gateway.store import BadCursor
 from gateway.store.values import Filter, Kept, ReceiptRow, SubmissionView
-from gateway.verification import to_json
 
 WAIT_SECONDS_MAX = 60
 POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
@@ -164,9 +164,15 @@ def proof(submission: str, kind: str) -> Response:
 
 @blueprint.get("/<key:submission>/signatures")
 def signatures(submission: str) -> Response:
-    """The verification result as `verify` gives it; 404 until there is one."""
-    stored = context.gateway().store.signatures(_own(submission).id)
-    return answer(to_json(stored.report)) if stored else not_found()
+    """The verification result in the form that is accepted; 404 until there is one."""
+    store, id = context.gateway().store, _own(submission).id
+    stored = store.signatures(id)
+    if stored is None:
+        return not_found()
+    document = next(
+        (one.body for one in store.submission(id).parts if one.name == "document"), None
+    )
+    return signature_report(stored.report, document)
 
 
 @blueprint.get("/<key:submission>/ledger")

@@ -72,14 +72,19 @@ _TONES = {
 _CHECK_TONES = {CheckStatus.PASSED: "good", CheckStatus.FAILED: "bad"}
 
 
-def page_of(report: SignatureReport, document: bytes, language: str) -> Page:
-    """Return the page on `report` about `document`, in `language` (`ru` or `en`)."""
+def page_of(report: SignatureReport, document: bytes | None, language: str) -> Page:
+    """Return the page on `report` about `document`, in `language` (`ru` or `en`).
+
+    None stands for a document that is not kept any more.
+    """
     words = Words(language=language)
     judge = report.judge
     certified = words("page", "certified" if judge.certified else "uncertified")
+    size = "—" if document is None else f"{len(document)} {words('page', 'bytes')}"
+    digest = "—" if document is None else hashlib.sha256(document).hexdigest()
     rows = (
-        (words("page", "document"), f"{len(document)} {words('page', 'bytes')}"),
-        (words("page", "sha256"), hashlib.sha256(document).hexdigest()),
+        (words("page", "document"), size),
+        (words("page", "sha256"), digest),
         (words("page", "engine"), f"{judge.engine or '—'}; {certified}"),
         (words("page", "policy"), f"{judge.policy or '—'} {judge.policy_sha256[:16]}"),
     )

@@ -24,7 +24,7 @@ MEDIA_TYPES = {XML: "application/xml", HTML: "text/html", PDF: "application/pdf"
 """By kind, which is also the end of a file's name."""
 
 
-def render(kind: str, report: SignatureReport, document: bytes, language: str) -> Rendered:
+def render(kind: str, report: SignatureReport, document: bytes | None, language: str) -> Rendered:
     """Return `report` on `document` as `kind` (`xml`, `html`, `pdf`), in `ru` or `en`."""
     if kind == XML:
         return Rendered(octets=to_etsi(report), media_type=MEDIA_TYPES[kind])

@@ -55,6 +55,8 @@ def test_waiting_for_a_good_document_ends_accepted_with_its_documents(door: Door
     assert ledger["documents"][0]["mapped"] == ledger["mapped"]
     report = door.get(f"{place}/signatures").get_json()
     assert (report["indication"], report["signatures"]) == ("INDETERMINATE", [])
+    page = door.get(f"{place}/signatures", Accept="application/pdf")
+    assert (page.mimetype, page.data[:5]) == ("application/pdf", b"%PDF-")
     durations = [e["duration_ms"] for e in door.get(f"{place}/events").get_json()["events"]]
     assert any(duration is not None for duration in durations)
     # The laboratory's own number finds it, though the store holds no number in clear.

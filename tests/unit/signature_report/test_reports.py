@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import random
 import re
 from collections.abc import Iterator
@@ -183,6 +184,13 @@ def test_names_of_a_hostile_certificate_stay_text(report: SignatureReport, kind:
     evil = replace(first, signer=signer, checks=(check,), hints=(HOSTILE,), place=HOSTILE)
     octets = render(kind, replace(report, signatures=(evil,)), BUNDLE, "en").octets
     assert b"<script>" not in octets
+
+
+@pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))
+def test_a_report_outlives_its_document(report: SignatureReport, kind: str) -> None:
+    """An original is dropped when nobody may keep it any more; the verdict stays."""
+    octets = render(kind, report, None, "en").octets
+    assert hashlib.sha256(b"").hexdigest().encode() not in octets
 
 
 @pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))

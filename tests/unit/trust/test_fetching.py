@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from asn1crypto import cms, ocsp, x509
+from asn1crypto import cms, ocsp, pem, x509
 
 from gateway.sandbox import certificates as made
 from gateway.sandbox.certificates import Authority, Period
@@ -430,3 +431,33 @@ def test_a_dead_host_delays_nobody_twice(home: Home) -> None:
     finding = home.trust.judge(signer, [home.authority.certificate.dump()], NOW)
     assert finding.sub_indication == "TRY_LATER"
     assert finding.awaited_issuer == "Issuing"
+
+
+@pytest.mark.parametrize("named", [HOST, "other.invalid"])
+def test_a_secure_host_is_known_by_its_name_and_not_by_its_address(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    """The connection goes to the address that was checked; the certificate is the name's."""
+    always = Period(begins=datetime(2000, 1, 1, tzinfo=UTC), ends=datetime(2045, 1, 1, tzinfo=UTC))
+    house = root("Web", "ecdsa", always)
+    names = [x509.GeneralName(name="dns_name", value=named)]
+    extensions = [made.extension("subject_alt_name", names)]
+    server = issue(house, named, extensions, always)
+    bundle, chain = tmp_path / "bundle.pem", tmp_path / "chain.pem"
+    bundle.write_bytes(pem.armor("CERTIFICATE", house.certificate.dump()))
+    chain.write_bytes(pem.armor("PRIVATE KEY", server.key) + pem.armor("CERTIFICATE", server.der))
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(bundle))
+    site = Site()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    site.server.socket = context.wrap_socket(site.server.socket, server_side=True)
+    site.answers["/list"] = b"x"
+    url = site.url("/list").replace("http:", "https:")
+    try:
+        if named == HOST:
+            assert web(clock).fetch(url, KILO) == b"x"
+        else:
+            assert "SSLError" in refused(web(clock), url)
+    finally:
+        site.server.shutdown()
+        site.server.server_close()

@@ -34,6 +34,7 @@ _FORMATS = {
     "XMLDSig": "application/signature+xml",
     "XAdES": "application/signature+xml",
     "JWS": "application/jose",
+    "JAdES": "application/jose",
 }
 
 

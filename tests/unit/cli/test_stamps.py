@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -186,3 +189,24 @@ def test_the_mock_names_the_keys_there_are(call: Call, sandbox: Path) -> None:
     said = call("mock", "tsa", "--signer", "nobody", "--home", sandbox)
     assert said.code == 2
     assert "gost256-tsa" in said.stderr
+
+
+def test_the_mock_authority_runs_as_a_process_and_stops_when_told(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "b.json"
+    file.write_bytes(BUNDLE)
+    arguments = ["mock", "tsa", "--port", "0", "--signer", "rsa-tsa", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", *arguments, "--home", str(sandbox)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        made = call("sign", file, *keys(sandbox, "gost256-doctor"), "-T", "--tsa", url)
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+    assert made.code == 0, made.stderr
+    said = call("verify", file, "--trust", sandbox / "trust", "--json")
+    assert said.json["signatures"][0]["level"] == "T"

@@ -56,7 +56,9 @@ def opened(signature: JsonValue) -> tuple[Json, bytes]:
     try:
         octets = base64.b64decode(plain, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise failed("format", FORMAT_FAILURE, "data is no base64") from error
+        bare = jose_files.is_compact(plain.encode("utf-8", "replace"))
+        detail = "data is a JWS itself, not its base64" if bare else "data is no base64"
+        raise failed("format", FORMAT_FAILURE, detail) from error
     if base64.b64encode(octets).decode("ascii") != plain:
         raise failed("format", FORMAT_FAILURE, "data is base64 with unused bits set")
     return signature, octets

@@ -222,6 +222,16 @@ def test_what_is_no_signature_never_passes_and_never_raises(signature: object) -
     assert found.indication is not PASSED
 
 
+def test_a_jws_that_was_not_encoded_once_more_is_named(pki: Pki) -> None:
+    """The commonest mistake of senders: Signature.data is base64 of the JWS, not the JWS."""
+    read = text.loads(made(pki))
+    assert isinstance(read["signature"], dict)
+    read["signature"]["data"] = base64.b64decode(str(read["signature"]["data"])).decode()
+    found = one(text.dumps(read))
+    assert (found.indication, found.sub_indication) == (FAILED, "FORMAT_FAILURE")
+    assert found.checks[0].detail == "data is a JWS itself, not its base64"
+
+
 def test_a_form_that_cannot_stand_inside_is_named(pki: Pki) -> None:
     found = one(holding(pki, b"\xff\xd8\xff\xe0", sigFormat="image/jpeg"))
     assert (found.indication, found.sub_indication) == (UNKNOWN, "SIG_CONSTRAINTS_FAILURE")

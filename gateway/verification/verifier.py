@@ -10,6 +10,7 @@ from functools import cache, partial
 from gateway import qualification
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.model import (
+    CLOCK_TOLERANCE,
     Check,
     CheckedSignature,
     CheckStatus,
@@ -124,7 +125,7 @@ class Verifier:
             qualification_checks=found.checks,
             times=Times(claimed=checked.claimed_at, best=best, validation=at),
             checks=judged.checks,
-            hints=checked.hints,
+            hints=(*checked.hints, *_remarks(checked, proven)),
             place=checked.place,
             evidence=evidence,
             awaited_issuer=judged.awaited_issuer,
@@ -293,6 +294,13 @@ class _Judged:
     chain: tuple[bytes, ...] = ()
     evidence: Objects = ()
     awaited_issuer: str = ""
+
+
+def _remarks(checked: CheckedSignature, proven: datetime | None) -> Iterator[str]:
+    """Yield that a signature claims a later time than one at which it existed already."""
+    claimed = checked.claimed_at
+    if claimed and proven and claimed - proven > CLOCK_TOLERANCE:
+        yield "claimed_after_proven"
 
 
 def by_policy(finding: SignatureFinding, policy: Policy) -> SignatureFinding:

@@ -27,8 +27,7 @@ from gateway.signatures.findings import (
     shown,
     undecided,
 )
-from gateway.signatures.xml_structure import DS, decode, local
-from gateway.xml.parser import parse
+from gateway.signatures.xml_structure import DS, decode, local, reread
 
 POLICY_PROCESSING_ERROR = "POLICY_PROCESSING_ERROR"
 CONTENT_STAMPS_MAX = 16
@@ -117,7 +116,7 @@ def signed_properties(block: etree._Element) -> etree._Element | None:
 
 def read(octets: bytes) -> Properties:
     """Read SignedProperties from the octets that were digested."""
-    root = parse(octets)
+    root = reread(octets, "signed_attributes")
     namespace = etree.QName(root).namespace or ""
     if local(root) != "SignedProperties" or namespace not in names.XADES_ALL:
         raise failed("signed_attributes", FORMAT_FAILURE, "no SignedProperties in what is signed")

@@ -13,7 +13,6 @@ from dataclasses import replace
 from lxml import etree
 
 from gateway.algorithms.interface import Algorithms
-from gateway.errors import Rejected
 from gateway.model import Covered
 from gateway.signatures import findings, xades, xml_coverage, xml_hints
 from gateway.signatures import xml_names as names
@@ -31,9 +30,8 @@ from gateway.signatures.findings import (
 )
 from gateway.signatures.xml_references import Reference, Target
 from gateway.signatures.xml_source import Source
-from gateway.signatures.xml_structure import DS, children
+from gateway.signatures.xml_structure import DS, children, reread
 from gateway.xml import c14n
-from gateway.xml.parser import parse
 
 
 class Content:
@@ -137,7 +135,7 @@ class Content:
                 raise undecided("signed_attributes", SIGNED_DATA_NOT_FOUND, detail)
             if self.properties is not None:
                 raise failed("signed_attributes", FORMAT_FAILURE, "several signed properties")
-            self.properties = self._properties(target.octets)
+            self.properties = xades.read(target.octets)
         elif element is not None and self._is_manifest(reference, element):
             self._manifest(target.octets)
         elif element is not None and element.tag == f"{DS}SignatureValue":
@@ -153,13 +151,6 @@ class Content:
             element is self.element or xml_coverage.own_properties(element, self.element)
         ):
             self._covers(reference, target)
-
-    def _properties(self, octets: bytes) -> xades.Properties:
-        try:
-            return xades.read(octets)
-        except Rejected as error:
-            detail = f"signed properties: {error.problems[0].code}"
-            raise failed("signed_attributes", FORMAT_FAILURE, detail) from error
 
     def _covers(self, reference: Reference, target: Target) -> None:
         """Note content; its media type is known when all references have been read."""
@@ -192,7 +183,7 @@ class Content:
 
     def _manifest(self, octets: bytes) -> None:
         """Check the references of a manifest; what it names is signed through its digests."""
-        root = parse(octets)
+        root = reread(octets, "manifest")
         manifest = root if root.tag == f"{DS}Manifest" else root.find(f"{DS}Manifest")
         if manifest is None:
             raise failed("manifest", FORMAT_FAILURE, "no Manifest in what is signed")

@@ -38,9 +38,8 @@ from gateway.signatures.findings import (
 )
 from gateway.signatures.xml_content import Content
 from gateway.signatures.xml_source import Source
-from gateway.signatures.xml_structure import DS, children, decode, local_names
+from gateway.signatures.xml_structure import DS, children, decode, local_names, reread
 from gateway.xml import c14n
-from gateway.xml.parser import parse
 
 COUNTER_SIGNATURES_MAX = 8
 COUNTER_DEPTH_MAX = 2
@@ -153,7 +152,7 @@ class Signature:
         self.content.block = self.block
         if self.block is not None:
             self.unsigned = xades_unsigned.read(self.block)
-        self._read_info(parse(self.signed_octets))
+        self._read_info(reread(self.signed_octets))
         self.checks.passed("format")
 
     def _canonical_info(self) -> bytes:

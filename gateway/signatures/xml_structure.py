@@ -15,8 +15,10 @@ from collections.abc import Sequence
 
 from lxml import etree
 
+from gateway.errors import Rejected
 from gateway.signatures import xml_names as names
 from gateway.signatures.findings import FORMAT_FAILURE, failed
+from gateway.xml.parser import parse
 
 DS = f"{{{names.DS}}}"
 SIGNATURE = f"{DS}Signature"
@@ -68,6 +70,18 @@ def base64_octets(text: str) -> bytes | None:
     except (binascii.Error, ValueError):
         return None
     return octets if base64.b64encode(octets).decode("ascii") == packed else None
+
+
+def reread(octets: bytes, check: str = "format") -> etree._Element:
+    """Return the document element of canonical octets, or raise the flaw that they are none.
+
+    A part takes over the namespaces around it, which may be more than one element may have.
+    """
+    try:
+        return parse(octets)
+    except Rejected as error:
+        detail = f"what is signed is no XML: {error.problems[0].code}"
+        raise failed(check, FORMAT_FAILURE, detail) from error
 
 
 def local(element: etree._Element) -> str:

@@ -326,6 +326,18 @@ def test_c8_floods_are_refused_early(pki: Pki, flood: str) -> None:
     assert (one.indication, one.sub_indication) == (Indication.TOTAL_FAILED, "FORMAT_FAILURE")
 
 
+def test_c8_more_namespaces_than_an_element_may_have_break_nothing(pki: Pki) -> None:
+    """Inclusive canonicalisation writes those around SignedInfo onto SignedInfo itself."""
+    around = " ".join(f'xmlns:n{i}="urn:{i}"' for i in range(100))
+    more = " ".join(f'xmlns:m{i}="urn:{i}"' for i in range(100))
+    inclusive = Wrapped(pki).whole.replace(
+        f'CanonicalizationMethod Algorithm="{c14n.EXCLUSIVE}"',
+        f'CanonicalizationMethod Algorithm="{c14n.C14N_10}"',
+    )
+    (one,) = found(f"<o {around}><i {more}>{inclusive}</i></o>".encode())
+    assert (one.indication, one.sub_indication) == (Indication.TOTAL_FAILED, "FORMAT_FAILURE")
+
+
 # --- D: transforms -----------------------------------------------------------------------
 
 

@@ -184,7 +184,8 @@ class SignatureFinding:
     place: str = ""
     evidence: tuple[tuple[str, bytes], ...] = ()
     """Objects the verdict rests on: (`certificate` | `crl` | `ocsp`, DER), (`anchor`, SHA-256
-    of the certificate a chain ended at), (`accreditation`, JSON: what the list said)."""
+    of the certificate a chain ended at), (`accreditation` and `policy`, JSON: what the list
+    of authorities said, and the rules)."""
 
     awaited_issuer: str = ""
     """With TRY_LATER: the CA whose revocation list is missing, which need not be the signer's."""

@@ -1,8 +1,8 @@
 """A verdict given again, years later, from the evidence that was kept with it: no network.
 
-What is asked of nobody any more: the certificates, lists and answers of that day, and what
-the list of accredited authorities said then.  What still computes is today's program, so a
-difference shows either a changed policy of algorithms or something that is not what it was.
+What is asked of nobody any more: the certificates, lists and answers of that day, what the
+list of accredited authorities said then, and the rules.  What still computes is today's
+program, so a difference shows something that is not what it was.
 
 Source: ETSI EN 319 102-1, clause 4.2.5 (proofs of existence kept by the verifier).
 """
@@ -27,8 +27,8 @@ from gateway.verification.evidence import (
     Objects,
     gathered,
     kept_accreditations,
+    kept_rules,
 )
-from gateway.verification.policy import Policy
 from gateway.verification.verifier import Verifier
 
 UNKNOWN = KeptAccreditation(state="unknown")
@@ -44,10 +44,8 @@ class Difference:
     now: str
 
 
-def from_evidence(
-    stored: SignatureReport, algorithms: Algorithms, policy: Policy | None = None
-) -> Verifier:
-    """Return a verifier that trusts what was trusted for `stored`, and nothing else."""
+def from_evidence(stored: SignatureReport, algorithms: Algorithms) -> Verifier:
+    """Return a verifier that trusts what was trusted for `stored`, by the rules of then."""
     objects = gathered(*(finding.evidence for finding in stored.signatures))
     anchors = {blob for kind, blob in objects if kind == ANCHOR}
     certificates = _of(objects, CERTIFICATE)
@@ -58,12 +56,14 @@ def from_evidence(
         _of(objects, OCSP),
         algorithms=algorithms,
     )
-    said = kept_accreditations(objects)
+    said, rules = kept_accreditations(objects), kept_rules(objects)
 
     def accreditation(issuer: bytes, at: datetime) -> Accreditation:
         return said.get((hashlib.sha256(issuer).hexdigest(), at.isoformat()), UNKNOWN)
 
-    return Verifier(trust, algorithms, policy, accreditation)
+    if rules is None:
+        return Verifier(trust, algorithms, None, accreditation)
+    return Verifier(trust, algorithms.under(rules.algorithms), rules.policy, accreditation)
 
 
 def judged_again(

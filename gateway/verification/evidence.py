@@ -7,16 +7,15 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import msgspec
+
+from gateway.algorithms.policy import AlgorithmPolicy
 from gateway.qualification import Accreditation
 from gateway.trust import TrustFinding
+from gateway.verification.policy import Policy
 
-CERTIFICATE, ANCHOR, CRL, OCSP, ACCREDITATION = (
-    "certificate",
-    "anchor",
-    "crl",
-    "ocsp",
-    "accreditation",
-)
+CERTIFICATE, ANCHOR, CRL, OCSP = "certificate", "anchor", "crl", "ocsp"
+ACCREDITATION, RULES = "accreditation", "policy"
 
 Objects = tuple[tuple[str, bytes], ...]
 
@@ -28,6 +27,25 @@ class KeptAccreditation:
     state: str
     source: str = ""
     snapshot_date: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """By which rules a verdict was given, whole."""
+
+    policy: Policy
+    algorithms: AlgorithmPolicy
+
+
+def rules_object(rules: Rules) -> tuple[str, bytes]:
+    """Return rules as an object of evidence; the same rules give the same octets."""
+    return RULES, msgspec.json.encode(rules, order="deterministic")
+
+
+def kept_rules(objects: Objects) -> Rules | None:
+    """Return the rules among objects of evidence; None where none were kept."""
+    written = next((blob for kind, blob in objects if kind == RULES), None)
+    return None if written is None else msgspec.json.decode(written, type=Rules)
 
 
 def grounds_of(trust: TrustFinding) -> Objects:

@@ -27,7 +27,14 @@ from gateway.qualification.marks import marks_of
 from gateway.signatures.interface import forms
 from gateway.trust import Trust, TrustFinding
 from gateway.verification.content import INSIDE, signed_octets
-from gateway.verification.evidence import Objects, accreditation_object, gathered, grounds_of
+from gateway.verification.evidence import (
+    Objects,
+    Rules,
+    accreditation_object,
+    gathered,
+    grounds_of,
+    rules_object,
+)
 from gateway.verification.moments import Moments, level_of, moments_of
 from gateway.verification.naming import claim_against, named
 from gateway.verification.policy import Policy, asked_for_more, engine_of
@@ -64,6 +71,8 @@ class Verifier:
         self.policy = policy or Policy()
         self.accreditations = accreditations or trust.accreditation
         self._forms = forms()
+        rules = Rules(policy=self.policy, algorithms=algorithms.policy)
+        self._rules: Objects = (rules_object(rules),)
         engine, certified = engine_of(algorithms)
         self._judge = Judge(
             engine=engine,
@@ -113,7 +122,7 @@ class Verifier:
         found, accredited = self._qualified(checked, judged, best or at)
         counter = self._counter_signatures(checked, at, kept, depth)
         brought = (judged.evidence, moments.evidence, accredited)
-        evidence = gathered(*brought, *(one.evidence for one in counter))
+        evidence = gathered(*brought, *(one.evidence for one in counter), self._rules)
         finding = SignatureFinding(
             indication=judged.indication,
             sub_indication=judged.sub_indication,

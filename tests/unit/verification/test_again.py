@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 import msgspec
 import pytest
 
+from gateway.algorithms.policy import standard
 from gateway.model import Indication, Part, SignatureReport
 from gateway.sandbox.pki import Pki
 from gateway.trust import Trust
-from gateway.verification import Verifier, differences, judged_again
+from gateway.verification import Policy, Verifier, differences, judged_again
 from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 from tests.unit.verification.test_moments import checked, stamp, value_of
@@ -88,11 +89,27 @@ def test_what_the_list_of_authorities_said_is_kept(pki: Pki) -> None:
     assert words == {"accredited": "QES", "not": "AdES", "unknown": "UNKNOWN"}
 
 
-def test_another_policy_is_said(pki: Pki) -> None:
+def test_the_rules_of_then_are_kept(pki: Pki) -> None:
+    """A policy file asked for more, and algorithms have ended since."""
+    signatures = beside(signed(pki))
+    strict = ALGORITHMS.under(standard().laid_over({"digests": {"streebog256": {}}}))
+    asked = Policy(name="asked", levels=("T",))
+    stored = Verifier(Trust.load([pki.trust], strict), strict, asked).verify(
+        DOCUMENT, signatures, NOW
+    )
+    assert stored.signatures[0].sub_indication == "SIG_CONSTRAINTS_FAILURE"
+    assert differences(stored, again(stored, signatures)) == ()
+
+
+def test_rules_that_were_not_kept_are_those_of_today(pki: Pki) -> None:
     signatures = beside(signed(pki))
     stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
-    old = replace(stored, judge=replace(stored.judge, policy_sha256="0" * 64))
-    assert [one.what for one in differences(old, again(stored, signatures))] == ["policy"]
+    first = stored.signatures[0]
+    less = tuple(one for one in first.evidence if one[0] != "policy")
+    old = replace(stored, signatures=(replace(first, evidence=less),))
+    assert differences(old, again(old, signatures)) == ()
+    other = replace(old, judge=replace(stored.judge, policy_sha256="0" * 64))
+    assert [one.what for one in differences(other, again(other, signatures))] == ["policy"]
 
 
 def test_a_signature_more_or_less_is_said(pki: Pki) -> None:

@@ -21,8 +21,8 @@ from gateway.signatures.fhir_carriers import CARRIED_MAX, Carried, carried
 from gateway.signatures.fhir_targets import Inexact, Target
 from gateway.signatures.findings import (
     SIG_CONSTRAINTS_FAILURE,
-    Checks,
     Flaw,
+    refused,
     shown,
     undecided,
 )
@@ -50,7 +50,7 @@ def check(
     try:
         several = list(islice(carried(document.body), CARRIED_MAX))
     except Flaw as flaw:
-        return (_refused("document", flaw),)
+        return (refused("document", flaw),)
     work = _Work(algorithms)
     return tuple(made for one in several for made in _check(one, work))
 
@@ -93,17 +93,17 @@ def _check(one: Carried, work: _Work) -> Iterator[CheckedSignature]:
         signature, data = fhir_declared.opened(one.signature)
         checked = _checked(one, signature, data, work)
     except Inexact as flaw:
-        yield replace(_refused(one.place, flaw), hints=_rounded(flaw, data, work.algorithms))
+        yield replace(refused(one.place, flaw), hints=_rounded(flaw, data, work.algorithms))
         return
     except Flaw as flaw:
         if not one.attached_only:
-            yield _refused(one.place, flaw)
+            yield refused(one.place, flaw)
         return
     if not checked and not one.attached_only:
         written = str(signature.get("sigFormat", "")).partition(";")[0].strip()
         kind = shown(written, fhir_declared.KNOWN_FORMS, "sigFormat")
         detail = f"{kind} is no signature that can be checked here"
-        yield _refused(one.place, undecided("format", SIG_CONSTRAINTS_FAILURE, detail))
+        yield refused(one.place, undecided("format", SIG_CONSTRAINTS_FAILURE, detail))
     claimed = fhir_declared.claimed(signature, one.around)
     for made in checked:
         hints = made.hints
@@ -177,20 +177,3 @@ def _placed(several: list[CheckedSignature], place: str) -> list[CheckedSignatur
 def _forms(names: tuple[str, ...]) -> tuple[interface.SignatureForm, ...]:
     """Return the forms that may stand inside; the room knows them, plug-ins do not."""
     return tuple(form for name, form in interface.forms().items() if name in names)
-
-
-def _refused(place: str, flaw: Flaw) -> CheckedSignature:
-    checks = Checks()
-    checks.flawed(flaw)
-    return CheckedSignature(
-        format="",
-        level="",
-        certificate=None,
-        other_certificates=(),
-        covered=(),
-        claimed_at=None,
-        checks=checks.made,
-        indication=checks.indication,
-        sub_indication=checks.sub_indication,
-        place=place,
-    )

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from asn1crypto import keys
 
 from gateway.algorithms.interface import Algorithms, Scheme, Unsupported
-from gateway.model import Check, CheckStatus, Indication
+from gateway.model import Check, CheckedSignature, CheckStatus, Indication
 
 FORMAT_FAILURE = "FORMAT_FAILURE"
 HASH_FAILURE = "HASH_FAILURE"
@@ -106,6 +106,24 @@ class Checks:
             if flaw.check.status is CheckStatus.FAILED:
                 return flaw.sub_indication
         return self._flaws[0].sub_indication if self._flaws else None
+
+
+def refused(place: str, flaw: Flaw, form: str = "") -> CheckedSignature:
+    """Return what is left of a signature at `place` that could not be read at all."""
+    checks = Checks()
+    checks.flawed(flaw)
+    return CheckedSignature(
+        format=form,
+        level="",
+        certificate=None,
+        other_certificates=(),
+        covered=(),
+        claimed_at=None,
+        checks=checks.made,
+        indication=checks.indication,
+        sub_indication=checks.sub_indication,
+        place=place,
+    )
 
 
 def digest(algorithms: Algorithms, name: str, octets: bytes, check: str) -> bytes:

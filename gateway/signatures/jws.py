@@ -62,20 +62,7 @@ def _check_file(
     try:
         several = list(jose_files.opened(octets))
     except Flaw as flaw:
-        checks = Checks()
-        checks.flawed(flaw)
-        yield CheckedSignature(
-            format="JWS",
-            level="",
-            certificate=None,
-            other_certificates=(),
-            covered=(),
-            claimed_at=None,
-            checks=checks.made,
-            indication=checks.indication,
-            sub_indication=checks.sub_indication,
-            place=place,
-        )
+        yield findings.refused(place, flaw, "JWS")
         return
     for signed in several:
         where = place if signed.position is None else f"{place}/signatures/{signed.position}"

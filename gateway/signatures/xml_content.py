@@ -17,7 +17,7 @@ from gateway.model import Covered
 from gateway.signatures import findings, xades, xml_coverage, xml_hints
 from gateway.signatures import xml_names as names
 from gateway.signatures import xml_references as references
-from gateway.signatures import xml_transforms as transforms
+from gateway.signatures import xml_transform_syntax as transforms
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     HASH_FAILURE,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from gateway.signatures import findings, xml_transforms
+from gateway.signatures import findings, xml_transform_syntax, xml_transforms
 from gateway.signatures import xml_names as names
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
@@ -23,7 +23,8 @@ from gateway.signatures.findings import (
 )
 from gateway.signatures.xml_source import Source
 from gateway.signatures.xml_structure import children, decode, local_names, one
-from gateway.signatures.xml_transforms import Branch, Pipeline, State, Transform
+from gateway.signatures.xml_transform_syntax import Transform
+from gateway.signatures.xml_transforms import Branch, Pipeline, State
 
 REFERENCES_MAX = 1_000
 """EU DSS publishes signatures of 900; the budget of the file bounds what they cost."""
@@ -86,7 +87,7 @@ def read(element: etree._Element) -> Reference:
         uri=element.get("URI"),
         type=element.get("Type") or "",
         id=element.get("Id") or "",
-        transforms=tuple(xml_transforms.read(transform) for transform in transforms),
+        transforms=tuple(xml_transform_syntax.read(transform) for transform in transforms),
         digest=names.DIGESTS[uri],
         value=decode(parts[-1]),
     )
@@ -113,20 +114,12 @@ def resolve(reference: Reference, source: Source, signature: etree._Element) -> 
     assert isinstance(end.value, bytes)
     named_part = start.value if isinstance(start.value, Branch) else None
     return Target(
-        element=_holder(pipeline, start, reference) if named_part is not None else None,
+        element=xml_transforms.only_element(end.nodes),
         document=named_part is None or named_part.document,
         whole=end.whole,
         octets=end.value,
         plain=all(t.algorithm not in (names.BASE64, names.SMEV) for t in reference.transforms),
     )
-
-
-def _holder(pipeline: Pipeline, start: State, reference: Reference) -> etree._Element | None:
-    """Return the element that holds what is left: a filter may choose one deep inside."""
-    assert isinstance(start.value, Branch)
-    if not any(transform.filters for transform in reference.transforms):
-        return start.value.apex
-    return pipeline.holder(start, reference.transforms)
 
 
 def shown(uri: str) -> str:

@@ -25,7 +25,7 @@ from gateway.signatures import (
 )
 from gateway.signatures import xml_names as names
 from gateway.signatures import xml_references as references
-from gateway.signatures import xml_transforms as transforms
+from gateway.signatures import xml_transform_syntax as transforms
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     NO_SIGNING_CERTIFICATE_FOUND,
@@ -67,6 +67,9 @@ class Signature:
         self.hints: list[str] = []
         self.keys = xml_key_info.Keys()
         self.certificate: x509.Certificate | None = None
+        self.suspect: tuple[xml_value.Candidate, Scheme] | None = None
+        """The first key that fits the method, and under which the value does not hold."""
+
         self.block: etree._Element | None = None
         self.content = Content(element, source, algorithms, self.checks, None, parent)
         self.unsigned = xades_unsigned.Unsigned()
@@ -205,6 +208,7 @@ class Signature:
             self.checks.passed("signing_certificate_identified")
             return
         self.certificate = candidates[0].certificate
+        self._guess()
         assert flaw is not None
         raise flaw
 
@@ -228,27 +232,39 @@ class Signature:
 
     def _value_by(self, candidate: xml_value.Candidate, method: xml_value.Method) -> Scheme:
         scheme = xml_value.scheme(candidate, method)
-
-        def holds(octets: bytes, value: bytes) -> bool:
-            return xml_value.holds(candidate, scheme, self.algorithms, octets, value)
-
-        if holds(self.signed_octets, self.value):
+        if self._holds(candidate, scheme, self.signed_octets, self.value):
             return scheme
-        hint = xml_hints.of_value(
-            self.value, scheme.family, lambda value: holds(self.signed_octets, value)
-        )
-        if hint is None:
-            hint = xml_hints.of_octets(
-                self.signed_octets, lambda octets: holds(octets, self.value)
-            ) or xml_hints.of_canonicalisation(
-                self.canonicalisation.algorithm,
-                lambda other: c14n.canonical(self.info, other),
-                lambda octets: holds(octets, self.value),
-            )
-            hint = f"SignedInfo {hint}" if hint else None
-        if hint is not None:
-            self.hints.append(hint)
+        if self.suspect is None:
+            self.suspect = (candidate, scheme)
         raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
+
+    def _holds(
+        self, candidate: xml_value.Candidate, scheme: Scheme, octets: bytes, value: bytes
+    ) -> bool:
+        return xml_value.holds(candidate, scheme, self.algorithms, octets, value)
+
+    def _guess(self) -> None:
+        """Find out for people why the value holds under no key, by the likeliest one alone."""
+        if self.suspect is None:
+            return
+        candidate, scheme = self.suspect
+
+        def holds(octets: bytes) -> bool:
+            return self._holds(candidate, scheme, octets, self.value)
+
+        spelling = xml_hints.of_value(
+            self.value,
+            scheme.family,
+            lambda value: self._holds(candidate, scheme, self.signed_octets, value),
+        )
+        form = spelling or xml_hints.of_octets(self.signed_octets, holds)
+        form = form or xml_hints.of_canonicalisation(
+            self.canonicalisation.algorithm,
+            lambda other: c14n.canonical(self.info, other),
+            holds,
+        )
+        if form is not None:
+            self.hints.append(form if form is spelling else f"SignedInfo {form}")
 
     def _certificate_bound(self) -> None:
         """Say whether the certificate itself is signed; plain XMLDSig cannot say so."""

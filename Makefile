@@ -32,8 +32,8 @@ lint: setup ## ruff, mypy --strict, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-corpus: setup ## official examples and collected files, all of them
-	@$(PYTEST) -n $(WORKERS) tests/corpus
+corpus: setup ## official examples and collected files, with a table of each collection
+	@$(PYTEST) -q -s tests/corpus
 
 fuzz: setup ## mutated input at every door, full numbers
 	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=full tests/attacks

@@ -3,7 +3,9 @@
 A consent opens a card, so it is believed like a result: when a signature covers it, of the
 patient, of the document's doctor or of the organisation that sends it, or when the sender's
 policy lets unsigned content in.  It is bound to the patient of its document (CON-302) and
-stored with the document, in the same transaction.
+stored with the document, in the same transaction.  Beside several documents it speaks for those
+of its own patient, and the others are judged as if there were none; where it is nobody's of
+them, it is everybody's fault.
 
 A signature sent beside says nowhere what it is over: its mathematics do.  What holds over the
 consent is the consent's; all others are the document's, and one over neither fails there.
@@ -11,7 +13,9 @@ consent is the consent's; all others are the document's, and one over neither fa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +24,8 @@ from gateway.consent import reader
 from gateway.consent.reader import Directory, Reading
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
 from gateway.fhir import text
+from gateway.mapping import engine
+from gateway.mapping.catalogue import Catalogue
 from gateway.model import (
     CheckStatus,
     Document,
@@ -32,6 +38,7 @@ from gateway.model import (
     Problem,
     SignatureFinding,
     Submission,
+    Unreadable,
 )
 from gateway.patients import identifiers
 from gateway.store import Store
@@ -78,9 +85,10 @@ def directory(organizations: Sequence[Organization]) -> Directory:
 class Enclosures:
     """Reads the consents of documents; safe to use from several threads."""
 
-    def __init__(self, store: Store, verifier: Verifier) -> None:
+    def __init__(self, store: Store, verifier: Verifier, catalogue: Catalogue) -> None:
         self.store = store
         self.verifier = verifier
+        self.catalogue = catalogue
 
     def divided(self, submission: Submission) -> Submission:
         """Return the submission with the signatures over its consent told from the document's."""
@@ -96,6 +104,50 @@ class Enclosures:
                 for one in submission.parts
             ),
         )
+
+    def addressed(
+        self, submission: Submission, documents: Sequence[Document | Unreadable]
+    ) -> Submission:
+        """Return the submission with its consent told for which of all `documents` it speaks.
+
+        Nothing is believed here: the consent is read, no more, to find whose it is.
+        """
+        consent = next((one for one in submission.parts if one.name == PART), None)
+        if consent is None or len(documents) < 2:
+            return submission
+        named = self._named(consent, submission)
+        about = frozenset(
+            ordinal
+            for ordinal, claim in self._claims(documents)
+            if named and self._may_be_of(named, claim.identifiers)
+        )
+        parts = tuple(
+            replace(one, about=about or None) if one is consent else one for one in submission.parts
+        )
+        return replace(submission, parts=parts)
+
+    def _claims(
+        self, documents: Sequence[Document | Unreadable]
+    ) -> Iterator[tuple[int, PatientClaim]]:
+        """Yield ordinal and patient of each document that can be read."""
+        for one in documents:
+            if isinstance(one, Document):
+                with suppress(Rejected, NeedsOperator):
+                    facts = engine.facts(self.catalogue.choose(one, None), one)
+                    yield one.ordinal, facts.patient
+
+    def _named(self, consent: Part, submission: Submission) -> tuple[Identifier, ...]:
+        """Return whom a consent names, of whatever worth its signature is; empty: unreadable."""
+        beside = tuple(one for one in submission.parts if one.name == SIGNATURE)
+        report = self.verifier.verify(consent, beside, submission.kept_at)
+        inside = (one.octets for found in report.signatures for one in found.covered)
+        for octets in (consent.body, *inside):
+            try:
+                resource = text.loads(octets)
+                return reader.named(resource, identifiers.normalise)
+            except Rejected:
+                continue
+        return ()
 
     def _is_over(self, signature: Part, consent: Part, submission: Submission) -> bool:
         """Say whether a signature's value holds over the consent, whoever made it."""
@@ -120,12 +172,12 @@ class Enclosures:
         NeedsOperator: CON-302 when a consent is another patient's, CON-306 when a person must
         judge its signature; TryLater when that cannot be judged yet.
         """
-        part = next((one for one in submission.parts if one.name == PART), None)
+        part = next((one for one in submission.parts if _speaks_for(one, document)), None)
         inside: tuple[tuple[Part | Json, str], ...] = tuple(_inside(document))
         if part is None and not inside:
             return Enclosed()
         known, claim = directory(self.store.organizations()), facts.patient
-        readings: list[Reading] = []
+        readings: list[tuple[str, Reading]] = []
         problems: list[Problem] = []
         if part is not None:
             inside = ((part, PART), *inside)
@@ -148,10 +200,10 @@ class Enclosures:
                 continue
             if not self._same_patient(reading, claim, patient, inside=source is not part):
                 raise NeedsOperator(Problem(code="CON-302", place=place))
-            readings.append(reading)
+            readings.append((_id(submission, place), reading))
         consents = tuple(
             NewConsent(
-                id=f"{submission.id}-{PART}-{number + 1}",
+                id=id,
                 identifiers=reading.patient or claim.identifiers,
                 provisions=reading.provisions,
                 resource=reading.resource,
@@ -159,7 +211,7 @@ class Enclosures:
                 actor=submission.client,
                 rejected=reading.rejected,
             )
-            for number, reading in enumerate(readings)
+            for id, reading in readings
         )
         version = self.store.consent_version(patient) + 1
         return Enclosed(
@@ -211,16 +263,34 @@ class Enclosures:
         """
         if not reading.patient:
             return inside
-        sent = {one.system: one.value for one in claim.identifiers}
-        if any(sent.get(one.system, one.value) != one.value for one in reading.patient):
-            return False
-        return any(
-            sent.get(one.system) == one.value or self._is_of(one, patient)
-            for one in reading.patient
-        )
+        agree = _agree(reading.patient, claim.identifiers)
+        return patient in self._cards(reading.patient) if agree is None else agree
 
-    def _is_of(self, identifier: Identifier, patient: str) -> bool:
-        return any(card.patient == patient for card in self.store.cards(identifier))
+    def _may_be_of(self, named: Sequence[Identifier], sent: Sequence[Identifier]) -> bool:
+        """Return whether two name one patient, by their numbers or by a card that has both."""
+        agree = _agree(named, sent)
+        return bool(self._cards(named) & self._cards(sent)) if agree is None else agree
+
+    def _cards(self, names: Sequence[Identifier]) -> set[str]:
+        return {card.patient for one in names for card in self.store.cards(one)}
+
+
+def _agree(named: Sequence[Identifier], sent: Sequence[Identifier]) -> bool | None:
+    """Say whether numbers of the same kind are the same; None where there are none of a kind."""
+    values = {one.system: one.value for one in sent}
+    if any(values.get(one.system, one.value) != one.value for one in named):
+        return False
+    return True if any(one.system in values for one in named) else None
+
+
+def _id(submission: Submission, place: str) -> str:
+    """Return a consent's id: stable over repeats, one for all documents it is read with."""
+    positions = re.findall("[0-9]+", place)
+    return "-".join((submission.id, PART, *(("entry", *positions) if positions else ("1",))))
+
+
+def _speaks_for(part: Part, document: Document) -> bool:
+    return part.name == PART and (part.about is None or document.ordinal in part.about)
 
 
 def _inside(document: Document) -> Iterator[tuple[Json, str]]:

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway import bindings, identity, placing, routing
+from gateway import bindings, identity, indivisible, placing, routing
 from gateway.bindings import UNBOUND, BindingPolicies, Bindings
 from gateway.clerk import Clerk, judged, status_of
 from gateway.enclosed import NONE_ENCLOSED, Enclosed, Enclosures
 from gateway.errors import NeedsOperator, Rejected
+from gateway.formats.interface import TOGETHER_MAX
 from gateway.identity import Identified
 from gateway.mapping import engine, labels
 from gateway.mapping.catalogue import Catalogue
@@ -44,9 +45,6 @@ from gateway.placing import Placed
 from gateway.routing import Plan, Receiver, Route
 from gateway.store import Store, audit_entry
 from gateway.store.values import AuditEntry, Organization, Outcome
-
-TOGETHER_MAX = 50
-"""Documents of one submission that one transaction settles: others' are not to wait for all."""
 
 
 class Examiner:
@@ -82,21 +80,23 @@ class Examiner:
         """Work documents in their order: two of them may be versions of one report.
 
         With `together` only so many of the first as one transaction takes: the second version
-        of a report is placed when the first has its place.
+        of a report is placed when the first has its place.  Indivisible ones are worked all,
+        and none is accepted where another is not.
         """
         outcomes: list[Outcome] = []
         numbers: set[str] = set()
+        whole = any(one.indivisible for one in documents)
         for one in documents[:TOGETHER_MAX] if together else documents:
             if isinstance(one, Unreadable):
                 outcomes.append(self._unreadable(submission, one))
                 continue
             outcome = self._document(submission, sender, one, outcomes)
             if outcome.report is not None:
-                if together and outcome.report.number in numbers:
+                if together and not whole and outcome.report.number in numbers:
                     break
                 numbers.add(outcome.report.number)
             outcomes.append(outcome)
-        return tuple(outcomes)
+        return indivisible.as_one(submission, outcomes, self.clerk) if whole else tuple(outcomes)
 
     def _unreadable(self, submission: Submission, piece: Unreadable) -> Outcome:
         """Refuse a piece of a batch that is no document; the others go on without it."""

@@ -99,7 +99,7 @@ class Line:
         self.retry_first = retry_first
         self.apart = apart
         self.clerk = Clerk(receipts, clock)
-        self.enclosures = Enclosures(store, verifier)
+        self.enclosures = Enclosures(store, verifier, catalogue)
         self.examiner = Examiner(
             store=store,
             catalogue=catalogue,
@@ -175,6 +175,7 @@ class Line:
                 submission.document, submission.signatures, submission.kept_at
             )
             documents = self._documents(submission, sender, report)
+            submission = self.enclosures.addressed(submission, documents)
             self._settle(order, submission, sender, documents, report)
         except TryLater as later:
             self._later(order, submission, later, report)
@@ -192,7 +193,8 @@ class Line:
         sender = self._sender(kept)
         report = self.verifier.verify(kept.document, kept.signatures, kept.kept_at)
         documents = self._documents(kept, sender, report)
-        worked = tuple(one for one in documents if document_id(kept.id, one.ordinal) not in alone)
+        kept = self.enclosures.addressed(kept, documents)
+        worked = _worked(kept, documents, alone)
         return self.examiner.documents(kept, sender, worked)
 
     def check(
@@ -261,9 +263,7 @@ class Line:
         # A replay may be of one document of many: what stands otherwise is not judged again.
         alone, several = self.store.left_alone(submission.id), len(documents) > 1
         said = self._said_before(submission) if alone else ()
-        left = tuple(
-            one for one in documents if document_id(submission.id, one.ordinal) not in alone
-        )
+        left = _worked(submission, documents, alone)
         while True:
             outcomes = self._settle_some(order, submission, sender, left, several, said, report)
             said += bindings.told(outcomes, several=several)
@@ -285,9 +285,10 @@ class Line:
         for _ in range(MOVED_REPEATS_MAX):
             outcomes = self.examiner.documents(submission, sender, documents, together=True)
             more = len(outcomes) < len(documents)
-            judged = bindings.reported(report, outcomes, said, several=several)
+            bound = bindings.reported(report, outcomes, said, several=several)
+            apart = several and not _is_one_patients(documents, outcomes)
             try:
-                self.store.settle(order, outcomes, judged, several=several, more=more)
+                self.store.settle(order, outcomes, bound, several=apart, more=more)
             except Moved:
                 continue
             return outcomes
@@ -349,6 +350,28 @@ def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Un
         if content.media_type in ("", "application/octet-stream") and plugin.recognises(head):
             return plugin.parse(content, apart=apart)
     raise Rejected(Problem(code="FMT-101", detail={"media_type": content.media_type}))
+
+
+def _worked(
+    submission: Submission,
+    documents: tuple[Document | Unreadable, ...],
+    alone: frozenset[str],
+) -> tuple[Document | Unreadable, ...]:
+    """Return the documents to work, those left `alone` aside; indivisible ones go together."""
+    left = tuple(one for one in documents if document_id(submission.id, one.ordinal) not in alone)
+    return documents if any(one.indivisible for one in left) else left
+
+
+def _is_one_patients(
+    documents: Sequence[Document | Unreadable], outcomes: Sequence[Outcome]
+) -> bool:
+    """Say whether documents that go together are of one patient, as far as any is taken."""
+    patients = {
+        one.match.patient
+        for one in outcomes
+        if one.match is not None and judged(one.status) is Status.ACCEPTED
+    }
+    return any(one.indivisible for one in documents) and len(patients) < 2
 
 
 def content_digest(media_type: str, parts: Sequence[Part]) -> str:

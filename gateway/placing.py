@@ -90,6 +90,11 @@ def place(
     )
 
 
+def is_same(one: ReportClaim, other: ReportClaim) -> bool:
+    """Say whether two documents, as `claimed` gives them, are of one series."""
+    return one.number == other.number and series.shares(one.performer, other.performer)
+
+
 def _is(report: ReportClaim, organization: Organization) -> bool:
     return not report.performer or series.shares(report.performer, organization.identifiers)
 
@@ -121,7 +126,7 @@ def _after(
         placement, claim = one.placement, one.report
         if placement is None or claim is None or placement.kind is PlacementKind.DUPLICATE:
             continue
-        if claim.number != report.number or not series.shares(claim.performer, report.performer):
+        if not is_same(claim, report):
             continue
         ends = dict.fromkeys(placement.replaces, Status.REPLACED)
         ends |= dict.fromkeys(placement.withdraws, Status.WITHDRAWN)

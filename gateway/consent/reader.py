@@ -104,6 +104,15 @@ def read(resource: Json, directory: Directory, at: datetime) -> Reading:
     )
 
 
+def named(resource: Json, normalise: Normalise) -> tuple[Identifier, ...]:
+    """Return the identifiers a Consent names its patient by, whatever else it says.
+
+    Raises Rejected (PAT-101) for a broken one.
+    """
+    patient = _object(resource.get("patient"))
+    return tuple(_patient(resource, patient, str(patient.get("reference") or ""), normalise))
+
+
 def _patient(
     resource: Json, patient: Json, reference: str, normalise: Normalise
 ) -> Iterator[Identifier]:

@@ -1,11 +1,12 @@
 """A batch Bundle taken apart into the pieces that are judged alone (semantics, rule 7).
 
-A transaction of several reports is taken apart the same way where the sender's policy says so.
+A transaction of several reports is taken apart the same way.
 
 An entry that holds a Bundle is a piece by itself.  The other entries are gathered by report:
 a DiagnosticReport with everything it refers to, near and far, and with what speaks about it,
 such as a Provenance.  What two reports share, a Patient or a Specimen, belongs to both.  An
-entry that belongs to no report is a piece of its own, so that nothing is lost unsaid.
+entry that belongs to no report is a piece of its own, so that nothing is lost unsaid; where
+all is taken or nothing, it goes with a report of the patient it speaks of.
 
 A fault of the JSON inside an entry is that entry's, unless it leaves in doubt what the entry is
 or by which name others call it: then nobody can tell whose result would be missing.
@@ -42,6 +43,9 @@ _SHARED = frozenset(
 )
 """Who and where: to refer to one of them says nothing about which report is meant."""
 
+_OF_EVERY_REPORT = _SHARED | {"Consent"}
+"""What holds for each report of a patient alike, and is stored once however often it is read."""
+
 
 class Piece(NamedTuple):
     """One part of a batch: a Bundle, a report with what belongs to it, or a lone entry."""
@@ -75,10 +79,13 @@ def head_problems(bundle: Json) -> tuple[Problem, ...]:
     return whole.problems(head) or _no_entries(bundle)
 
 
-def pieces(bundle: Json, bundled: Bundled, faults: Faults) -> tuple[Piece, ...]:
+def pieces(
+    bundle: Json, bundled: Bundled, faults: Faults, *, as_one: bool = False
+) -> tuple[Piece, ...]:
     """Return the pieces of `bundle` in the order they stand in it.
 
-    `faults` are those of its entries' JSON, as `faults_by_entry` gives them.
+    `faults` are those of its entries' JSON, as `faults_by_entry` gives them; `as_one`: they are
+    taken together or not at all.
     """
     entries = bundle["entry"]
     assert isinstance(entries, list)
@@ -95,7 +102,7 @@ def pieces(bundle: Json, bundled: Bundled, faults: Faults) -> tuple[Piece, ...]:
             found.append(Piece(f"{place}/resource", (position,), "bundle", own))
         else:
             flat[position] = resource
-    found += _by_report(flat, bundled, problems)
+    found += _by_report(flat, bundled, problems, as_one=as_one)
     return tuple(sorted(found, key=lambda piece: int(piece.place.split("/")[2])))
 
 
@@ -199,7 +206,9 @@ def _around(item: JsonValue, place: str, kind: str) -> Iterator[Problem]:
 # --- which entries belong together -----------------------------------------------------
 
 
-def _by_report(flat: dict[int, Json], bundled: Bundled, problems: Faults) -> Iterator[Piece]:
+def _by_report(
+    flat: dict[int, Json], bundled: Bundled, problems: Faults, *, as_one: bool
+) -> Iterator[Piece]:
     """Yield a piece per report, and one per entry that belongs to none."""
     types = {position: str(resource.get("resourceType")) for position, resource in flat.items()}
     links = _links(flat, bundled)
@@ -207,6 +216,8 @@ def _by_report(flat: dict[int, Json], bundled: Bundled, problems: Faults) -> Ite
         position: _reached(position, links, types) for position in flat if types[position] == REPORT
     }
     _join(groups, links, types)
+    if as_one:
+        _adopt(groups, links, types)
     for position, group in groups.items():
         members = tuple(sorted(group))
         mine = tuple(problem for member in members for problem in problems[member])
@@ -274,3 +285,22 @@ def _join(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[i
     for position in links.keys() - homes.keys():
         for report in {own[target] for target in links[position] if target in own}:
             groups[report] |= _reached(position, links, types)
+
+
+def _adopt(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[int, str]) -> None:
+    """Give what belongs to no report to the first of the patient it speaks of.
+
+    Where it names no patient, to the first that has something it names; of a bundle with one
+    patient everything is that one's.
+    """
+    patients = {position for position, type in types.items() if type == "Patient"}
+    for position in sorted(links.keys() - set().union(*groups.values())):
+        mine = _reached(position, links, types)
+        named = mine & patients or mine
+        homes = [
+            report
+            for report, group in groups.items()
+            if (named <= group if named <= patients else named & group) or len(patients) < 2
+        ]
+        for report in homes if types[position] in _OF_EVERY_REPORT else homes[:1]:
+            groups[report] |= mine

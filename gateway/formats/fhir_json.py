@@ -1,9 +1,9 @@
 """FHIR R4 bundles in JSON: transaction, document, message, collection, and batch.
 
 A bundle of one patient is one document; several patients in one bundle are refused, since a
-mistake there would put one person's results on another's card.  Only a batch holds several
-documents: every Bundle in it is one, and so is every report with what belongs to it.  Where the
-sender's policy says so, a transaction of several reports is read like a batch.
+mistake there would put one person's results on another's card.  Only a batch or a transaction
+holds several documents: every Bundle in it is one, and so is every report with what belongs to
+it.  Those of a transaction are indivisible, unless the sender's policy says otherwise.
 
 Source: https://hl7.org/fhir/R4/json.html and bundle.html.
 """
@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gateway.errors import Rejected
 from gateway.fhir import batch, bundle, nodes, text
 from gateway.fhir.references import Bundled
 from gateway.fhir.tables import elements
-from gateway.formats.interface import DOCUMENTS_MAX
+from gateway.formats.interface import DOCUMENTS_MAX, TOGETHER_MAX
 from gateway.model import Document, Json, JsonValue, Problem, SignedContent, Unreadable
 
 NAME = "fhir_json"
@@ -37,16 +38,16 @@ def recognises(head: bytes) -> bool:
 
 
 def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Unreadable, ...]:
-    """Read a bundle into its document, a batch into its documents.
+    """Read a bundle into its document, a batch or a transaction of several into its documents.
 
-    With `apart` a transaction of several reports is read like a batch.  Raises Rejected with
-    every problem found: FMT-301 to FMT-307 for the JSON, FMT-310 to FMT-338 for the FHIR.
+    Those of a transaction are indivisible, but for `apart`.  Raises Rejected with every problem
+    found: FMT-301 to FMT-307 for the JSON, FMT-310 to FMT-338 for the FHIR.
     """
     resource, faults = text.read(content.octets)
     kind = resource.get("type") if resource.get("resourceType") == "Bundle" else None
-    splits = apart and kind == bundle.TRANSACTION and batch.is_several(resource)
-    if kind == bundle.BATCH or splits:
-        return _batch(resource, faults, content)
+    several = kind == bundle.TRANSACTION and batch.is_several(resource)
+    if kind == bundle.BATCH or several:
+        return _batch(resource, faults, content, indivisible=several and not apart)
     if faults:
         raise Rejected(*faults[: text.FAULTS_MAX])
     bundled = Bundled(resource)
@@ -56,16 +57,18 @@ def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Un
 
 
 def _batch(
-    resource: Json, faults: tuple[Problem, ...], content: SignedContent
+    resource: Json, faults: tuple[Problem, ...], content: SignedContent, *, indivisible: bool
 ) -> tuple[Document | Unreadable, ...]:
     by_entry = batch.faults_by_entry(resource, faults)
     if problems := batch.head_problems(resource):
         raise Rejected(*problems)
-    pieces = batch.pieces(resource, Bundled(resource), by_entry)
-    if len(pieces) > DOCUMENTS_MAX:
-        detail = {"count": str(len(pieces)), "limit": str(DOCUMENTS_MAX)}
+    pieces = batch.pieces(resource, Bundled(resource), by_entry, as_one=indivisible)
+    limit = TOGETHER_MAX if indivisible else DOCUMENTS_MAX
+    if len(pieces) > limit:
+        detail = {"count": str(len(pieces)), "limit": str(limit)}
         raise Rejected(Problem(code="FMT-338", place="/entry", detail=detail))
-    return tuple(_piece(resource, piece, ordinal, content) for ordinal, piece in enumerate(pieces))
+    found = (_piece(resource, piece, ordinal, content) for ordinal, piece in enumerate(pieces))
+    return tuple(replace(one, indivisible=indivisible) for one in found)
 
 
 def _piece(

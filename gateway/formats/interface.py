@@ -11,6 +11,10 @@ from gateway.model import Document, SignedContent, Unreadable
 DOCUMENTS_MAX = 2000
 """Documents in one submission: a laboratory's whole day, and a bound on one order of work."""
 
+TOGETHER_MAX = 50
+"""Documents of one submission that one transaction settles: others' are not to wait for all.
+So no more than these can be taken together or not at all."""
+
 
 class Format(Protocol):
     """A module that reads one input format."""
@@ -27,8 +31,9 @@ class Format(Protocol):
         """Read signed octets into documents, one per report of one patient.
 
         Of a batch each piece is judged alone: one that cannot be read is `Unreadable`, counted
-        with the documents.  With `apart` so is what the format means to be taken as a whole,
-        such as a FHIR transaction: the sender's policy says so.
+        with the documents.  What the format means to be taken as a whole, such as a FHIR
+        transaction, gives documents that are `indivisible`; with `apart` they are judged alone
+        too: the sender's policy says so.
 
         Raises Rejected with every structural problem found (FMT-…), each with its place, when
         nothing at all can be read.

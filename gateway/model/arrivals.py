@@ -19,6 +19,9 @@ class Part:
 
     body: bytes
 
+    about: frozenset[int] | None = None
+    """Ordinals of the documents that a consent beside them speaks of; None: not told apart."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:

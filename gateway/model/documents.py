@@ -54,6 +54,9 @@ class Document:
     piece: bytes = b""
     """What of a batch is this document's own; empty: it is all that was sent."""
 
+    indivisible: bool = False
+    """Taken together with the other documents of its submission, or not at all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unreadable:
@@ -64,6 +67,8 @@ class Unreadable:
 
     place: str
     problems: tuple[Problem, ...]
+    indivisible: bool = False
+    """As with a document: the others are not taken without it."""
 
 
 @dataclass(frozen=True, kw_only=True)

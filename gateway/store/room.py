@@ -133,6 +133,10 @@ def problems_from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Problem, ...]
     return tuple(problem_from_row(row) for row in rows)
 
 
+HELD_BACK = "FMT-339"
+"""Cause of a document that waits for another of its submission alone, and goes with that."""
+
+
 def cause(problems: Iterable[Problem]) -> str | None:
     """Return the code that says why something waits or was refused: the first real problem."""
     return next((problem.code for problem in problems if not problem.warning), None)

@@ -152,7 +152,7 @@ class _Settled:
         several: bool,
         more: bool,
     ) -> None:
-        self.several, self.more = several, more
+        self.more = more
         self.room = room
         self.order = order
         self.now = room.clock()
@@ -162,6 +162,8 @@ class _Settled:
             # A worker that is late already must not link identifiers to a number of its own.
             work.look(connection, order)
             row = submissions.row_of(connection, order.subject)
+        # An original that was taken apart once stays so: its key dies with it.
+        self.several = several or row.key_owner == wholes.owner_of(row.id)
         self.kept_at = row.kept_at
         self.organization = row.organization
         self.data_key = submissions.data_key_of(room, row)

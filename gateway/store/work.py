@@ -22,7 +22,7 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, column, or_, sel
 from gateway.model import DeliveryState, Problem, Status
 from gateway.store import tables
 from gateway.store.log import audit_entry
-from gateway.store.room import Room, problems_to_rows, write_audit, write_event
+from gateway.store.room import HELD_BACK, Room, problems_to_rows, write_audit, write_event
 from gateway.store.statement import Statement, insert_rows, update_rows
 from gateway.store.tables import work_order
 from gateway.store.values import LostLease, WorkOrder
@@ -345,9 +345,10 @@ def _receive_again(connection: Connection, submission: str, document: str | None
     table = tables.document
     mine = table.c.submission == submission
     if document is not None:
-        mine &= table.c.id == document
-        if connection.execute(select(table.c.id).where(mine)).first() is None:
+        this = table.c.id == document
+        if connection.execute(select(table.c.id).where(mine, this)).first() is None:
             raise KeyError(document)
+        mine &= this | (table.c.cause == HELD_BACK)
     waiting = table.c.status.in_([one.value for one in _REPEATED])
     connection.execute(update(table).where(mine, waiting).values(status=Status.RECEIVED.value))
 

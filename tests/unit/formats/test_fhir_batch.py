@@ -380,6 +380,33 @@ def test_a_transaction_is_all_or_nothing() -> None:
         )
 
 
+def test_the_reports_of_a_transaction_are_documents_that_stand_or_fall_together() -> None:
+    """What speaks of one patient goes with that one's first report; who it is, with all."""
+    of_a = observation("o9", "a")
+    found = parsed(
+        patient("a"),
+        report("r1", "a"),
+        of_a,
+        report("r2", "a"),
+        patient("b"),
+        report("r3", "b"),
+        type="transaction",
+    )
+    assert told(found) == [(f"/entry/{n}/resource",) for n in (1, 3, 5)]
+    assert all(one.indivisible for one in found)
+    held = [one.piece.count(b"o9") for one in found if isinstance(one, Document)]
+    assert held == [1, 0, 0]
+    assert not any(one.indivisible for one in parsed(patient("a"), report("r1", "a")))
+
+
+def test_a_patient_no_report_refers_to_is_that_of_every_report_of_a_transaction() -> None:
+    reports = [report("r1", "a"), report("r2", "a")]
+    for one in reports:
+        del one["resource"]["subject"]
+    found = parsed(patient("a"), *reports, type="transaction")
+    assert [one.piece.count(b"F-a") for one in found if isinstance(one, Document)] == [1, 1]
+
+
 @pytest.mark.parametrize("given", [{"entry": []}, {"total": 2}, {"entry": "x"}])
 def test_a_batch_whose_frame_is_broken_is_refused_whole(given: dict[str, Any]) -> None:
     """There is no telling its pieces apart."""

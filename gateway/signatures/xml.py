@@ -20,7 +20,6 @@ from gateway.signatures import xml_names as names
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     SIG_CONSTRAINTS_FAILURE,
-    Checks,
     failed,
     undecided,
 )
@@ -30,6 +29,7 @@ from gateway.signatures.xml_structure import local, top_signatures
 from gateway.xml.parser import is_xml, parse
 
 NAME = "xml"
+FORMAT = "XMLDSig"
 
 SIGNATURES_MAX = 16
 
@@ -51,7 +51,9 @@ def check(
         if is_xml(part.body[:64]):
             place = f"signature[{position}]"
             several = list(_check_file(part.body, place, document, algorithms, others))
-            found.extend(several or [_unreadable(place, _broken("no Signature element"))])
+            found.extend(
+                several or [findings.refused(place, _broken("no Signature element"), FORMAT)]
+            )
     return tuple(found)
 
 
@@ -70,12 +72,12 @@ def _check_file(
     except Rejected as error:
         # A document that is no XML is for its format to refuse, unless it means to be signed.
         if beside is not None or names.DS.encode() in octets:
-            yield _unreadable(place, _broken(f"XML refused: {error.problems[0].code}"))
+            yield findings.refused(place, _broken(f"XML refused: {error.problems[0].code}"), FORMAT)
         return
     several = top_signatures(root)
     if len(several) > SIGNATURES_MAX:
         flaw = undecided("format", SIG_CONSTRAINTS_FAILURE, f"{len(several)} signatures")
-        yield _unreadable(place, flaw)
+        yield findings.refused(place, flaw, FORMAT)
         return
     length = len(octets) + (len(beside.body) if beside is not None else 0)
     source = Source(
@@ -100,20 +102,3 @@ def _path(element: etree._Element) -> str:
 
 def _broken(detail: str) -> findings.Flaw:
     return failed("format", FORMAT_FAILURE, detail)
-
-
-def _unreadable(place: str, flaw: findings.Flaw) -> CheckedSignature:
-    checks = Checks()
-    checks.flawed(flaw)
-    return CheckedSignature(
-        format="XMLDSig",
-        level="",
-        certificate=None,
-        other_certificates=(),
-        covered=(),
-        claimed_at=None,
-        checks=checks.made,
-        indication=checks.indication,
-        sub_indication=checks.sub_indication,
-        place=place,
-    )

@@ -103,7 +103,7 @@ class Tree:
         """
         self.nodes: list[Node] = []
         self.of: dict[etree._Element, Node] = {}
-        top = self._add("root", None)
+        top = self._add(Node("root", 0, None))
         before = list(root.itersiblings(preceding=True))
         for beside in reversed(before):
             self._beside(beside, top)
@@ -123,39 +123,25 @@ class Tree:
             yield from node.namespaces
             yield from node.attributes
 
-    def _add(
-        self,
-        kind: Kind,
-        parent: Node | None,
-        *,
-        local: str = "",
-        uri: str = "",
-        prefix: str = "",
-        value: str = "",
-        element: etree._Element | None = None,
-    ) -> Node:
+    def _add(self, node: Node) -> Node:
         if len(self.nodes) >= NODES_MAX:
             raise TooMany(f"more than {NODES_MAX} nodes")
-        node = Node(
-            kind,
-            len(self.nodes),
-            parent,
-            local=local,
-            uri=uri,
-            prefix=prefix,
-            value=value,
-            element=element,
-        )
         self.nodes.append(node)
         return node
+
+    @property
+    def _next(self) -> int:
+        return len(self.nodes)
 
     def _beside(self, item: etree._Element, parent: Node) -> None:
         """Add a comment or a processing instruction."""
         text = str(item.text or "")
         if isinstance(item, etree._ProcessingInstruction):
-            node = self._add("instruction", parent, local=str(item.target), value=text)
+            node = self._add(
+                Node("instruction", self._next, parent, local=str(item.target), value=text)
+            )
         else:
-            node = self._add("comment", parent, value=text)
+            node = self._add(Node("comment", self._next, parent, value=text))
         parent.children.append(node)
 
     def _text(self, text: str | None, parent: Node) -> None:
@@ -164,23 +150,28 @@ class Tree:
         if parent.children and parent.children[-1].kind == "text":
             parent.children[-1].value += text
             return
-        parent.children.append(self._add("text", parent, value=text))
+        parent.children.append(self._add(Node("text", self._next, parent, value=text)))
 
     def _element(self, item: etree._Element, parent: Node) -> None:
         name = etree.QName(item)
         node = self._add(
-            "element",
-            parent,
-            local=name.localname,
-            uri=name.namespace or "",
-            prefix=item.prefix or "",
-            element=item,
+            Node(
+                "element",
+                self._next,
+                parent,
+                local=name.localname,
+                uri=name.namespace or "",
+                prefix=item.prefix or "",
+                element=item,
+            )
         )
         self.of[item] = node
         parent.children.append(node)
         scope = {prefix or "": uri for prefix, uri in item.nsmap.items() if uri}
         for prefix, uri in sorted({**scope, "xml": XML}.items()):
-            node.namespaces.append(self._add("namespace", node, local=prefix, value=uri))
+            node.namespaces.append(
+                self._add(Node("namespace", self._next, node, local=prefix, value=uri))
+            )
         for position, (key, value) in enumerate(item.attrib.items(), start=1):
             self._attribute(item, node, position, str(key), str(value))
         self._text(item.text, node)
@@ -202,5 +193,15 @@ class Tree:
             written = str(item.xpath(f"name(@*[{position}])"))
             prefix = written.rpartition(":")[0]
         node.attributes.append(
-            self._add("attribute", node, local=name.localname, uri=uri, prefix=prefix, value=value)
+            self._add(
+                Node(
+                    "attribute",
+                    self._next,
+                    node,
+                    local=name.localname,
+                    uri=uri,
+                    prefix=prefix,
+                    value=value,
+                )
+            )
         )

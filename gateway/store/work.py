@@ -70,7 +70,7 @@ _REPEATED = (Status.NEEDS_INFO, Status.REJECTED)
 """What a replay works again: what waits for a person, and what was refused."""
 
 _DOCUMENTS = Statement(
-    select(tables.document.c.id, tables.document.c.status).where(
+    select(tables.document.c.id, tables.document.c.status, tables.document.c.cause).where(
         tables.document.c.submission == bindparam("submission")
     )
 )
@@ -345,10 +345,11 @@ def _receive_again(connection: Connection, submission: str, document: str | None
     table = tables.document
     mine = table.c.submission == submission
     if document is not None:
-        this = table.c.id == document
-        if connection.execute(select(table.c.id).where(mine, this)).first() is None:
+        causes = {one.id: one.cause for one in _DOCUMENTS.all(connection, submission=submission)}
+        if document not in causes:
             raise KeyError(document)
-        mine &= this | (table.c.cause == HELD_BACK)
+        if HELD_BACK not in causes.values():
+            mine &= table.c.id == document
     waiting = table.c.status.in_([one.value for one in _REPEATED])
     connection.execute(update(table).where(mine, waiting).values(status=Status.RECEIVED.value))
 

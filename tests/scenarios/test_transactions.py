@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,19 @@ def test_a_replay_of_one_document_works_the_transaction(day: Day, asked: int | N
     assert statuses(day, id) == ["accepted", "accepted"]
 
 
+@pytest.mark.parametrize("asked", [0, 1])
+def test_a_refusal_of_the_whole_leaves_none_of_its_documents_waiting(day: Day, asked: int) -> None:
+    """The sender may not send unsigned any more when one of them is repeated."""
+    id = day.send(transaction(SUGAR, CORRECTION))
+    store = day.gateway.store
+    organization = store.organization("polaris")
+    assert organization is not None
+    store.put_organization(replace(organization, allow_unsigned=False))
+    store.replay(id, "operator:test", documents(day, id)[asked].id)
+    day.work()
+    assert (day.status(id), statuses(day, id)) == ("rejected", ["rejected", "rejected"])
+
+
 def test_a_refusal_weighs_more_than_a_question(day: Day) -> None:
     """The sender must send all again, so nobody is to wait for an answer."""
     stranger = Report(number="9", patient=Person("22445766060", "Златоустов"))
@@ -253,21 +267,27 @@ def test_a_transaction_has_a_limit_and_up_to_it_is_one(tmp_path: Path, count: in
         assert statuses(day, id) == ["accepted"] * count
 
 
-def test_what_moved_meanwhile_is_looked_at_again_for_all(day: Day) -> None:
-    """Another worker settles one of the reports between judgement and settlement."""
-    id = day.keep(transaction(SUGAR, SERUM))
+def overtaken(day: Day, octets: bytes, by: Report) -> str:
+    """Work a transaction while another worker settles a report after it was judged."""
+    id = day.keep(octets)
     store, lease = day.gateway.store, day.gateway.settings.work.lease
     (order,) = store.claim("submission", 1, lease)
     settle = store.settle
 
-    def overtaken(*given: Any, **more: Any) -> None:
+    def late(*given: Any, **more: Any) -> None:
         store.settle = settle  # type: ignore[method-assign]
-        day.keep(SERUM)
+        day.keep(by)
         day.line()
         settle(*given, **more)
 
-    store.settle = overtaken  # type: ignore[method-assign]
+    store.settle = late  # type: ignore[method-assign]
     day.gateway.line.work(order)
+    return id
+
+
+def test_what_moved_meanwhile_is_looked_at_again_for_all(day: Day) -> None:
+    """Another worker settles one of the reports between judgement and settlement."""
+    id = overtaken(day, transaction(SUGAR, SERUM), SERUM)
     first, second = documents(day, id)
     assert [str(first.status), str(second.status)] == ["accepted", "accepted"]
     assert (first.duplicate_of, second.duplicate_of is None) == (None, False)
@@ -276,19 +296,7 @@ def test_what_moved_meanwhile_is_looked_at_again_for_all(day: Day) -> None:
 
 def test_what_moved_meanwhile_may_hold_back_all(day: Day) -> None:
     """Nothing of the first attempt stays: other content of one report came in between."""
-    id = day.keep(transaction(SUGAR, SERUM))
-    store, lease = day.gateway.store, day.gateway.settings.work.lease
-    (order,) = store.claim("submission", 1, lease)
-    settle = store.settle
-
-    def overtaken(*given: Any, **more: Any) -> None:
-        store.settle = settle  # type: ignore[method-assign]
-        day.keep(SERUM.but(values={GLUCOSE: "7.70"}))
-        day.line()
-        settle(*given, **more)
-
-    store.settle = overtaken  # type: ignore[method-assign]
-    day.gateway.line.work(order)
+    id = overtaken(day, transaction(SUGAR, SERUM), SERUM.but(values={GLUCOSE: "7.70"}))
     assert (statuses(day, id), codes(day, id)) == (["needs_info"] * 2, [["FMT-339"], ["DUP-102"]])
     assert day.results() == {GLUCOSE: "7.70"}
 

@@ -4,24 +4,24 @@ Verifying and mapping cost ten times what taking a submission in costs.  In one 
 share one interpreter, and a laboratory's flood trebled its neighbours' wait for a receipt;
 apart, at a lower priority, they get what the door leaves.
 
-The door rings for new work over the child's standard input; the input's end is its word to
-stop.
+The door rings for new work over the child's standard input, whose end is its word to stop; the
+child's beats come back over its standard output.
 """
 
 from __future__ import annotations
 
 import os
-import signal
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
-from gateway.cli.output import Exit
 from gateway.sandbox.processes import PARENT
 from gateway.store.work import KINDS
 
@@ -36,6 +36,16 @@ GOODBYE_SECONDS = 0.2
 RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before a line that died is started again; the last one stays."""
 
+LIVED_SECONDS = 60.0
+"""A line that lived so long did not die of how it was started: the pauses begin anew."""
+
+BEAT_SECONDS = 5.0
+UNHEARD_SECONDS = 20.0
+"""After so long without a beat the door says that it is not ready."""
+
+SILENT_SECONDS = 60.0
+"""After so long without a beat the line is ended and started again."""
+
 READ_BYTES = 4096
 
 
@@ -45,6 +55,7 @@ class LineProcess:
     def __init__(self, home: Path) -> None:
         self._command = [sys.executable, "-m", "gateway.cli", "worker", "--home", str(home)]
         self._process: subprocess.Popen[bytes] | None = None
+        self._heard = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="line", daemon=True)
 
@@ -52,9 +63,10 @@ class LineProcess:
         self._thread.start()
 
     def alive(self) -> bool:
-        """Say whether the line runs; it ends itself when one of its threads hangs."""
+        """Say whether the line runs and was heard of lately."""
         process = self._process
-        return process is not None and process.poll() is None
+        running = process is not None and process.poll() is None
+        return running and time.monotonic() - self._heard < UNHEARD_SECONDS
 
     def ring(self, kind: str) -> None:
         """Tell the line that work of a kind waits; a bell nobody hears is found by looking."""
@@ -80,23 +92,34 @@ class LineProcess:
         # The kernel ends a child with the *thread* that started it, so this one waits for it.
         failures = 0
         while not self._stopping.is_set():
+            self._heard = started = time.monotonic()
             self._process = process = self._started()
-            code = process.wait()
+            self._listen(process)
+            process.wait()
             if self._stopping.is_set():
                 return
-            if code == Exit.USAGE:
-                # Another server works this home: this one has no business here.
-                os.kill(os.getppid(), signal.SIGTERM)
-                return
-            log.error("line.died", code=code, starts=failures + 1)
+            failures = 0 if time.monotonic() - started > LIVED_SECONDS else failures
+            log.error("line.died", code=str(process.returncode), attempt=failures + 1)
             self._stopping.wait(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
             failures += 1
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        """Note the line's beats until it ends; end one that is silent."""
+        assert process.stdout is not None
+        with process.stdout as beats:
+            while select.select([beats], [], [], SILENT_SECONDS)[0]:
+                if not os.read(beats.fileno(), READ_BYTES):
+                    return
+                self._heard = time.monotonic()
+        log.error("line.silent")
+        process.kill()
 
     def _started(self) -> subprocess.Popen[bytes]:
         # In our session, so that a terminal's Ctrl-C and `kill` of a group find it.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and verb
             [*self._command, "--behind-door"],
             stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env={**os.environ, PARENT: str(os.getpid())},
         )
         assert process.stdin is not None
@@ -115,3 +138,12 @@ def listen(ring: Callable[[str], None], ended: Callable[[], object]) -> None:
         ended()
 
     threading.Thread(target=run, name="bell", daemon=True).start()
+
+
+def beat() -> None:
+    """In the line's process: let the door know that it lives.
+
+    A door that is gone asks no more; the end of our input says so.
+    """
+    with suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), b".")

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,6 @@ HANDOVER_SECONDS = 30.0
 """How long a new line waits for its predecessor to let go of the home."""
 
 POLL_SECONDS = 0.1
-BEAT_SECONDS = 5.0
 HANGING = timedelta(minutes=15)
 """Longer than any step of the line or any answer of a clinic may take."""
 
@@ -81,7 +81,7 @@ def command(out: Output, concurrency: int | None, behind_door: bool) -> None:
         if behind_door:
             line_process.listen(gateway.store.ring, told.set)
         _start(out, gateway, told)
-        _await_end(gateway, told)
+        _await_end(gateway, told, line_process.beat if behind_door else lambda: None)
         outlive_parent()  # told to stop, it finishes what it holds
     finally:
         gateway.close()
@@ -108,12 +108,14 @@ def _start(out: Output, gateway: Gateway, told: threading.Event) -> None:
             return
 
 
-def _await_end(gateway: Gateway, told: threading.Event) -> None:
+def _await_end(gateway: Gateway, told: threading.Event, beat: Callable[[], None]) -> None:
     """Wait until told to stop.  Raises Failed when a thread hangs: whoever started us starts
     another, and its claims come back with their leases."""
-    while not told.wait(BEAT_SECONDS):
+    beat()
+    while not told.wait(line_process.BEAT_SECONDS):
         if not gateway.workers.alive(HANGING):
             raise Failed("a thread of the line hangs")
+        beat()
 
 
 def already_worked(out: Output, home: Path) -> str:

@@ -40,6 +40,36 @@ def test_a_door_whose_line_died_says_that_it_is_not_ready(tmp_path: Path) -> Non
         until(lambda: anybody.get("/readyz").status == 200)
 
 
+def test_a_line_that_cannot_start_leaves_the_door_open(tmp_path: Path) -> None:
+    """A slip in a setting must not cost a laboratory its receipts; mended, the work goes on."""
+    sandbox = sandboxes.made(tmp_path / "var")
+    settings = sandbox.home / "gateway.toml"
+    good = settings.read_text("utf-8")
+    with demo.running(sandbox) as up:
+        until(lambda: lines(tmp_path) != [])
+        settings.write_text(good + '\n[work]\nline_workers = "many"\n', "utf-8")
+        os.kill(lines(tmp_path)[0], signal.SIGKILL)
+        walk = sandboxes.walk(sandbox)
+        story = sandboxes.story("01")
+        laboratory = walk.laboratories[story.first.laboratory]
+        until(lambda: laboratory.get("/readyz").status == 503)
+        kept = sandboxes.send(laboratory, sandboxes.outgoing(walk, story))
+        settings.write_text(good, "utf-8")
+        until(lambda: status(laboratory, str(kept["id"])) == "accepted")
+        assert up.server.running
+
+
+def test_a_line_that_stands_still_is_noticed(tmp_path: Path) -> None:
+    with sandboxes.running(tmp_path / "var") as walk:
+        anybody = Remote(next(iter(walk.laboratories.values())).url, None, "en")
+        until(lambda: anybody.get("/readyz").status == 200)
+        (line,) = lines(tmp_path)
+        os.kill(line, signal.SIGSTOP)
+        until(lambda: anybody.get("/readyz").status == 503)
+        os.kill(line, signal.SIGCONT)
+        until(lambda: anybody.get("/readyz").status == 200)
+
+
 def test_no_line_outlives_its_server(tmp_path: Path) -> None:
     """A line left alone would hold the home of the next server."""
     sandbox = sandboxes.made(tmp_path / "var")

@@ -30,15 +30,17 @@ KINDS = {
 @click.group(
     "items",
     help=translated(
-        "Открытые вопросы: отзывы, которые получатель не принял.",
-        "Open items: withdrawals that a destination did not take.",
+        "Открытые дела: отзывы, которые получатель не принял, и отменённые решения, по которым"
+        " документ уже ушёл.",
+        "Open items: withdrawals that a destination did not take, and undone decisions whose"
+        " document had left already.",
     ),
 )
 def command() -> None:
     pass
 
 
-@command.command("list", help=translated("Показать открытые вопросы.", "List open items."))
+@command.command("list", help=translated("Показать открытые дела.", "List open items."))
 @click.option("--closed", is_flag=True, help=translated("И закрытые.", "Closed ones as well."))
 @options_to
 def list_items(out: Output, closed: bool) -> None:
@@ -46,18 +48,18 @@ def list_items(out: Output, closed: bool) -> None:
     for one in found:
         out.data(one)
     columns = (
-        out.say("Вопрос", "Item"),
+        out.say("Дело", "Item"),
         out.say("Получатель", "Destination"),
         out.say("Что", "What"),
         out.say("Документ", "Document"),
-        out.say("Закрыт", "Closed"),
+        out.say("Закрыто", "Closed"),
     )
     out.table(columns, [_row(out, one) for one in found])
-    out.note(out.say(f"Вопросов: {len(found)}", f"Items: {len(found)}"))
+    out.note(out.say(f"Дел: {len(found)}", f"Items: {len(found)}"))
 
 
 @command.command(
-    "close", help=translated("Закрыть вопрос: что сделано.", "Close an item: what was done.")
+    "close", help=translated("Закрыть дело: что сделано.", "Close an item: what was done.")
 )
 @click.argument("item")
 @click.option(
@@ -67,7 +69,7 @@ def list_items(out: Output, closed: bool) -> None:
 def close(out: Output, item: str, note: str) -> None:
     closed = _closed(out, item, note)
     if closed is None:
-        out.complain(out.say(f"вопроса {item} нет", f"there is no item {item}"))
+        out.complain(out.say(f"дела {item} нет", f"there is no item {item}"))
         leave(Exit.REFUSED)
     out.data(closed)
     out.text(f"{closed['id']}  {closed['closed_at']}")

@@ -177,8 +177,12 @@ def decisions(out: Output) -> None:
 @command.command(
     "undo",
     help=translated(
-        "Отменить решение: опиравшиеся на него документы судятся заново.",
-        "Take a decision back: documents that rest on it are judged again.",
+        "Отменить решение: опиравшиеся на него и ещё не доставленные документы судятся заново."
+        " Доставленные заново не судятся: они становятся открытыми делами (gateway items), а"
+        " исправление присылает лаборатория.",
+        "Take a decision back: documents that rest on it and are not yet delivered are judged"
+        " again. Delivered ones are not: they become open items (gateway items), and the"
+        " laboratory must send a correction.",
     ),
 )
 @click.argument("decision")
@@ -192,10 +196,19 @@ def undo(out: Output, decision: str) -> None:
     opened, left = len(undone["documents"]), len(undone["open_items"])
     out.note(
         out.say(
-            f"Отменено; снова на линии: {opened}, открытых вопросов: {left}",
+            f"Отменено; снова на линии: {opened}, открытых дел: {left}",
             f"Undone; on the line again: {opened}, open items: {left}",
         )
     )
+    if left:
+        out.note(
+            out.say(
+                "Уже доставленное заново не судится: gateway items list; исправление присылает"
+                " лаборатория.",
+                "What was delivered is not judged again: gateway items list; the laboratory must"
+                " send a correction.",
+            )
+        )
 
 
 def about(one: Object) -> str:

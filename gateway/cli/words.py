@@ -49,7 +49,7 @@ EVENTS = {
     "reopened": "открыто снова",
     "confirmed": "номер подтверждён",
     "original.dropped": "исходное целое удалено",
-    "item.open": "открыт вопрос",
+    "item.open": "открыто дело",
 }
 """What happened to a submission, in Russian; in English the names say it themselves."""
 

@@ -97,8 +97,15 @@ def keep() -> Response:
     seconds = _wait_asked(request.headers.get("Prefer", ""))
     if seconds is None:
         return answer(_kept(kept), 200 if kept.known else 202, headers)
-    headers["Preference-Applied"] = f"wait={seconds}"
-    return _final(kept, _await(kept, who, seconds), headers)
+    if not context.door().waiters.acquire(blocking=False):
+        # Too many wait: the preference is not applied, and the answer does not say it was.
+        view = context.gateway().store.view(kept.submission, who.organizations)
+        return _final(kept, view, headers)
+    try:
+        view = _await(kept, who, seconds)
+    finally:
+        context.door().waiters.release()
+    return _final(kept, view, {**headers, "Preference-Applied": f"wait={seconds}"})
 
 
 @blueprint.get("")
@@ -243,22 +250,17 @@ def _wait_asked(prefer: str) -> int | None:
 
 
 def _await(kept: Kept, who: Principal, seconds: int) -> SubmissionView | None:
-    """Return the submission as it is when final, when time is up, or when too many wait."""
-    store, waiters = context.gateway().store, context.door().waiters
+    """Return the submission as it is when final or when time is up."""
+    store = context.gateway().store
     ends = time.monotonic() + seconds
-    if not waiters.acquire(blocking=False):
-        return store.view(kept.submission, who.organizations)
-    try:
-        turn = 0
-        while True:
-            view = store.view(kept.submission, who.organizations)
-            left = ends - time.monotonic()
-            if view is None or view.status in FINAL or left <= 0:
-                return view
-            time.sleep(min(left, POLL_SECONDS[min(turn, len(POLL_SECONDS) - 1)]))
-            turn += 1
-    finally:
-        waiters.release()
+    turn = 0
+    while True:
+        view = store.view(kept.submission, who.organizations)
+        left = ends - time.monotonic()
+        if view is None or view.status in FINAL or left <= 0:
+            return view
+        time.sleep(min(left, POLL_SECONDS[min(turn, len(POLL_SECONDS) - 1)]))
+        turn += 1
 
 
 def _final(kept: Kept, view: SubmissionView | None, headers: dict[str, str]) -> Response:

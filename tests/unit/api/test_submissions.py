@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
+from gateway.door.context import WAITERS_MAX
 from tests.doorway import FHIR, Doorway, document, doorway, form
 
 MEMBERS = {"type", "title", "status", "detail", "code", "place", "reason", "fix", "trace_id"}
@@ -210,6 +211,20 @@ def test_waiting_answers_with_the_final_state(door: Doorway) -> None:
 def test_waiting_ends_when_the_time_is_up(door: Doorway) -> None:
     answer = door.keep(Prefer="wait=0")
     assert (answer.status_code, answer.get_json()["status"]) == (202, "received")
+
+
+def test_a_wait_that_did_not_happen_is_not_said_to_be_applied(door: Doorway) -> None:
+    """When too many wait already the answer comes at once, and says nothing of waiting."""
+    waiters = door.app.extensions["gateway"].waiters
+    while waiters.acquire(blocking=False):
+        pass
+    try:
+        crowded = door.keep(Prefer="wait=10")
+    finally:
+        waiters.release(WAITERS_MAX)
+    assert (crowded.status_code, crowded.get_json()["status"]) == (202, "received")
+    assert "Preference-Applied" not in crowded.headers
+    assert door.keep(Prefer="wait=0").headers["Preference-Applied"] == "wait=0"
 
 
 def test_a_replay_puts_a_refused_submission_on_the_line_again(door: Doorway) -> None:

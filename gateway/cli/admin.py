@@ -14,7 +14,15 @@ from urllib.parse import urlsplit
 import click
 
 from gateway.cli import local
-from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
+from gateway.cli.output import (
+    Exit,
+    Output,
+    Wrong,
+    leave,
+    options,
+    options_before,
+    translated,
+)
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -42,7 +50,8 @@ _ORG = click.option(
         "Who takes part in this home, and where results go: organisations, clients, destinations.",
     ),
 )
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 
@@ -50,7 +59,8 @@ def command() -> None:
 
 
 @command.group("org", help=translated("Организации.", "Organisations."))
-def org() -> None:
+@options_before
+def org(**before: object) -> None:
     pass
 
 
@@ -121,7 +131,8 @@ def list_organizations(out: Output) -> None:
 
 
 @command.group("client", help=translated("Клиенты: кто входит.", "Clients: who logs in."))
-def client() -> None:
+@options_before
+def client(**before: object) -> None:
     pass
 
 
@@ -191,7 +202,8 @@ def list_clients(out: Output) -> None:
 
 
 @command.group("destination", help=translated("Получатели.", "Destinations of deliveries."))
-def destination() -> None:
+@options_before
+def destination(**before: object) -> None:
     pass
 
 

@@ -8,11 +8,20 @@ import click
 
 from gateway.cli import local
 from gateway.cli.list import TIME
-from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
+from gateway.cli.output import (
+    Exit,
+    Output,
+    Wrong,
+    leave,
+    options,
+    options_before,
+    translated,
+)
 
 
 @click.group("audit", help=translated("Журнал действий.", "The audit log."))
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from gateway.cli import local, remote
-from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
+from gateway.cli.output import (
+    Exit,
+    Output,
+    Wrong,
+    leave,
+    options_before,
+    options_to,
+    translated,
+)
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -44,7 +52,8 @@ BASES = {"consent": "согласие", "none": "нет"}
         "Patients' consents: record, check, revoke, list.",
     ),
 )
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 

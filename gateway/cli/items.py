@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gateway.cli import local, remote
-from gateway.cli.output import Exit, Output, leave, options_to, translated
+from gateway.cli.output import Exit, Output, leave, options_before, options_to, translated
 
 Object = dict[str, Any]
 
@@ -36,7 +36,8 @@ KINDS = {
         " document had left already.",
     ),
 )
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 

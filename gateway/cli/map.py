@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
+from gateway.cli.output import (
+    Exit,
+    Output,
+    Wrong,
+    leave,
+    options,
+    options_before,
+    translated,
+)
 from gateway.errors import Rejected
 from gateway.formats.interface import formats
 from gateway.mapping import examples
@@ -24,7 +32,8 @@ MAPPINGS = Path(__file__).parents[2] / "mappings"
         "Mapping files: the list, and the examples beside them.",
     ),
 )
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from gateway.cli import local
-from gateway.cli.output import Output, Wrong, options, translated
+from gateway.cli.output import Output, Wrong, options, options_before, translated
 
 
 @click.group(
@@ -23,7 +23,8 @@ from gateway.cli.output import Output, Wrong, options, translated
         "Simulated counterparts of the gateway: a clinic, a time-stamping authority, a verifier.",
     ),
 )
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 

@@ -237,7 +237,7 @@ def _with_options(
 
 @dataclass(frozen=True, kw_only=True)
 class _Before:
-    """Options that were given before the verb: they hold for whichever it is."""
+    """Options given before the verb, after `gateway` or a group; the nearest prevails."""
 
     as_json: bool = False
     quiet: bool = False
@@ -256,18 +256,19 @@ def options_before(group: Callable[..., None]) -> Callable[..., None]:
 
 
 def _before_the_verb() -> _Before:
-    context = click.get_current_context()
-    root = context.find_root()
-    if root is context:
-        return _Before()
-    written = root.get_parameter_source("home") is ParameterSource.COMMANDLINE
-    found = root.params
+    around, context = [], click.get_current_context().parent
+    while context is not None:
+        around.append(context)
+        context = context.parent
+    written = [
+        one for one in around if one.get_parameter_source("home") is ParameterSource.COMMANDLINE
+    ]
     return _Before(
-        as_json=found.get("as_json", False),
-        quiet=found.get("quiet", False),
-        no_color=found.get("no_color", False),
-        lang=found.get("lang"),
-        home=found.get("home") if written else None,
+        as_json=any(one.params.get("as_json") for one in around),
+        quiet=any(one.params.get("quiet") for one in around),
+        no_color=any(one.params.get("no_color") for one in around),
+        lang=next((one.params["lang"] for one in around if one.params.get("lang")), None),
+        home=written[0].params["home"] if written else None,
     )
 
 

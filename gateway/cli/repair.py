@@ -7,7 +7,15 @@ from typing import Any, NoReturn
 
 import click
 
-from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
+from gateway.cli.output import (
+    Exit,
+    Output,
+    Wrong,
+    leave,
+    options_before,
+    options_to,
+    translated,
+)
 from gateway.cli.workbench import at_workbench
 from gateway.errors import Rejected
 
@@ -21,7 +29,8 @@ Object = dict[str, Any]
         "Questions that wait for a person: list, suggestions, one decision for all, undo.",
     ),
 )
-def command() -> None:
+@options_before
+def command(**before: object) -> None:
     pass
 
 

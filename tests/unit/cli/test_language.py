@@ -77,6 +77,20 @@ def test_options_may_stand_before_the_verb(call: Call, sandbox: Path) -> None:
     assert call("--quiet", "list", "--home", sandbox).stderr == ""
 
 
+def test_options_may_stand_after_a_group_too(call: Call, sandbox: Path, tmp_path: Path) -> None:
+    """`gateway repair --lang en list` is what a hand writes; the nearest option prevails."""
+    said = call("repair", "--lang", "en", "--help")
+    assert (said.code, said.stdout.startswith("Usage: ")) == (0, True)
+    assert call("repair", "--lang", "odd", "list").code == 2
+    home = ("--home", sandbox)
+    assert call("repair", *home, "--lang", "en", "list").stderr == "Questions: 0\n"
+    assert call("--lang", "ru", "repair", "--lang", "en", "list", *home).stderr == "Questions: 0\n"
+    assert call("--home", tmp_path, "repair", *home, "list").code == 0
+    assert call("--home", sandbox, "repair", "--home", tmp_path, "list").code == 2
+    listed = call("admin", "--json", "org", *home, "list")
+    assert (listed.code, listed.stdout[0]) == (0, "{")
+
+
 def test_what_stands_at_the_verb_prevails(call: Call, sandbox: Path, tmp_path: Path) -> None:
     said = call("--home", tmp_path, "--lang", "en", "list", "--home", sandbox, "--lang", "ru")
     assert said.stderr.startswith("Найдено: ")

@@ -315,6 +315,7 @@ class Examiner:
             questions=found.questions,
             uses=record.uses if record else (),
             decisions=found.rested_on(record),
+            considered=tuple(one.id for one in found.decisions),
         )
 
     def _asked(self, plan: Plan, document: str) -> tuple[AuditEntry, ...]:

@@ -106,7 +106,11 @@ def undo(decision: str) -> Response:
     mine = [one for one in known if one.decision.id == decision]
     if not mine or (who.role != OPERATOR and mine[0].decision.cause in PERSONAL):
         not_found()
-    undone = context.gateway().repairs.undo(decision, by=who.client)
+    try:
+        undone = context.gateway().repairs.undo(decision, by=who.client)
+    except KeyError:
+        # Somebody else was faster: it does not stand any more.
+        not_found()
     return answer(present.undone(decision, undone), 202)
 
 

@@ -115,30 +115,22 @@ class Desk:
         asked = self.store.questions(repair.id)
         if repair.cause == "MAP-109" and "test" in answer and valid_from is None:
             valid_from = _first_day(asked)
+        # What a person says of a code is true of every use that was asked about.
+        uses = _uses(asked, answer["test"]) if repair.cause == "MAP-101" else []
+        new = NewDecision(
+            repair=repair.id,
+            organization=repair.organization,
+            cause=repair.cause,
+            subject=repair.subject,
+            answer=answer,
+            by=by,
+            valid_from=valid_from,
+            note=note,
+        )
         try:
-            decision = self.store.decide(
-                NewDecision(
-                    repair=repair.id,
-                    organization=repair.organization,
-                    cause=repair.cause,
-                    subject=repair.subject,
-                    answer=answer,
-                    by=by,
-                    valid_from=valid_from,
-                    note=note,
-                )
-            )
+            decision, run = self.store.decide(new, uses=uses, rate=rate)
         except Decided as error:
             raise Rejected(Problem(code="DUP-002", place="id")) from error
-        if repair.cause == "MAP-101":
-            self.store.learn_uses(repair.organization, _uses(asked, answer["test"]))
-        run = self.store.start_replay(
-            self.store.waiting_on(repair.id),
-            organization=repair.organization,
-            actor=by,
-            reason=f"decision {decision.id}",
-            rate=rate,
-        )
         self.replays.step()
         return Settled(decision=decision, run=run)
 

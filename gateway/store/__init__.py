@@ -4,7 +4,7 @@
 """
 
 from gateway.store.database import Database
-from gateway.store.decisions import Decided
+from gateway.store.deciding import Decided
 from gateway.store.facade import Store
 from gateway.store.keys import KeyDestroyed, KeyStore, LinkedElsewhere, WrongMasterKey
 from gateway.store.log import audit_entry

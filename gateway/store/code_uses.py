@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from gateway.model import CodeUse
 from gateway.store import repair_tables, vault
 from gateway.store.room import Room
-from gateway.store.statement import insert_new
 
 OPENED_MAX = 50_000
 
@@ -63,18 +62,6 @@ def use_rows(room: Room, organization: str, found: Iterable[CodeUse]) -> list[di
             }
         )
     return rows
-
-
-def learn(room: Room, organization: str, found: Iterable[CodeUse]) -> None:
-    """Remember uses of codes that a person has confirmed."""
-    rows = use_rows(room, organization, found)
-
-    def transaction(connection: Connection) -> None:
-        for row in rows:
-            insert_new(connection, repair_tables.code_use, **row)
-
-    if rows:
-        room.database.write(transaction)
 
 
 def _code_token(room: Room, organization: str, system: str, code: str) -> str:

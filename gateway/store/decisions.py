@@ -1,4 +1,4 @@
-"""What persons decided: written once, sealed, listed, and remembered after they were taken back.
+"""What persons decided: sealed, listed, and remembered after they were taken back.
 
 An answer and its note may hold a sender's or a person's own words, so they are sealed.
 """
@@ -9,22 +9,16 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from gateway.model import CodeUse, Decision
 from gateway.store import repair_tables, vault
-from gateway.store.log import audit_entry
-from gateway.store.room import Room, new_id, write_audit
-from gateway.store.statement import insert_new
-from gateway.store.values import NewDecision, PastDecision, StandingDecision
+from gateway.store.room import Room
+from gateway.store.values import PastDecision, StandingDecision
 
 OPENED_MAX = 50_000
 
 table = repair_tables.decision
-
-
-class Decided(Exception):
-    """The question has a decision that stands: undo it first."""
 
 
 class Memory:
@@ -33,55 +27,6 @@ class Memory:
     def __init__(self) -> None:
         self.decisions: dict[str, Decision] = {}
         self.uses: dict[str, CodeUse] = {}
-
-
-def decide(room: Room, new: NewDecision) -> Decision:
-    """Store a decision.  Raises Decided when another stands."""
-    now, id = room.clock(), new_id(room.clock())
-    made = Decision(
-        id=id,
-        cause=new.cause,
-        subject=dict(new.subject),
-        answer=dict(new.answer),
-        by=new.by,
-        at=now,
-        valid_from=new.valid_from,
-        note=new.note,
-    )
-    key = room.keys.system_key("decision")
-    plain = msgspec.json.encode(
-        {"subject": dict(new.subject), "answer": dict(new.answer), "note": new.note}
-    )
-    detail = {"repair": new.repair, "cause": new.cause, "organization": new.organization}
-    if new.note:
-        # The log cannot be erased and a note may name anybody: the log holds its keyed token,
-        # which shows whether the sealed words are still those that were said.
-        detail["note"] = room.keys.exact_token("note", new.note.encode())
-    audit = audit_entry(new.by, "repair.decide", id, detail, now)
-
-    def transaction(connection: Connection) -> bool:
-        added = insert_new(
-            connection,
-            table,
-            id=id,
-            repair=new.repair,
-            organization=new.organization,
-            cause=new.cause,
-            document=new.subject.get("document"),
-            by=new.by,
-            at=now,
-            valid_from=new.valid_from.isoformat() if new.valid_from else None,
-            sealed=vault.seal(key, plain, f"decision:{id}"),
-            undone_by=None,
-            undone_at=None,
-        )
-        if added:
-            write_audit(connection, audit)
-        return added
-
-    if not room.database.write(transaction):
-        raise Decided(new.repair)
-    return made
 
 
 def standing(

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from gateway.model import CodeUse, Decision, Identifier, Json, Question
-from gateway.store import choosing, code_uses, decisions, repairs, replays, undoing
+from gateway.store import choosing, code_uses, deciding, decisions, repairs, replays, undoing
 from gateway.store.room import Room
 from gateway.store.values import (
     Card,
@@ -38,10 +38,6 @@ class RepairStore:
     def code_uses(self, organization: str, codes: Iterable[tuple[str, str]]) -> tuple[CodeUse, ...]:
         """Return how an organisation has used its own codes (system, code) so far."""
         return code_uses.uses(self.room, self.memory.uses, organization, codes)
-
-    def learn_uses(self, organization: str, found: Iterable[CodeUse]) -> None:
-        """Remember uses of codes that a person has confirmed."""
-        code_uses.learn(self.room, organization, found)
 
     def identifier_token(self, identifier: Identifier) -> str:
         """Return the keyed word that stands for an identifier where it may not be written."""
@@ -79,10 +75,6 @@ class RepairStore:
         """Return a question as each waiting document asks it, facts and all."""
         return repairs.asked(self.room, id)
 
-    def waiting_on(self, id: str) -> tuple[str, ...]:
-        """Return every submission with a document that asks a question, oldest first."""
-        return repairs.waiting_on(self.room, id)
-
     def standing(self, organizations: tuple[str, ...] | None) -> tuple[StandingDecision, ...]:
         """Return the decisions that stand, newest first."""
         return decisions.standing(self.room, self.memory, organizations)
@@ -91,9 +83,14 @@ class RepairStore:
         """Return every decision on a question, oldest first, with who took it back."""
         return decisions.history(self.room, self.memory, id)
 
-    def decide(self, new: NewDecision) -> Decision:
-        """Store a decision.  Raises Decided when another stands."""
-        return decisions.decide(self.room, new)
+    def decide(
+        self, new: NewDecision, *, uses: Iterable[CodeUse] = (), rate: float | None = None
+    ) -> tuple[Decision, ReplayRun]:
+        """Store a decision with the `uses` it confirms, and the replay of what waits for it.
+
+        Raises Decided when another stands.
+        """
+        return deciding.decide(self.room, new, uses=uses, rate=rate)
 
     def undo(self, id: str, actor: str) -> UndoneDecision:
         """Take a decision back and open again what rests on it.  Raises KeyError."""

@@ -186,15 +186,14 @@ def asked(room: Room, id: str) -> tuple[Question, ...]:
     return tuple(found)
 
 
-def waiting_on(room: Room, id: str) -> tuple[str, ...]:
+def waiting_on(connection: Connection, id: str) -> tuple[str, ...]:
     """Return every submission with a document that asks a question, oldest first."""
-    with room.database.read() as connection:
-        found = connection.execute(
-            select(questions.c.submission)
-            .where(questions.c.repair == id)
-            .order_by(questions.c.asked_at, questions.c.document)
-        ).scalars()
-        return tuple(dict.fromkeys(found))
+    found = connection.execute(
+        select(questions.c.submission)
+        .where(questions.c.repair == id)
+        .order_by(questions.c.asked_at, questions.c.document)
+    ).scalars()
+    return tuple(dict.fromkeys(found))
 
 
 # --- inside ----------------------------------------------------------------------------

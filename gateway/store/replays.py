@@ -8,6 +8,7 @@ transaction that moves the cursor.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,54 +61,61 @@ def start(
     dry_run: bool,
 ) -> ReplayRun:
     """Write a run down; nothing is put on the line yet."""
-    now, id = room.clock(), new_id(room.clock())
+
+    def transaction(connection: Connection) -> ReplayRun:
+        return write(
+            connection,
+            submissions,
+            organization=organization,
+            actor=actor,
+            reason=reason,
+            rate=rate,
+            dry_run=dry_run,
+            now=room.clock(),
+        )
+
+    return room.database.write(transaction)
+
+
+def write(
+    connection: Connection,
+    submissions: Sequence[str],
+    *,
+    organization: str | None,
+    actor: str,
+    reason: str,
+    rate: float | None,
+    now: datetime,
+    dry_run: bool = False,
+) -> ReplayRun:
+    """The body of `start`, inside a transaction: with a decision, whose run must not be lost."""
     chosen = list(dict.fromkeys(submissions))
+    made = ReplayRun(
+        id=new_id(now),
+        actor=actor,
+        state="running" if chosen else "done",
+        total=len(chosen),
+        started=0,
+        finished=0,
+        rate=rate,
+        dry_run=dry_run,
+        created_at=now,
+        reason=reason,
+    )
+    row = {**asdict(made), "organization": organization, "next_at": now}
+    insert_rows(connection, run, [row])
+    waiting = {"run": made.id, "document": None, "state": "waiting", "before": None, "after": None}
+    insert_rows(
+        connection,
+        item,
+        [
+            {**waiting, "position": position, "submission": submission}
+            for position, submission in enumerate(chosen)
+        ],
+    )
     detail = {"reason": reason, "total": str(len(chosen)), "dry_run": "yes" if dry_run else "no"}
-    audit = audit_entry(actor, "replay.start", id, detail, now)
-
-    def transaction(connection: Connection) -> None:
-        insert_rows(
-            connection,
-            run,
-            [
-                {
-                    "id": id,
-                    "organization": organization,
-                    "actor": actor,
-                    "reason": reason,
-                    "state": "running" if chosen else "done",
-                    "total": len(chosen),
-                    "started": 0,
-                    "finished": 0,
-                    "rate": rate,
-                    "dry_run": dry_run,
-                    "created_at": now,
-                    "next_at": now,
-                }
-            ],
-        )
-        insert_rows(
-            connection,
-            item,
-            [
-                {
-                    "run": id,
-                    "position": position,
-                    "submission": submission,
-                    "document": None,
-                    "state": "waiting",
-                    "before": None,
-                    "after": None,
-                }
-                for position, submission in enumerate(chosen)
-            ],
-        )
-        write_audit(connection, audit)
-
-    room.database.write(transaction)
-    found = one(room, id, None)
-    assert found is not None
-    return found
+    write_audit(connection, audit_entry(actor, "replay.start", made.id, detail, now))
+    return made
 
 
 def one(room: Room, id: str, organizations: tuple[str, ...] | None) -> ReplayRun | None:

@@ -27,6 +27,7 @@ from gateway.store import (
     consents,
     directory,
     items,
+    moment,
     planned,
     recalls,
     repairs,
@@ -184,6 +185,8 @@ class _Settled:
         """Write everything.  May run once only: nothing in it is repeated by the database."""
         self.planned = 0
         self.woken = False
+        open_ = {one.outcome.document: [row["repair"] for row in one.asked] for one in self.written}
+        moment.judge(connection, open_, [one.outcome for one in self.written])
         if self.more:
             work.check(connection, self.order)
         else:

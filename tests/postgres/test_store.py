@@ -2,6 +2,7 @@
 
 # ruff: noqa: F403
 from tests.unit.store.test_consents import *
+from tests.unit.store.test_decisions import *
 from tests.unit.store.test_keep import *
 from tests.unit.store.test_line import *
 from tests.unit.store.test_settle import *

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -313,6 +315,51 @@ def test_a_decision_taken_back_asks_again_and_its_content_leaves_the_card(door: 
     assert states(door, submissions) == {"accepted"}
     assert standing_tests(door, submissions[0]) == {FERRITIN}
     assert undo(door, settled["decision"]["id"]).status_code == 404
+
+
+def test_of_three_who_undo_at_one_moment_the_others_find_nothing(door: Doorway) -> None:
+    """Two operators press the key together: the second is told, not met with an error of ours."""
+    unknown(door, "FER-9", 1, name="Ферритин")
+    (question,) = gateway(door, "repair", "list")
+    (settled,) = gateway(door, "repair", "decide", question["id"], "--test", GLUCOSE)
+    worked(door)
+    decision, start, bearer = settled["decision"]["id"], Barrier(3), door.bearer()
+
+    def undone(_: int) -> tuple[int, str]:
+        client = door.app.test_client()
+        start.wait(30)
+        answer = client.post(f"/v1/repairs/decisions/{decision}/undo", headers=bearer)
+        return answer.status_code, answer.get_json().get("code", "")
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(undone, range(3))) == [(202, ""), *[(404, "SYS-404")] * 2]
+    home = str(door.gateway.settings.home)
+    refused = CliRunner().invoke(verbs, ["repair", "undo", decision, "--json", "--home", home])
+    assert (refused.exit_code, json.loads(refused.stdout)["id"]) == (1, decision)
+
+
+def test_what_comes_while_a_decision_is_taken_is_not_left_waiting_beside_it(door: Doorway) -> None:
+    """A laboratory goes on sending while somebody answers what its first document asks."""
+    first = unknown(door, "FER-9", 1, name="Ферритин")
+    (question,) = gateway(door, "repair", "list")
+    late = [
+        door.post(
+            "/v1/submissions",
+            lab_document(f"late-{n}", code="FER-9", name="Ферритин", unit="мкг/л"),
+            type="application/xml",
+        ).get_json()["id"]
+        for n in range(12)
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        lines = [pool.submit(door.work) for _ in range(3)]
+        deciding = pool.submit(
+            gateway, door, "repair", "decide", question["id"], "--test", FERRITIN
+        )
+        for one in (*lines, deciding):
+            one.result(120)
+    worked(door)
+    assert states(door, first + late) == {"accepted"}
+    assert gateway(door, "repair", "list") == []
 
 
 def test_what_has_left_the_house_becomes_an_open_item_instead(tmp_path: Path) -> None:

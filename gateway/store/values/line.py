@@ -146,6 +146,8 @@ class Outcome:
     """Local codes used in a way not known yet, to be known from now on."""
     decisions: tuple[str, ...] = ()
     """Ids of the decisions of persons the outcome rests on."""
+    considered: tuple[str, ...] = ()
+    """Ids of the decisions that stood when it was examined."""
     consents: tuple[NewConsent, ...] = ()
     """Consents that came with the document, stored with it."""
     asked: tuple[AuditEntry, ...] = ()
@@ -217,4 +219,4 @@ class Held(Exception):
 
 
 class Moved(Exception):
-    """The patient or a consent changed between *identify* and *store*: begin again there."""
+    """A patient, consent or decision changed between *identify* and *store*: begin again there."""

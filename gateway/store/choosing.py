@@ -10,8 +10,10 @@ from datetime import date
 
 from sqlalchemy import and_, select
 
-from gateway.model import DeliveryState, Identifier
+from gateway.model import Identifier, Status
 from gateway.store import records, tables
+from gateway.store.grounds import ON_THE_WAY
+from gateway.store.planned import WITHDRAWAL
 from gateway.store.room import Room
 from gateway.store.values import Card
 
@@ -55,7 +57,7 @@ def provisional(room: Room, patient: str) -> bool:
 
 
 def own_ground(room: Room, type: str, id: str, organization: str) -> bool:
-    """Say whether a document with a resource goes to an organisation: a ground of its own."""
+    """Say whether a document that stands brings an organisation a resource: its own ground."""
     content, delivery, destination = (
         tables.document_resource,
         tables.delivery,
@@ -66,11 +68,14 @@ def own_ground(room: Room, type: str, id: str, organization: str) -> bool:
             select(delivery.c.id)
             .join(content, content.c.document == delivery.c.document)
             .join(destination, destination.c.name == delivery.c.destination)
+            .join(tables.document, tables.document.c.id == delivery.c.document)
             .where(
                 content.c.type == type,
                 content.c.id == id,
                 destination.c.organization == organization,
-                delivery.c.state != DeliveryState.HELD.value,
+                delivery.c.action != WITHDRAWAL,
+                delivery.c.state.in_(ON_THE_WAY),
+                tables.document.c.status == Status.ACCEPTED.value,
             )
             .limit(1)
         ).first()

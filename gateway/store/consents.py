@@ -14,9 +14,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, tuple_, update
 
-from gateway.consent.decision import decide
 from gateway.fhir import text
-from gateway.model import DeliveryState, Grant, Json
+from gateway.model import Grant, Json
 from gateway.store import holds, tables, vault
 from gateway.store.keys import LinkedElsewhere
 from gateway.store.log import audit_entry
@@ -30,9 +29,6 @@ from gateway.store.values import (
     Revocation,
     StoredConsent,
 )
-
-GROUNDS = ("order", "care")
-"""Bases of a delivery that give its receiver a ground to read the card."""
 
 BIND_TRIES_MAX = 3
 """Two first consents of one patient at once: the second finds the first's number."""
@@ -275,30 +271,6 @@ def version(room: Room, patient: str) -> int:
             ).scalar()
             or 0
         )
-
-
-def has_ground(room: Room, patient: str, organization: str) -> bool:
-    """Return whether a consent in force, an order or care lets an organisation read the card.
-
-    A consent to some tests is carried out by deliveries; it opens no card.
-    """
-    now, delivery, destination = room.clock(), tables.delivery, tables.destination
-    involved = (
-        select(delivery.c.id)
-        .join(destination, destination.c.name == delivery.c.destination)
-        .where(
-            delivery.c.patient == patient,
-            destination.c.organization == organization,
-            delivery.c.basis.in_(GROUNDS),
-            delivery.c.state != DeliveryState.HELD.value,
-        )
-    )
-    with room.database.read() as connection:
-        said = of_patient(connection, patient)
-        if connection.execute(involved.limit(1)).first() is not None:
-            return True
-    answers = (decide(said, organization, purpose, now) for purpose in {g.purpose for g in said})
-    return any(answer.permitted and not answer.partial for answer in answers)
 
 
 def _patient_of(room: Room, new: NewConsent) -> str:

@@ -31,6 +31,7 @@ from gateway.store import (
     deliveries,
     directory,
     endings,
+    grounds,
     items,
     log,
     log_checks,
@@ -377,7 +378,7 @@ class Store(RepairStore):
 
     def has_ground(self, patient: str, organization: str) -> bool:
         """Return whether an organisation may see a patient's card now."""
-        return consents.has_ground(self.room, patient, organization)
+        return grounds.has_ground(self.room, patient, organization)
 
     # --- deliveries --------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway import errors
 from gateway.api.present import instant
-from gateway.model import Decision
+from gateway.model import CodeUse, Decision
 from gateway.repair import answers
 from gateway.repair.desk import Suggestion
 from gateway.store.values import (
@@ -51,10 +51,17 @@ def whole(
     language: str,
     suggestions: Sequence[Suggestion],
     history: Sequence[PastDecision],
+    uses: Sequence[CodeUse] = (),
 ) -> dict[str, Any]:
-    """Return a question with likely answers, the likeliest first, and all that were given."""
+    """Return a question with likely answers, the likeliest first, and all that were given.
+
+    A settled question has no document left to quote: its facts are then those of `uses`, how
+    its code was used when it was decided.
+    """
+    question = repair(one, language)
     return {
-        **repair(one, language),
+        **question,
+        "facts": question["facts"] or _decided_facts(one, uses),
         "suggestions": [
             {"answer": each.answer, "title": each.title, "why": each.why} for each in suggestions
         ],
@@ -67,6 +74,15 @@ def whole(
             for each in history
         ],
     }
+
+
+def _decided_facts(one: Repair, uses: Sequence[CodeUse]) -> dict[str, str]:
+    test = one.decision.answer.get("test") if one.decision else None
+    found = next((use for use in uses if test is not None and use.test == test), None)
+    if found is None:
+        return {}
+    known = {"name": found.name, "unit": found.unit, "specimen": found.specimen}
+    return {name: value for name, value in known.items() if value}
 
 
 def answer_name(cause: str) -> str:

@@ -7,19 +7,25 @@ from typing import Any, NoReturn
 
 import click
 
+from gateway.cli import words
+from gateway.cli.answering import explained
 from gateway.cli.output import (
     Exit,
     Output,
+    TurnedAway,
     Wrong,
     leave,
     options_before,
     options_to,
+    problem_json,
     translated,
 )
 from gateway.cli.workbench import at_workbench
 from gateway.errors import Rejected
 
 Object = dict[str, Any]
+
+ANSWERS = ("test", "unit", "card", "consent")
 
 
 @click.group(
@@ -156,9 +162,11 @@ def decide(
         try:
             settled = bench.decide(question, order)
         except Rejected as refused:
-            out.data({"id": question, "problems": [{"code": p.code} for p in refused.problems]})
-            out.problems(refused.problems)
-            leave(Exit.REFUSED)
+            found = [problem_json(one, out.language) for one in refused.problems]
+            raise TurnedAway(explained(out, bench, question, given, found), Exit.REFUSED) from None
+        except TurnedAway as refused:
+            refused.problems = explained(out, bench, question, given, refused.problems)
+            raise
     if settled is None:
         _missing(out, question)
     out.data({"id": question, **settled})
@@ -179,7 +187,7 @@ def decisions(out: Output) -> None:
         found = bench.decisions()
     for one in found:
         out.data(one)
-        _decision_line(out, one)
+        _decision_line(out, one, one["documents"])
     out.note(out.say(f"Решений: {len(found)}", f"Decisions: {len(found)}"))
 
 
@@ -230,16 +238,35 @@ def about(one: Object) -> str:
     return f"{word or subject.get('code', '')} {name}".strip()
 
 
-def _decision_line(out: Output, one: Object) -> None:
-    answer = " ".join(f"{name}={value}" for name, value in one["answer"].items())
+def _decision_line(out: Output, one: Object, documents: int | None = None) -> None:
+    """Show a decision: what about, what was answered, how many documents rest on it."""
     since = f"  ≥ {one['from']}" if one["from"] else ""
     good = out.mark(not one.get("undone_at"))
-    out.text(f"{good} {one['id']}  {one['cause']}  {answer}{since}  {out.dim(one['by'])}")
+    rest = f", {_documents(out, documents)}" if documents is not None else ""
+    decided = f"{about(one)} → {_answer(one['answer'])}{rest}"
+    out.text(f"{good} {one['id']}  {one['cause']}  {decided}{since}  {out.dim(one['by'])}")
     if one["note"]:
         out.text(f"    {out.say('Пояснение', 'Note')}: {one['note']}")
     if one.get("undone_at"):
         when = f"{one['undone_by']}  {one['undone_at']}"
         out.text(out.dim(f"    {out.say('отменено', 'undone')}: {when}"))
+
+
+def _answer(answer: Object) -> str:
+    """Return an answer as it is given to `decide`.
+
+    >>> _answer({"test": "1003870"}), _answer({"card": "7", "kind": "new"})
+    ('1003870', '7 (new)')
+    """
+    if "same" in answer:
+        return "same"
+    said = next((str(answer[name]) for name in ANSWERS if name in answer), "")
+    return f"{said} ({answer['kind']})" if "kind" in answer else said
+
+
+def _documents(out: Output, count: int) -> str:
+    english = f"{count} document" if count == 1 else f"{count} documents"
+    return out.say(words.count(count, "документ", "документа", "документов"), english)
 
 
 def _missing(out: Output, id: str) -> NoReturn:

@@ -114,7 +114,9 @@ class LocalBench:
             return None
         desk = self.gateway.repairs
         likely = desk.suggestions(found, operator=True)
-        return present.whole(found, self.language, likely, desk.history(found))
+        code = found.subject.get("system", ""), found.subject.get("code", "")
+        uses = self.gateway.store.code_uses(found.organization, [code]) if all(code) else ()
+        return present.whole(found, self.language, likely, desk.history(found), uses)
 
     def decide(self, id: str, order: Mapping[str, Any]) -> Object | None:
         from gateway.api import present_repairs as present

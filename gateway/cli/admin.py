@@ -334,13 +334,7 @@ def _owner(out: Output, gateway: Gateway, id: str) -> Organization:
     """Return an organisation that must be there; ends the verb with 1 when it is not."""
     found = gateway.store.organization(id)
     if found is None:
-        line = out.say(
-            f"организации {id} нет: gateway admin org add",
-            f"there is no organisation {id}: gateway admin org add",
-        )
-        out.data({"id": id, "error": line})
-        out.complain(line)
-        leave(Exit.REFUSED)
+        local.no_organization(out, id)
     return found
 
 

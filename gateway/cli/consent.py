@@ -15,12 +15,14 @@ from gateway.cli import local, remote
 from gateway.cli.output import (
     Exit,
     Output,
+    TurnedAway,
     Wrong,
     leave,
     options_before,
     options_to,
     translated,
 )
+from gateway.errors import Rejected
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from gateway.model import Json
 
 Object = dict[str, Any]
+
+RECIPIENT_PLACE = "/provision/actor/0/reference"
+"""Where the Consent made from words names its recipient."""
 
 STATES = ("active", "expired", "rejected", "revoked")
 LABELS = {
@@ -127,7 +132,13 @@ def add(
             end=_moment(out, until),
         )
     with _at_desk(out) as desk:
-        stored = desk.record(resource)
+        try:
+            stored = desk.record(resource)
+        except (Rejected, TurnedAway) as refused:
+            # Who gave words, not a file, is told of the word.
+            if recipient and RECIPIENT_PLACE in _places(refused):
+                local.no_organization(out, recipient)
+            raise
     out.data(stored)
     out.text(f"{stored['id']}  {LABELS[out.language][stored['state']]}")
 
@@ -327,6 +338,12 @@ def _test(out: Output, written: str) -> str:
     if "|" not in written:
         raise Wrong(out.say("--test: система|код", "--test: system|code"))
     return written
+
+
+def _places(refused: Rejected | TurnedAway) -> list[str]:
+    if isinstance(refused, TurnedAway):
+        return [str(one.get("place")) for one in refused.problems]
+    return [one.place for one in refused.problems]
 
 
 def _moment(out: Output, written: str | None) -> datetime | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import time
 from datetime import UTC, datetime
@@ -11,7 +13,16 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli import words
-from gateway.cli.output import Exit, Output, Wrong, leave, options, seconds_since, translated
+from gateway.cli.output import (
+    Exit,
+    Output,
+    Wrong,
+    language_of,
+    leave,
+    options,
+    seconds_since,
+    translated,
+)
 
 if TYPE_CHECKING:
     from gateway.sandbox.demo import Running
@@ -145,6 +156,13 @@ def _actual(out: Output, one: Told) -> str:
     return "\n".join(part for part in (found, one.failure) if part)
 
 
+def said_again(out: Output) -> str:
+    """Return the options the next call needs to find the same home and speak the same language."""
+    home = Path(os.environ.get("GATEWAY_HOME") or "var")
+    again = f" --home {shlex.quote(str(out.home))}" if out.home != home else ""
+    return again + (f" --lang {out.language}" if out.language != language_of(None, ()) else "")
+
+
 def _stay(out: Output, alive: Running) -> None:
     """Say where everything is and wait for Ctrl-C."""
     made = alive.sandbox
@@ -163,7 +181,7 @@ def _stay(out: Output, alive: Running) -> None:
         (
             out.say("Попробовать", "Try"),
             f"gateway send samples/01-transaction-gost256/result.json --fresh --sign --wait"
-            f" --to {made.url}",
+            f" --to {made.url}{said_again(out)}",
         ),
         (out.say("Журналы", "Logs"), str(made.home / "logs")),
     ]

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from gateway.cli.output import Output, Wrong
+from gateway.cli.output import Exit, Output, Wrong, leave
 from gateway.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
@@ -57,3 +57,14 @@ def view(gateway: Gateway, submission: str, out: Output) -> dict[str, Any] | Non
 
     found = gateway.store.view(submission, None)
     return present.submission(found, out.language) if found else None
+
+
+def no_organization(out: Output, id: str) -> NoReturn:
+    """End the verb with 1: an organisation that was named is not there."""
+    line = out.say(
+        f"организации {id} нет: gateway admin org add",
+        f"there is no organisation {id}: gateway admin org add",
+    )
+    out.data({"id": id, "error": line})
+    out.complain(line)
+    leave(Exit.REFUSED)

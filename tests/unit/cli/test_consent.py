@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.conftest import Call
+from tests.unit.cli.conftest import Call, Served
 
 SNILS = "112-233-445 95"
 TEST = "http://loinc.org|2345-7"
@@ -43,6 +43,20 @@ def test_a_fhir_consent_comes_from_a_file(call: Call, sandbox: Path, tmp_path: P
     said = call("consent", "add", file, "--json", "--home", sandbox)
     assert said.code == 1
     assert said.json["problems"][0]["code"] == "CON-305"
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_a_recipient_that_is_no_organisation_is_named(
+    call: Call, served: Served, remote: bool
+) -> None:
+    """As `admin client add` says it; not in the words of a FHIR path nobody wrote."""
+    where = ("--home", served.home, *(("--to", served.url) if remote else ()), "--lang", "en")
+    words = ("consent", "add", "--patient", SNILS, "--recipient")
+    said = call(*words, "nobody", *where)
+    assert said.code == 1
+    assert said.stderr.endswith("there is no organisation nobody: gateway admin org add\n")
+    assert "CON-305" not in said.stdout
+    assert call(*words, "clinic", *where).code == 0
 
 
 def test_an_unknown_consent_is_refused(call: Call, sandbox: Path) -> None:

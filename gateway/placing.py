@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from gateway.model import (
     Identifier,
@@ -75,16 +76,17 @@ def place(
     this one in its submission and are settled with it; `sends_for` names the organisations
     whose reports the sender may send.
     """
-    clinical = store.clinical_token(identity.canonical(record, patient))
+    content = identity.canonical(record, patient)
+    clinical = store.clinical_token(content)
     known = store.series(report.performer, report.number)
     if any(one.document == document for one in known):
         return Placed(placement=None, clinical=clinical, status=Status.ACCEPTED)
-    known = _after(known, before, report)
+    known = _alike(store, _after(known, before, report), content, clinical)
     speaks_as = (_own(sender), *sender.identifiers, *sends_for)
     placement = series.place(report, patient, clinical, speaks_as, known)
     return Placed(
         placement=placement,
-        clinical=clinical,
+        clinical=_token(store, placement, report, known, content, clinical),
         status=_status(placement, known),
         problems=_warnings(placement),
     )
@@ -103,7 +105,44 @@ def _own(organization: Organization) -> Identifier:
     return Identifier(system=series.ORGANIZATION, value=organization.id)
 
 
+def _alike(
+    store: Store, known: Iterable[KnownVersion], content: bytes, clinical: str
+) -> tuple[KnownVersion, ...]:
+    """Return the series with one digest for all that say `content`, at whatever time."""
+    return tuple(
+        replace(one, digest=clinical)
+        if one.digest != clinical and one.digest == _again(store, content, one.issued)
+        else one
+        for one in known
+    )
+
+
+def _token(
+    store: Store,
+    placement: Placement,
+    report: ReportClaim,
+    known: Iterable[KnownVersion],
+    content: bytes,
+    clinical: str,
+) -> str:
+    """Return the token a document is kept under: of its own where it says again what was said."""
+    said = any((one.version, one.digest) == (report.version, clinical) for one in known)
+    if placement.kind is PlacementKind.DUPLICATE or not said:
+        return clinical
+    return _again(store, content, report.issued)
+
+
+def _again(store: Store, content: bytes, issued: datetime | date | None) -> str:
+    if issued is None:
+        return ""
+    return store.clinical_token(identity.again(content, series.moment(issued)))
+
+
 def _status(placement: Placement, known: Sequence[KnownVersion]) -> Status:
+    double = next((one for one in known if one.document == placement.duplicate_of), None)
+    if double is not None and double.state == Status.WITHDRAWN.value:
+        # A copy of what the laboratory took back is not in the record either.
+        return Status.WITHDRAWN
     if placement.kind is not PlacementKind.LATE:
         return Status.ACCEPTED
     back = any(one.current and one.status in series.WITHDRAWALS for one in known)

@@ -76,6 +76,15 @@ def canonical(record: PatientRecord, patient: str | None) -> bytes:
     return b"\n".join([_printed([VERSION, patient]), *entries])
 
 
+def again(content: bytes, issued: datetime) -> bytes:
+    """Return canonical `content` that the laboratory let out a second time, at `issued`.
+
+    One version may say what an earlier one said, after another that did not: it is a content of
+    its own, told from the first by the time of issue.
+    """
+    return b"\n".join([content, _printed(["again", issued.astimezone(UTC).isoformat()])])
+
+
 class _Reading:
     """Resources of one record, read with references put as what they lead to."""
 

@@ -48,10 +48,12 @@ def place(
         if touches:
             raise NeedsOperator(Problem(code="DUP-103", detail={"status": claim.status}))
         return Placement(kind=PlacementKind.FIRST, seen=seen)
-    for one in known:
-        if (one.version, one.digest) == (claim.version, digest):
-            return Placement(kind=PlacementKind.DUPLICATE, duplicate_of=one.document, seen=seen)
-    if not _is_newer(claim, known):
+    same = [one for one in known if (one.version, one.digest) == (claim.version, digest)]
+    if same and not _comes_back(claim, same, known):
+        # What stands, else the last time it was said.
+        double = max(enumerate(same), key=lambda one: (one[1].current, one[0]))[1]
+        return Placement(kind=PlacementKind.DUPLICATE, duplicate_of=double.document, seen=seen)
+    if not same and not _is_newer(claim, known):
         return Placement(kind=PlacementKind.LATE, seen=seen)
     if claim.status in WITHDRAWALS:
         return Placement(
@@ -79,22 +81,56 @@ def shares(left: Sequence[Identifier], right: Sequence[Identifier]) -> bool:
     return any((one.system, one.value) in keys for one in right)
 
 
+def moment(issued: datetime | date) -> datetime:
+    """Return a time of issue as one instant: UTC where no offset is given, a day's beginning."""
+    if isinstance(issued, datetime):
+        return issued if issued.tzinfo else issued.replace(tzinfo=UTC)
+    return datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
+
+
+def _comes_back(
+    claim: ReportClaim, same: Sequence[KnownVersion], known: Sequence[KnownVersion]
+) -> bool:
+    """Say whether what was said before is said anew, after the current document.
+
+    A copy of an old version was issued when that was; only a later time of issue tells a
+    correction back to an earlier value, or a report taken back and given out again.
+    """
+    current = _current(known)
+    if current in same:
+        return False
+    ordered = _one_after_another(claim, current)
+    if not ordered and claim.status not in CORRECTIONS | WITHDRAWALS:
+        # A final report issued anew beside another one is an export like any other.
+        return False
+    if not _later(claim, current):
+        return False
+    return ordered or _order(claim, current) is not False
+
+
 def _is_newer(claim: ReportClaim, known: Sequence[KnownVersion]) -> bool:
     """Say whether the claim comes after the current document.  Raises NeedsOperator DUP-102."""
-    current = next(one for one in known if one.current)
+    current = _current(known)
     if _one_after_another(claim, current):
         return _issued_after(claim, current)
     if claim.status not in CORRECTIONS | WITHDRAWALS and any(
         (one.version, _rank(one.status)) == (claim.version, _rank(claim.status)) for one in known
     ):
         raise _other_content(claim)
-    if None not in (claim.version, current.version) and claim.version != current.version:
-        assert claim.version is not None
-        assert current.version is not None
+    newer = _order(claim, current)
+    return _issued_after(claim, current) if newer is None else newer
+
+
+def _order(claim: ReportClaim, current: KnownVersion) -> bool | None:
+    """Say whether version, then status make the claim newer; None where they do not differ."""
+    if (
+        claim.version is not None
+        and current.version is not None
+        and claim.version != current.version
+    ):
         return claim.version > current.version
-    if _rank(claim.status) != _rank(current.status):
-        return _rank(claim.status) > _rank(current.status)
-    return _issued_after(claim, current)
+    mine, theirs = _rank(claim.status), _rank(current.status)
+    return None if mine == theirs else mine > theirs
 
 
 def _one_after_another(claim: ReportClaim, current: KnownVersion) -> bool:
@@ -112,22 +148,26 @@ def _one_after_another(claim: ReportClaim, current: KnownVersion) -> bool:
 
 
 def _issued_after(claim: ReportClaim, current: KnownVersion) -> bool:
+    later = _later(claim, current)
+    if later is None:
+        raise _other_content(claim)
+    return later
+
+
+def _later(claim: ReportClaim, current: KnownVersion) -> bool | None:
+    """Say whether the claim was issued later; None where the times do not tell."""
     if claim.issued is None or current.issued is None:
-        raise _other_content(claim)
-    mine, theirs = _moment(claim.issued), _moment(current.issued)
-    if mine == theirs:
-        raise _other_content(claim)
-    return mine > theirs
+        return None
+    mine, theirs = moment(claim.issued), moment(current.issued)
+    return None if mine == theirs else mine > theirs
+
+
+def _current(known: Sequence[KnownVersion]) -> KnownVersion:
+    return next(one for one in known if one.current)
 
 
 def _other_content(claim: ReportClaim) -> NeedsOperator:
     return NeedsOperator(Problem(code="DUP-102", detail={"version": str(claim.version or "—")}))
-
-
-def _moment(issued: datetime | date) -> datetime:
-    if isinstance(issued, datetime):
-        return issued if issued.tzinfo else issued.replace(tzinfo=UTC)
-    return datetime(issued.year, issued.month, issued.day, tzinfo=UTC)
 
 
 def _rank(status: str) -> int:

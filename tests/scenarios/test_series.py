@@ -338,6 +338,7 @@ def test_a_duplicate_of_a_withdrawn_report_brings_nothing_back(day: Day) -> None
     day.send(Report(version=2, status="entered-in-error"))
     again = day.send(Report())
     assert day.document(again).duplicate_of
+    assert (day.status(again), day.codes(again)) == ("withdrawn", ["DUP-101"])
     assert day.results() == day.holds() == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -107,6 +108,64 @@ def test_the_same_content_under_the_same_version_is_a_duplicate() -> None:
     old = known("v1", version=1, current=False, state="replaced")
     found = placed(claim(version=1), old, known("v2", version=2), digest="digest of v1")
     assert (found.kind, found.duplicate_of) == (PlacementKind.DUPLICATE, "v1")
+
+
+@pytest.mark.parametrize("version", [None, 4])
+def test_a_correction_back_to_an_earlier_value_is_the_newest(version: int | None) -> None:
+    before = (
+        known("first", "corrected", version, 1, current=False, state="replaced"),
+        known("second", "corrected", version, 2),
+    )
+    found = placed(claim("corrected", version, 3), *before, digest="digest of first")
+    assert (found.kind, found.replaces) == (PlacementKind.NEWER, ("second",))
+    for minute in (1, 2):
+        late = placed(claim("corrected", version, minute), *before, digest="digest of first")
+        assert (late.kind, late.duplicate_of) == (PlacementKind.DUPLICATE, "first")
+
+
+def test_the_content_of_the_current_version_is_its_duplicate_whenever_it_was_issued() -> None:
+    before = (
+        known("first", "corrected", None, 1, current=False, state="replaced"),
+        known("second", "corrected", None, 2, current=False, state="replaced"),
+        replace(known("third", "corrected", None, 3), digest="digest of first"),
+    )
+    for minute in (1, 3, 9):
+        found = placed(claim("corrected", None, minute), *before, digest="digest of first")
+        assert found.duplicate_of == "third"
+
+
+def test_a_final_report_issued_anew_does_not_undo_its_correction() -> None:
+    """Status comes before the time of issue: an export may say when it was made."""
+    before = (
+        known("first", current=False, state="replaced"),
+        known("second", "corrected", None, 1),
+    )
+    found = placed(claim(minute=9), *before, digest="digest of first")
+    assert (found.kind, found.duplicate_of) == (PlacementKind.DUPLICATE, "first")
+
+
+def test_the_same_content_comes_back_only_after_its_withdrawal() -> None:
+    before = (
+        known("first", current=False, state="withdrawn"),
+        known("back", "entered-in-error", None, 5),
+    )
+    again = placed(claim(minute=6), *before, digest="digest of first")
+    assert (again.kind, again.replaces) == (PlacementKind.NEWER, ("back",))
+    for minute in (0, 5):
+        copy = placed(claim(minute=minute), *before, digest="digest of first")
+        assert (copy.kind, copy.duplicate_of) == (PlacementKind.DUPLICATE, "first")
+
+
+def test_a_second_withdrawal_counts_and_a_copy_of_the_first_does_not() -> None:
+    before = (
+        known("first", current=False, state="withdrawn"),
+        known("back", "entered-in-error", None, 5, current=False, state="replaced"),
+        replace(known("again", minute=6), digest="digest of first"),
+    )
+    second = placed(claim("entered-in-error", None, 7), *before, digest="digest of back")
+    assert (second.kind, second.withdraws) == (PlacementKind.WITHDRAWAL, ("again",))
+    copy = placed(claim("entered-in-error", None, 5), *before, digest="digest of back")
+    assert (copy.kind, copy.duplicate_of) == (PlacementKind.DUPLICATE, "back")
 
 
 def test_the_same_content_under_a_higher_version_is_a_version() -> None:

@@ -134,6 +134,7 @@ def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> No
         compared = {}
         if wait or order["dry_run"]:
             ended = _ended(bench, run["id"])
+            run |= ended
             compared = {one["submission"]: one for one in ended["submissions"]}
     found = started["submissions"]
     with at_desk(out) as desk:
@@ -150,13 +151,21 @@ def _start(out: Output, order: Object, named: tuple[str, ...], wait: bool) -> No
                 _compared(out, item)
     missing = [one for one in named if one not in found]
     _unknown(out, missing)
-    verb = (
-        out.say("Были бы повторены", "Would be repeated")
-        if order["dry_run"]
-        else out.say("Повторяются", "Repeating")
-    )
-    out.note(f"{verb}: {len(found)} ({out.say('прогон', 'run')} {run['id']})")
+    verb = _verb(out, run, dry_run=bool(order["dry_run"]), wait=wait)
+    out.note(f"{verb} ({out.say('прогон', 'run')} {run['id']})")
     leave(Exit.REFUSED if missing else Exit.GOOD)
+
+
+def _verb(out: Output, run: Object, *, dry_run: bool, wait: bool) -> str:
+    """Return what became of the submissions of a run, with how many."""
+    if dry_run:
+        return out.say(f"Были бы повторены: {run['total']}", f"Would be repeated: {run['total']}")
+    if not wait:
+        return out.say(f"Повторяются: {run['total']}", f"Repeating: {run['total']}")
+    done = f"{run['finished']}/{run['total']}"
+    if run["state"] == "stopped":
+        return out.say(f"Остановлено: {done}", f"Stopped: {done}")
+    return out.say(f"Закончено: {done}", f"Done: {done}")
 
 
 def _unknown(out: Output, named: Sequence[str]) -> None:
@@ -180,12 +189,19 @@ def _manage(
             out.data(one)
             _run_line(out, one)
         return
-    found = bench.stop(id) if stop else bench.resume(id) if resume else bench.run(id)
+    # A look moves a run on by a step, so what is to be stopped is stopped unseen.
+    found = bench.stop(id) if stop else bench.run(id)
+    over = found is not None and found["state"] == "done" and not show
+    if resume and found is not None and not over:
+        found = bench.resume(id)
     if found is None:
         line = out.say(f"прогона {id} нет", f"there is no run {id}")
         out.data({"id": id, "error": line})
         out.complain(line)
         leave(Exit.REFUSED)
+    if over:
+        _already_done(out, found)
+        return
     if wait and not stop:
         found = _ended(bench, id)
     out.data(found)
@@ -199,6 +215,14 @@ def _manage(
     for item in found.get("submissions", []):
         out.text(f"  {item['submission']}")
         _compared(out, item)
+
+
+def _already_done(out: Output, run: Object) -> None:
+    """Say that there is nothing to stop or resume; what changed is `--show`'s to tell."""
+    out.data(run)
+    done = f"{run['finished']}/{run['total']}"
+    line = out.say(f"прогон уже закончен: {done}", f"already done {done}")
+    out.text(f"{run['id']}  {line}")
 
 
 def _ended(bench: Workbench, id: str) -> Object:
@@ -218,6 +242,9 @@ def _compared(out: Output, item: Object) -> None:
     """Show what a submission was before and after: states, codes and changed paths."""
     before, after = item["before"], item["after"]
     if after is None:
+        return
+    if before and _side(out, before) == _side(out, after) and not item["changes"]:
+        out.text(f"      {out.say('без изменений', 'no change')}")
         return
     sides = [_side(out, side) for side in (before or {"status": "—", "codes": []}, after)]
     out.text(f"      {sides[0]} → {sides[1]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -95,3 +96,25 @@ def test_a_copy_issued_no_later_than_the_withdrawal_is_withdrawn(day: Day, hours
     assert day.document(copy).duplicate_of == day.document(first).id
     assert [one.kind for one in day.receipts(copy)] == ["accepted", "registered"]
     assert day.results() == day.holds() == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_was_let_out_last_stands_however_often_the_rest_is_copied(
+    tmp_path: Path, seed: int
+) -> None:
+    """Random series without versions, in order, with copies of anything in between."""
+    chance = random.Random(seed)
+    with laboratory.day(tmp_path / "var") as day:
+        sent = [FINAL]
+        day.send(FINAL)
+        for hour in range(1, 12):
+            back = sent[-1].status == "entered-in-error"
+            statuses = ("final", "corrected") if back else ("corrected", "entered-in-error")
+            value = chance.choice(("5.10", "6.10", "7.10"))
+            sent.append(later(hour, chance.choice(statuses), value))
+            day.send(sent[-1])
+            for copy in chance.sample(sent, min(2, len(sent))):
+                day.send(copy)
+            last = sent[-1]
+            stands = {} if last.status == "entered-in-error" else dict(last.values)
+            assert (day.results(), day.holds()) == (stands, stands), (seed, hour)

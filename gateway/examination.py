@@ -316,6 +316,7 @@ class Examiner:
             uses=record.uses if record else (),
             decisions=found.rested_on(record),
             considered=tuple(one.id for one in found.decisions),
+            chosen=found.identified.decision if found.identified else None,
         )
 
     def _asked(self, plan: Plan, document: str) -> tuple[AuditEntry, ...]:

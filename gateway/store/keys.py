@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import (
@@ -55,7 +56,10 @@ link = Table(
     metadata,
     Column("token", Text, primary_key=True),
     Column("patient", Text, nullable=False),
+    # Id of the decision of a person that alone leads there; null: a document said so itself.
+    Column("decision", Text),
     Index("ix_link_patient", "patient"),
+    Index("ix_link_decision", "decision"),
 )
 
 fact = Table(
@@ -182,24 +186,29 @@ class KeyStore:
 
     def linked(self, tokens: Iterable[str]) -> Mapping[str, str]:
         """Return the patient numbers that `tokens` are linked to."""
-        wanted = list(tokens)
-        if not wanted:
-            return {}
         with self._database.read() as connection:
-            return _linked(connection, wanted)
+            return {row.token: row.patient for row in _found(connection, list(tokens))}
 
-    def bind(self, tokens: Iterable[str], patient: str) -> None:
+    def bound_by(self, tokens: Iterable[str]) -> Mapping[str, str | None]:
+        """Return the decision that alone links a token, for each of `tokens` that is linked."""
+        with self._database.read() as connection:
+            return {row.token: row.decision for row in _found(connection, list(tokens))}
+
+    def bind(self, tokens: Iterable[str], patient: str, decision: str | None = None) -> None:
         """Link all of `tokens` to `patient`, or none.  Raises LinkedElsewhere.
 
         Of two patients racing for one identifier exactly one gets all of theirs.  A patient
-        without a key gets one in the same commit.
+        without a key gets one in the same commit.  Links by a `decision` end with it, unless
+        they are bound without one afterwards.
         """
         # Sorted, so that two processes on PostgreSQL cannot wait for each other.
         wanted = sorted(set(tokens))
-        known = self.linked(wanted)
-        if any(other != patient for other in known.values()):
+        with self._database.read() as connection:
+            found = _found(connection, wanted)
+        if any(row.patient != patient for row in found):
             raise LinkedElsewhere(patient)
-        if len(known) == len(wanted):
+        confirmed = decision is None and any(row.decision for row in found)
+        if len(found) == len(wanted) and not confirmed:
             return
 
         generation = self._current.get(patient) or self._newest(patient)
@@ -207,9 +216,12 @@ class KeyStore:
 
         def work(connection: Connection) -> bytes | None:
             for token in wanted:
-                insert_new(connection, link, token=token, patient=patient)
-            if any(other != patient for other in _linked(connection, wanted).values()):
+                insert_new(connection, link, token=token, patient=patient, decision=decision)
+            if any(row.patient != patient for row in _found(connection, wanted)):
                 raise LinkedElsewhere(patient)
+            if confirmed:
+                mine = link.c.token.in_(wanted)
+                connection.execute(update(link).where(mine).values(decision=None))
             insert_new(connection, key, owner=patient, generation=generation, wrapped=fresh)
             return _wrapped(connection, patient, generation)
 
@@ -219,15 +231,11 @@ class KeyStore:
             self._current[patient] = generation
             self._remember(patient, generation, wrapped)
 
-    def unbind(self, tokens: Iterable[str], patient: str) -> None:
-        """Take back the links of `tokens` to `patient`; those that lead elsewhere stay."""
-        wanted = sorted(set(tokens))
-
-        def work(connection: Connection) -> None:
-            mine = (link.c.patient == patient) & link.c.token.in_(wanted)
-            connection.execute(link.delete().where(mine))
-
-        self._database.write(work)
+    def unbind(self, decision: str) -> None:
+        """Take back every link that rests on a decision alone."""
+        self._database.write(
+            lambda connection: connection.execute(link.delete().where(link.c.decision == decision))
+        )
 
     # --- facts -------------------------------------------------------------------------
 
@@ -293,9 +301,10 @@ def _wrapped(connection: Connection, owner: str, generation: str) -> bytes | Non
     return wrapped
 
 
-def _linked(connection: Connection, tokens: list[str]) -> dict[str, str]:
-    rows = _links(len(tokens)).all(connection, **{f"t{n}": one for n, one in enumerate(tokens)})
-    return {row.token: row.patient for row in rows}
+def _found(connection: Connection, tokens: list[str]) -> list[Any]:
+    if not tokens:
+        return []
+    return _links(len(tokens)).all(connection, **{f"t{n}": one for n, one in enumerate(tokens)})
 
 
 _WRAPPED = Statement(
@@ -311,4 +320,4 @@ _GENERATIONS = Statement(
 @lru_cache
 def _links(count: int) -> Statement:
     wanted = [bindparam(f"t{n}", type_=Text) for n in range(count)]
-    return Statement(select(link.c.token, link.c.patient).where(link.c.token.in_(wanted)))
+    return Statement(select(link).where(link.c.token.in_(wanted)))

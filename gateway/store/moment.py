@@ -16,6 +16,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlalchemy import text as sql
 
 from gateway.store import repair_tables
+from gateway.store.room import Room
 from gateway.store.statement import Statement
 from gateway.store.values import Moved, Outcome
 
@@ -54,6 +55,29 @@ def judge(
             answer = _ANSWER.first(connection, repair=repair)
             if answer is not None and answer.id not in one.considered:
                 raise Moved(one.document)
+
+
+def ways(room: Room, outcome: Outcome, tokens: Sequence[str]) -> tuple[str, ...]:
+    """Return the decisions without which a document's numbers would not lead to its card.
+
+    None for a document whose card a person chose, and for one with a number that leads there
+    by itself.  Raises Moved when such a decision was taken back, and ends what it bound.
+    """
+    if outcome.chosen is not None:
+        return ()
+    found = set(room.keys.bound_by(tokens).values())
+    led = {one for one in found if one is not None}
+    if not led or led != found:
+        return ()
+    with room.database.read() as connection:
+        stand = select(decision.c.id).where(decision.c.id.in_(led), decision.c.undone_at.is_(None))
+        gone = led - set(connection.execute(stand).scalars())
+    for one in gone:
+        # Bound by a document that was on the line while the decision was taken back.
+        room.keys.unbind(one)
+    if gone:
+        raise Moved(outcome.document)
+    return tuple(sorted(led))
 
 
 def _hold(connection: Connection, ids: set[str]) -> None:

@@ -69,7 +69,6 @@ decision_use = Table(
     metadata,
     Column("decision", Text, nullable=False),
     Column("document", Text, nullable=False),
-    Column("bound", Packed, nullable=False),
     PrimaryKeyConstraint("decision", "document", name="pk_decision_use"),
     Index("ix_decision_use_document", "document"),
 )

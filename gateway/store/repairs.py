@@ -8,7 +8,7 @@ questions of one organisation share a token: one answer serves them all.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -104,12 +104,8 @@ def write(
     outcome: Outcome,
     asked: list[dict[str, Any]],
     used: list[dict[str, Any]],
-    bound: Sequence[str] = (),
 ) -> None:
-    """Replace a document's questions; note the decisions and uses its record rests on.
-
-    `bound` are the tokens that led nowhere before: taking a decision back unbinds them.
-    """
+    """Replace a document's questions; note the decisions and uses its record rests on."""
     _FORGET.run(connection, document=outcome.document)
     insert_rows(connection, questions, asked)
     for row in used:
@@ -120,7 +116,6 @@ def write(
             repair_tables.decision_use,
             decision=decision,
             document=outcome.document,
-            bound=list(bound),
         )
 
 

@@ -8,7 +8,7 @@ Key-store writes come first and may be repeated; the data transaction is all or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -118,9 +118,6 @@ class _Written:
 
     used: list[dict[str, Any]]
     """Rows of how the laboratory used its own codes."""
-
-    bound: tuple[str, ...] = ()
-    """Tokens that lead to the patient by a person's decision alone."""
 
     report_series: str = ""
     """Token of its report's series."""
@@ -245,14 +242,12 @@ class _Settled:
         assert outcome.status.value in FINAL, outcome.status
         assert match is not None
         tokens: tuple[str, ...] = ()
-        bound: tuple[str, ...] = ()
         if match.patient is not None and match.kind is not MatchKind.ANONYMOUS:
             tokens = room.identifier_tokens(outcome.identifiers)
-            if outcome.decisions:
-                known = room.keys.linked(tokens)
-                bound = tuple(token for token in tokens if token not in known)
+            ways = moment.ways(room, outcome, tokens)
+            outcome = replace(outcome, decisions=(*outcome.decisions, *ways))
             try:
-                room.keys.bind(tokens, match.patient)
+                room.keys.bind(tokens, match.patient, outcome.chosen or next(iter(ways), None))
             except LinkedElsewhere as error:
                 raise Moved(outcome.document) from error
         owner = match.patient or self.order.subject
@@ -271,7 +266,6 @@ class _Settled:
             drafts=[*self._drafts(outcome, record, owner), *back],
             asked=[],
             used=code_uses.use_rows(room, self.organization, outcome.uses),
-            bound=bound,
             report_series=self._series(outcome),
             taken=taken,
         )
@@ -409,7 +403,7 @@ class _Settled:
         except connection.dialect.loaded_dbapi.IntegrityError as error:
             # Another document of this series came first: look again.
             raise Moved(outcome.document) from error
-        repairs.write(connection, outcome, one.asked, one.used, one.bound)
+        repairs.write(connection, outcome, one.asked, one.used)
         if outcome.has_receipt:
             write_receipt(
                 connection, outcome.receipt, outcome.audit.id, self.order.subject, outcome.document

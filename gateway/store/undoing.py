@@ -2,7 +2,8 @@
 
 A document of which nothing was sent leaves default reads and goes on the line again, where it
 asks as if nobody had answered.  One that a destination may hold stays as it is and becomes an
-open item: only its laboratory or a person can set right what others have read.
+open item: only its laboratory or a person can set right what others have read.  Numbers that
+lead to a card by the decision alone lead there no more, wherever their documents are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from gateway.model import Problem, Status
 from gateway.store import items, repair_tables, series, tables, work, writing
-from gateway.store.keys import KeyStore
 from gateway.store.log import audit_entry
 from gateway.store.room import Room, write_audit, write_event
 from gateway.store.statement import update_rows
@@ -45,7 +45,8 @@ def undo(room: Room, id: str, actor: str) -> UndoneDecision:
         return _open_again(connection, id, now)
 
     done = room.database.write(transaction)
-    _unbind(room.keys, done.rows)
+    # Whoever dies before this leaves links that the next document to come by them ends.
+    room.keys.unbind(id)
     if done.opened:
         room.waker.ring("submission")
     return UndoneDecision(opened=tuple(done.opened), left=tuple(done.left))
@@ -55,12 +56,11 @@ def undo(room: Room, id: str, actor: str) -> UndoneDecision:
 class _Undone:
     opened: list[str]
     left: list[str]
-    rows: list[Row[Any]]
 
 
 def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
     rows = connection.execute(
-        select(document, use.c.bound)
+        select(document)
         .join(use, use.c.document == document.c.id)
         .where(use.c.decision == id, document.c.status == Status.ACCEPTED.value)
         .order_by(document.c.id)
@@ -73,7 +73,7 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
             .with_for_update()
         )
     series.lock(connection, {row.series for row in rows if row.series})
-    done = _Undone(opened=[], left=[], rows=[])
+    done = _Undone(opened=[], left=[])
     for row in rows:
         planned = connection.execute(
             select(delivery).where(delivery.c.document == row.id).with_for_update()
@@ -86,7 +86,6 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
             continue
         _receive_again(connection, row, planned, now)
         done.opened.append(row.id)
-        done.rows.append(row)
     for submission in sorted({row.submission for row in rows if row.id in done.opened}):
         values = {"status": Status.RECEIVED.value, "next_try": None, "cause": None}
         update_rows(connection, tables.submission, {"id": submission}, values)
@@ -135,9 +134,3 @@ def _retire_card(connection: Connection, row: Row[Any]) -> None:
     still = select(document.c.id).where(document.c.patient == row.patient, document.c.current)
     if row.patient and connection.execute(still.limit(1)).first() is None:
         writing.hide(connection, [("Patient", row.patient)])
-
-
-def _unbind(keys: KeyStore, rows: list[Row[Any]]) -> None:
-    for row in rows:
-        if row.bound and row.patient:
-            keys.unbind(row.bound, row.patient)

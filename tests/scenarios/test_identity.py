@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.access import SCOPES_BY_ROLE
-from gateway.model import Destination, Identifier, Json
+from gateway.model import Destination, Identifier, Json, Problem
+from gateway.store.tables import document
 from gateway.store.values import Client, Organization
 from tests.doorway import OGRN, SECRET_HASH, Doorway, doorway
 from tests.scenarios.repairs import lab_document, sent, state, worked
@@ -402,6 +404,97 @@ def test_a_choice_of_card_taken_back_leaves_that_card_and_asks_again(door: Doorw
     assert len([r for r in door.gateway.store.everything(chosen) if is_report(r)]) == 1
     worked(door)
     assert codes(door, waiting) == ("needs_info", ["PAT-103"])
+
+
+MIS = '<identifier system="mis">77-1</identifier>'
+POLICY = '<identifier system="enp">7752084324519825</identifier>'
+
+
+def of_hers(door: Doorway, number: str, identifiers: str = MIS, patient: str = WOMAN) -> str:
+    """Send a document for the clinic, by a number of the laboratory unless told."""
+    body = lab_document(number, identifiers=identifiers, patient=patient)
+    return sent(door, ordered(body))
+
+
+def chosen_as_hers(door: Doorway, number: str) -> tuple[str, str]:
+    """Have a doubtful document with a new number put on her card; return it and the decision."""
+    doubtful = person("Златоустова", "Мария", "1991-07-26", "female")
+    submission = of_hers(door, number, MOTHER + MIS, doubtful)
+    assert codes(door, submission) == ("needs_info", ["PAT-103"])
+    (question,) = door.gateway.repairs.waiting(None)
+    card = card_of(door, SNILS, "22445766068")
+    settled = door.gateway.repairs.decide(question, {"card": card}, by="operator:test")
+    worked(door)
+    assert codes(door, submission) == ("accepted", [])
+    return submission, settled.decision.id
+
+
+def whose(door: Doorway, submission: str) -> str:
+    """Return the card of a submission's one document."""
+    with door.gateway.store.room.database.read() as connection:
+        wanted = select(document.c.patient).where(document.c.submission == submission)
+        return str(connection.execute(wanted).scalar_one())
+
+
+def test_a_number_bound_by_a_choice_taken_back_leads_nowhere_though_its_result_has_left(
+    routed: Doorway,
+) -> None:
+    """Else the next stranger's result would go to the same wrong card, without a question."""
+    of_hers(routed, "A-0", MOTHER)
+    hers = card_of(routed, SNILS, "22445766068")
+    first, decision = chosen_as_hers(routed, "A-1")
+    second = of_hers(routed, "A-2")
+    assert (codes(routed, second), whose(routed, second)) == (("accepted", []), hers)
+    store, lease = routed.gateway.store, routed.gateway.settings.work.lease
+    while orders := store.claim("delivery", 9, lease):
+        for order in orders:
+            store.delivery(order)
+            # Nobody can say whether the clinic holds it.
+            store.delivery_failed(order, Problem(code="DLV-101"), None)
+    undone = routed.gateway.repairs.undo(decision, by="operator:test")
+    assert (undone.opened, set(undone.left)) == ((), {f"{first}-1", f"{second}-1"})
+    assert {one.document for one in store.open_items()} == set(undone.left)
+    third = of_hers(routed, "A-3")
+    assert whose(routed, third) not in (hers, "None")
+
+
+def test_what_came_by_a_number_bound_by_a_choice_is_opened_again_with_it(routed: Doorway) -> None:
+    """Nothing has left: the first asks, the later one and the number it brought leave her card."""
+    of_hers(routed, "A-0", MOTHER)
+    hers = card_of(routed, SNILS, "22445766068")
+    first, decision = chosen_as_hers(routed, "A-1")
+    second = of_hers(routed, "A-2", MIS + POLICY)
+    assert whose(routed, second) == card_of(routed, ENP, "7752084324519825") == hers
+    undone = routed.gateway.repairs.undo(decision, by="operator:test")
+    assert set(undone.opened) == {f"{first}-1", f"{second}-1"}
+    assert routed.gateway.store.cards(Identifier(system=ENP, value="7752084324519825")) == ()
+    worked(routed)
+    assert codes(routed, first) == ("needs_info", ["PAT-103"])
+    assert whose(routed, second) not in (hers, "None")
+
+
+def test_a_number_that_a_document_confirmed_by_itself_outlives_the_choice(routed: Doorway) -> None:
+    """Her own СНИЛС beside the number says whose it is; the choice is needed no more."""
+    of_hers(routed, "A-0", MOTHER)
+    hers = card_of(routed, SNILS, "22445766068")
+    first, decision = chosen_as_hers(routed, "A-1")
+    assert whose(routed, of_hers(routed, "A-2", MOTHER + MIS)) == hers
+    undone = routed.gateway.repairs.undo(decision, by="operator:test")
+    assert undone.opened == (f"{first}-1",)
+    assert whose(routed, of_hers(routed, "A-3")) == hers
+
+
+def test_a_patients_numbers_outlive_a_decision_about_a_code(routed: Doorway) -> None:
+    """What a code means says nothing of whose the result is: no second card is opened."""
+    body = lab_document("A-1", code="FER-9", name="Ферритин", unit="мкг/л")
+    submission = sent(routed, body)
+    (question,) = routed.gateway.repairs.waiting(None)
+    settled = routed.gateway.repairs.decide(question, {"test": "1009034"}, by="operator:test")
+    worked(routed)
+    hers = whose(routed, submission)
+    assert whose(routed, sent(routed, lab_document("A-2"))) == hers
+    routed.gateway.repairs.undo(settled.decision.id, by="operator:test")
+    assert whose(routed, sent(routed, lab_document("A-3"))) == hers
 
 
 def test_a_missing_basis_is_settled_once_for_all_of_a_patient(

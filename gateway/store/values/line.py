@@ -148,6 +148,8 @@ class Outcome:
     """Ids of the decisions of persons the outcome rests on."""
     considered: tuple[str, ...] = ()
     """Ids of the decisions that stood when it was examined."""
+    chosen: str | None = None
+    """Id of the decision that chose the card."""
     consents: tuple[NewConsent, ...] = ()
     """Consents that came with the document, stored with it."""
     asked: tuple[AuditEntry, ...] = ()

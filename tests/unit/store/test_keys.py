@@ -67,6 +67,21 @@ def test_links_are_made_together_or_not_at_all(store: KeyStore) -> None:
     assert store.linked(["a", "b", "c", "d"]) == {"a": "p-1", "b": "p-1", "c": "p-1"}
 
 
+def test_a_link_by_a_decision_ends_with_it_unless_a_document_confirmed_it(
+    store: KeyStore,
+) -> None:
+    store.bind(["own"], "p-1")
+    store.bind(["own", "guessed", "seen"], "p-1", "d-1")
+    assert store.bound_by(["own", "guessed", "seen"]) == {
+        "own": None,
+        "guessed": "d-1",
+        "seen": "d-1",
+    }
+    store.bind(["own", "seen"], "p-1")
+    store.unbind("d-1")
+    assert store.linked(["own", "guessed", "seen"]) == {"own": "p-1", "seen": "p-1"}
+
+
 def test_a_destroyed_key_is_gone_and_its_successor_is_another(store: KeyStore) -> None:
     generation, key = store.owner_key("p")
     store.bind(["a"], "p")

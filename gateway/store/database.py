@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -39,9 +38,6 @@ class _Piece:
 
 
 GROUP_MAX = 64
-GROUP_SECONDS = 0.02
-"""No piece joins a group that has taken this long: another process waits for its turn."""
-
 QUEUE_MAX = 1024
 READERS_MAX = 16
 POSTGRES_POOL = 8
@@ -146,10 +142,9 @@ class _Writer:
             connection.close()
 
     def _following(self) -> Iterator[_Piece]:
-        """Yield what waits to be written together with the first, within the bounds."""
-        ends = time.monotonic() + GROUP_SECONDS
+        """Yield what waits to be written with the first, until another process wants its turn."""
         for _ in range(GROUP_MAX - 1):
-            if time.monotonic() > ends:
+            if self._turn.wanted():
                 return
             try:
                 following = self._queue.get_nowait()

@@ -34,6 +34,15 @@ class WriteTurn:
         finally:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
+    def wanted(self) -> bool:
+        """Say whether another process waits while this one has the turn."""
+        try:
+            fcntl.flock(self._next, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._next, fcntl.LOCK_UN)
+        return False
+
     def close(self) -> None:
         os.close(self._next)
         os.close(self._turn)

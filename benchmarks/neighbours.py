@@ -1,11 +1,13 @@
 """Measures what one laboratory's flood costs its neighbours: their wait for a receipt.
 
     python -m benchmarks.neighbours [--database-url URL] [--count N] [--rounds R] [--senders S]
+                                    [--new]
 
 One sandbox gateway, as processes of its own.  A neighbour sends one signed result every tenth
-of a second.  In every other round another laboratory sends its export of a day as fast as its
-senders can, and the round lasts until all of it is worked.  Quiet and flooded rounds take
-turns, so that a slow minute of the machine falls on both.
+of a second.  In every other round another laboratory exports a day it has sent before, under
+new ids and signatures (with `--new`, a day it has not), as fast as its senders can, and the
+round lasts until all of it is worked.  Quiet and flooded rounds take turns, so that a slow
+minute of the machine falls on both.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from statistics import median
 from gateway.cli.bench import Target, own_sandbox, sender_of, wait_for_end
 from gateway.cli.output import Output
 from gateway.cli.remote import Credentials, Remote, sandbox
-from gateway.sandbox.load import Send, make, send_all
+from gateway.sandbox.load import Send, again, make, send_all
 from gateway.sandbox.stories import Outgoing
 from gateway.settings import ROOT
 
@@ -46,36 +48,39 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=300, help="documents of one flood")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--senders", type=int, default=2, help="of the flood, at once")
+    parser.add_argument("--new", action="store_true", help="reports the gateway does not know")
     parser.add_argument("--flood", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.flood:
-        flood(asked.flood, asked.count, asked.senders)
+        flood(asked.flood, asked.count, asked.senders, new=asked.new)
         return
     out = Output(json=False, quiet=True, color=False, language="en", home=Path())
     with (
         tempfile.TemporaryDirectory(prefix="gateway-bench-") as folder,
         own_sandbox(out, Path(folder), asked.database_url) as target,
     ):
-        for row in measured(target, asked.count, asked.rounds, asked.senders):
+        for row in measured(target, asked.rounds, sys.argv[1:]):
             print(json.dumps(row), flush=True)
 
 
-def measured(target: Target, count: int, rounds: int, senders: int) -> Iterator[dict[str, object]]:
-    """Yield one row a round and one for all: the neighbour's waits, quiet and flooded."""
+def measured(target: Target, rounds: int, options: list[str]) -> Iterator[dict[str, object]]:
+    """Yield one row a round and one for all: the neighbour's waits, quiet and flooded.
+
+    `options` are those of the command line, for the process that floods.
+    """
     send = sender_of(laboratory(target.url, target.home, NEIGHBOUR[0]))
     letters = iter(make(target.home, story(NEIGHBOUR[1]), LETTERS, datetime.now(UTC)))
     quiet, flooded = list[float](), list[float]()
     paced(send, letters, lambda spent: spent > WARM_UP_S)
     for number in range(rounds):
-        before = paced(send, letters, lambda spent: spent > QUIET_S)
         command = [sys.executable, "-m", "benchmarks.neighbours", "--flood", str(target.home)]
-        options = ["--count", str(count), "--senders", str(senders)]
         with subprocess.Popen(
             [*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as child:
             assert child.stdin
             assert child.stdout
             child.stdout.readline()  # all is signed
+            before = paced(send, letters, lambda spent: spent > QUIET_S)
             told = list[str]()
             reader = threading.Thread(target=told.extend, args=(child.stdout,))
             reader.start()
@@ -109,10 +114,14 @@ def ended(thread: threading.Thread) -> Callable[[float], bool]:
     return lambda _: not thread.is_alive()
 
 
-def flood(home: Path, count: int, senders: int) -> None:
+def flood(home: Path, count: int, senders: int, *, new: bool) -> None:
     """Sign, say so, wait for a line on standard input, send all, wait until all is worked."""
     outgoing = make(home, story(FLOODS[1]), count, datetime.now(UTC))
     remote = laboratory(str(sandbox(home)["url"]), home, FLOODS[0])
+    if not new:
+        send_all(outgoing, sender_of(remote), senders, HOUR_S)
+        wait_for_end(remote)
+        outgoing = again(home, story(FLOODS[1]), outgoing, datetime.now(UTC))
     print("signed", flush=True)
     sys.stdin.readline()
     start = time.perf_counter()

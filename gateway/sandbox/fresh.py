@@ -71,7 +71,7 @@ def fresh(
     shared = shared or telling([octets], now, new_uuid)
     numbers = _xml_numbers(octets) if octets.lstrip()[:1] == b"<" else _json_numbers(octets)
     octets = _renumbered(octets, sorted(set(numbers)), shared.token)
-    octets = _with_new_uuids(octets, new_uuid)
+    octets = with_new_uuids(octets, new_uuid)
     return _moved(octets, shared)
 
 
@@ -128,7 +128,8 @@ def _renumbered(octets: bytes, numbers: list[str], token: str) -> bytes:
     return octets
 
 
-def _with_new_uuids(octets: bytes, new_uuid: Callable[[], str]) -> bytes:
+def with_new_uuids(octets: bytes, new_uuid: Callable[[], str]) -> bytes:
+    """Return a document with every UUID replaced, each by the same one wherever it stands."""
     renamed: dict[bytes, bytes] = {}
 
     def new(match: re.Match[bytes]) -> bytes:

@@ -22,7 +22,7 @@ from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.patients.identifiers import ENP, SNILS
 from gateway.sandbox import pki
-from gateway.sandbox.fresh import fresh
+from gateway.sandbox.fresh import fresh, with_new_uuids
 from gateway.sandbox.numbers import numbered
 from gateway.sandbox.stories import KeyPair, Outgoing, Story, signed
 from gateway.sandbox.story_files import load_story
@@ -93,6 +93,15 @@ def bundles(
         octets = octets.replace(own, numbered(SNILS, f"{100_007_919 + 7919 * turn}", 2))
         octets = _POLICY.sub(b'"' + numbered(ENP, f"{775008431000000 + turn}", 1) + b'"', octets)
         yield signed(octets, send.media_type, send.signing, [pair], algorithms, now)
+
+
+def again(home: Path, story_file: Path, sent: Sequence[Outgoing], now: datetime) -> list[Outgoing]:
+    """Return documents of `make` exported once more: new ids and signatures, nothing else new."""
+    keys, story = pki.load(home), load_story(story_file)
+    send, files = story.first, keys.signer(story.first.signing.signers[0])
+    pair, algorithms = KeyPair(key=files.private_key(), chain=files.chain()), standard()
+    bodies = [with_new_uuids(one.document.body, lambda: str(uuid.uuid4())) for one in sent]
+    return [signed(body, send.media_type, send.signing, [pair], algorithms, now) for body in bodies]
 
 
 def send_all(outgoing: Sequence[Outgoing], send: Send, senders: int, seconds: float) -> Sent:

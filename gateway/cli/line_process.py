@@ -46,6 +46,7 @@ UNHEARD_SECONDS = 20.0
 SILENT_SECONDS = 60.0
 """After so long without a beat the line is ended and started again."""
 
+POLL_SECONDS = 0.1
 READ_BYTES = 4096
 
 
@@ -100,7 +101,10 @@ class LineProcess:
                 return
             failures = 0 if time.monotonic() - started > LIVED_SECONDS else failures
             log.error("line.died", code=str(process.returncode), attempt=failures + 1)
-            self._stopping.wait(RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)])
+            ends = time.monotonic() + RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
+            # An event's timed wait is endless where the clocks are moved (faketime).
+            while time.monotonic() < ends and not self._stopping.is_set():
+                time.sleep(POLL_SECONDS)
             failures += 1
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:

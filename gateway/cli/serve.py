@@ -188,7 +188,7 @@ def _close(gateway: Gateway, line: LineProcess | None) -> None:
 def _take_home(out: Output, home: Path) -> None:
     """Hold a home whose database has one line for as long as this process lives.
 
-    Raises Wrong when another server has it, or a line of nobody's works it.
+    Raises Wrong when another server has it, or a line without a server works it.
     """
     from gateway.homelock import SERVER, HomeLock
 

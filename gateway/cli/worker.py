@@ -30,6 +30,8 @@ HANDOVER_SECONDS = 30.0
 """How long a new line waits for its predecessor to let go of the home."""
 
 POLL_SECONDS = 0.1
+"""Slept, not waited for at an event: that is endless where the clocks are moved (faketime)."""
+
 HANGING = timedelta(minutes=15)
 """Longer than any step of the line or any answer of a clinic may take."""
 
@@ -100,7 +102,7 @@ def _start(out: Output, gateway: Gateway, told: threading.Event) -> None:
         except AlreadyWorked as error:
             if time.monotonic() > ends:
                 raise Wrong(already_worked(out, gateway.settings.home)) from error
-            told.wait(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         else:
             work = gateway.settings.work
             threads = f"{work.line_workers} + {work.delivery_workers}"
@@ -112,7 +114,6 @@ def _await_end(gateway: Gateway, told: threading.Event, beat: Callable[[], None]
     """Wait until told to stop.  Raises Failed when a thread hangs: whoever started us starts
     another, and its claims come back with their leases."""
     due = time.monotonic()
-    # An event's timed wait is endless where the clocks are moved (faketime).
     while not told.is_set():
         if time.monotonic() >= due:
             if not gateway.workers.alive(HANGING):

@@ -23,7 +23,7 @@ run: setup ## sandbox, gateway and clinic, every story sent; RUN_ONCE=1 ends wit
 	@$(BIN)/gateway demo $(if $(filter-out 0,$(RUN_ONCE)),--once) $(if $(PORT),--port $(PORT))
 
 test: setup ## the whole suite, with a seeded slice of fuzz and faults; WORKERS= processes
-	@sh tools/system_packages.sh "The tests of keys in PKCS#11 tokens are skipped." softhsm2
+	@sh tools/system_packages.sh "The tests of keys in PKCS#11 tokens and against the openssl tool are skipped." softhsm2 openssl
 	@$(BIN)/python tools/with_postgres.py $(PYTEST) -n $(WORKERS) --dist loadfile -rs -m "not slow" tests
 
 lint: setup ## ruff, mypy --strict, import contracts

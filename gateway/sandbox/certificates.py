@@ -164,6 +164,7 @@ def ocsp_response(
     algorithms: Algorithms,
     *,
     revoked_at: datetime | None = None,
+    reason: str = "key_compromise",
     digest: str = "sha1",
 ) -> ocsp.OCSPResponse:
     """Return a response about one certificate, signed by `responder`.
@@ -174,8 +175,8 @@ def ocsp_response(
     issuer_name = issuer.certificate.subject.dump()
     status: tuple[str, Any] = ("good", core.Null())
     if revoked_at is not None:
-        reason = {"revocation_time": revoked_at, "revocation_reason": "key_compromise"}
-        status = ("revoked", reason)
+        told = {"revocation_time": revoked_at, "revocation_reason": reason}
+        status = ("revoked", told)
     body = ocsp.ResponseData(
         {
             "responder_id": ocsp.ResponderId(name="by_name", value=responder.certificate.subject),

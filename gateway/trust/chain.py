@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from asn1crypto import x509
 from pyhanko_certvalidator import ValidationContext
@@ -30,6 +30,7 @@ from pyhanko_certvalidator.policy_decl import (
     REQUIRE_REVINFO,
     AcceptAllAlgorithms,
     CertRevTrustPolicy,
+    FreshnessReqType,
     PKIXValidationParams,
 )
 from pyhanko_certvalidator.registry import CertificateRegistry, SimpleTrustManager
@@ -53,7 +54,15 @@ from gateway.trust.fitness import Purpose, fitness
 from gateway.trust.hook import Bench, SignatureChecker, at_work
 from gateway.trust.material import Material, signed_by
 from gateway.trust.policy import ANY_POLICY, PathPolicy
-from gateway.trust.revocation import Revocations, later, silent_responders, speaking_of, usable
+from gateway.trust.revocation import (
+    Revocations,
+    holds_left_out,
+    later,
+    may_name,
+    silent_responders,
+    speaking_of,
+    usable,
+)
 from gateway.trust.signer import short_name
 
 PATHS_MAX = 16
@@ -63,6 +72,20 @@ TIME_TOLERANCE = timedelta(0)
 """The moment is our own clock's; it needs no allowance."""
 
 _Answer = TypeVar("_Answer")
+
+Weighed = Literal["fresh", "hindsight", "ended"]
+"""Which lists and answers are looked at: those of the moment, also later ones, of any age."""
+
+_WEIGHING = {
+    "fresh": CertRevTrustPolicy(REQUIRE_REVINFO),
+    "hindsight": CertRevTrustPolicy(REQUIRE_REVINFO, retroactive_revinfo=True),
+    "ended": CertRevTrustPolicy(
+        REQUIRE_REVINFO,
+        freshness=timedelta(days=36_500),
+        freshness_req_type=FreshnessReqType.MAX_DIFF_REVOCATION_VALIDATION,
+    ),
+}
+_REVOKED = ("REVOKED", "REVOKED_CA_NO_POE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,25 +123,30 @@ def _judge_in_time(question: Question, material: Material) -> Verdict:
 
     One that came out after the moment still says what had been revoked by then, whatever
     those of the moment say.  In a certificate's favour it counts only when none covers the
-    moment, and only while the certificate lived.
+    moment, and only while the certificate lived.  One that has ended says nothing in its
+    favour any more, and its entries stand: revocation is for ever, but for a hold.
     """
-    material = usable(material, question.at, question.policy)
-    if later(material, question.at):
-        hindsight = _judge_paths(question, material, retroactive=True)
-        if hindsight.sub_indication in ("REVOKED", "REVOKED_CA_NO_POE"):
+    fresh = usable(material, question.at, question.policy)
+    if later(fresh, question.at):
+        hindsight = _judge_paths(question, fresh, "hindsight")
+        if hindsight.sub_indication in _REVOKED:
             return hindsight
-    verdict = _judge_paths(question, material)
-    speaking = speaking_of(material, question.leaf)
+    verdict = _judge_paths(question, fresh)
+    speaking = speaking_of(fresh, question.leaf)
     if verdict.sub_indication == "TRY_LATER" and later(speaking, question.at):
-        return _judge_paths(question, speaking, retroactive=True)
+        verdict = _judge_paths(question, speaking, "hindsight")
+    if verdict.sub_indication == "TRY_LATER" and may_name(material, verdict.path):
+        ended = _judge_paths(question, material, "ended")
+        if ended.sub_indication in _REVOKED:
+            return ended
     return verdict
 
 
-def _judge_paths(question: Question, material: Material, *, retroactive: bool = False) -> Verdict:
+def _judge_paths(question: Question, material: Material, weighed: Weighed = "fresh") -> Verdict:
     """Return the verdict of the path that counts first."""
     bench = Bench(question.algorithms.at(question.at), weak=question.policy.weak_algorithms)
-    with at_work(bench):
-        context = _context(question, material, retroactive)
+    with at_work(bench), holds_left_out(weighed == "ended"):
+        context = _context(question, material, weighed)
         found = [
             _judge_one(question, context, path, bench, material)
             for path in _at_once(_paths(context, question.leaf))
@@ -129,7 +157,7 @@ def _judge_paths(question: Question, material: Material, *, retroactive: bool = 
     return min(found, key=lambda verdict: RANK.index(verdict.sub_indication))
 
 
-def _context(question: Question, material: Material, retroactive: bool) -> ValidationContext:
+def _context(question: Question, material: Material, weighed: Weighed) -> ValidationContext:
     registry = CertificateRegistry.build([*material.intermediates, *question.others])
     policy = question.policy
     believed = []
@@ -141,7 +169,7 @@ def _context(question: Question, material: Material, retroactive: bool) -> Valid
         revinfo_manager=Revocations(registry, material, believed),
         moment=question.at,
         allow_fetching=False,
-        revinfo_policy=CertRevTrustPolicy(REQUIRE_REVINFO, retroactive_revinfo=retroactive),
+        revinfo_policy=_WEIGHING[weighed],
         time_tolerance=TIME_TOLERANCE,
         signature_validator=SignatureChecker(),
         # Ours is asked where signatures are verified, so that lists and answers have it too.

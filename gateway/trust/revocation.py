@@ -16,7 +16,9 @@ clauses 5.2.5 (freshness) and 5.6.2 (past certificate validation).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -41,6 +43,8 @@ from gateway.trust.material import Material
 from gateway.trust.policy import PathPolicy
 
 EXPIRED_CERTIFICATES_ON_LIST = "2.5.29.60"
+HOLD = "certificate_hold"
+_HOLDS_LEFT_OUT: ContextVar[bool] = ContextVar("holds_left_out", default=False)
 
 
 class Revocations(RevinfoManager):
@@ -139,6 +143,27 @@ def answers_about(material: Material, path: Sequence[x509.Certificate]) -> list[
     ]
 
 
+def may_name(material: Material, path: Sequence[x509.Certificate]) -> bool:
+    """Return whether an answer or an entry on a list can be about a certificate of a path."""
+    return bool(answers_about(material, path)) or any(
+        may_list(one, below.serial_number) for below in path for one in material.crls
+    )
+
+
+@contextmanager
+def holds_left_out(left_out: bool) -> Iterator[None]:
+    """Let entries that only hold a certificate count for nothing, in this thread, for a while.
+
+    A hold may have been lifted since (RFC 5280, section 5.3.1, removeFromCRL); every other
+    entry stays on each later list while its certificate lives (section 3.3).
+    """
+    token = _HOLDS_LEFT_OUT.set(left_out)
+    try:
+        yield
+    finally:
+        _HOLDS_LEFT_OUT.reset(token)
+
+
 def silent_responders(
     material: Material, leaf: x509.Certificate, at: datetime
 ) -> list[NonRevokedStatusAssertion]:
@@ -233,7 +258,12 @@ def _entry_sooner(
     if not may_list(one, cert.serial_number):
         return None, None
     found: tuple[Any, Any] = _entry_on(cert, issuer, one, authority)
-    return found
+    return (None, None) if _is_hold(found[1]) else found
+
+
+def _is_hold(reason: Any) -> bool:
+    """Return whether a reason is a hold, where holds count for nothing."""
+    return reason is not None and reason.native == HOLD and _HOLDS_LEFT_OUT.get()
 
 
 _status = validate_ocsp._check_ocsp_status
@@ -243,11 +273,14 @@ def _status_then(
     ocsp_response: OCSPContainer, proc_state: Any, control_time: datetime | None
 ) -> bool:
     """Return whether an answer says that a certificate was good at the moment asked about."""
-    if _status(ocsp_response, proc_state, control_time):
-        return True
-    # It has been raised if the revocation lies before the moment.
     single = ocsp_response.extract_single_response()
-    return single is not None and single["cert_status"].name == "revoked"
+    if single is None or single["cert_status"].name != "revoked":
+        return bool(_status(ocsp_response, proc_state, control_time))
+    if _is_hold(single["cert_status"].chosen["revocation_reason"]):
+        return False
+    _status(ocsp_response, proc_state, control_time)
+    # It has been raised if the revocation lies before the moment.
+    return True
 
 
 validate_crl._get_crl_scope_assuming_authority = _own_scope  # type: ignore[assignment]

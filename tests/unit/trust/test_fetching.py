@@ -380,7 +380,10 @@ def test_a_newer_list_takes_the_place_of_an_older_and_not_the_reverse(home: Home
     home.clock.now = NOW + 30 * DAY
     middle = Period(begins=NOW + 5 * DAY, ends=NOW + 40 * DAY)
     home.site.answers["/ca.crl"] = list_of(home.authority, period=middle).dump()
-    assert home.word(serial) == "TRY_LATER"
+    # The newer list has ended, and its entry stands; of another signer nothing is known.
+    another = home.signer(ca_issuers="/ca.crt", crl="/ca.crl")
+    assert home.word(another) == "TRY_LATER"
+    assert home.word(serial) == "REVOKED"
 
 
 def test_an_answer_is_asked_for_where_no_list_is_to_be_had(home: Home) -> None:

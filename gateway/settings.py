@@ -112,6 +112,12 @@ class Settings:
     mappings: Path = ROOT / "mappings"
 
     @property
+    def list_signers(self) -> Path:
+        """Where the pinned signers of trusted lists lie: no trust folder, whose certificates
+        would be anchors."""
+        return self.home / "list-signers"
+
+    @property
     def config_file(self) -> Path:
         return self.home / CONFIG_NAME
 

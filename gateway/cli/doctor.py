@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,10 +20,14 @@ from gateway.cli.output import Exit, Output, leave, options_to, translated
 if TYPE_CHECKING:
     from gateway.app import Gateway
     from gateway.model import Destination
+    from gateway.trust.finding import Snapshot
 
 DISK_FREE_MIN = 1024**3
 CLOCK_OFF_MAX = timedelta(seconds=30)
 LIST_ENDS_SOON = timedelta(days=1)
+TRUSTED_LIST_ENDS_SOON = timedelta(days=3)
+"""Enough to fetch the next one by hand over a weekend."""
+
 CONNECT_SECONDS = 3.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -148,14 +152,31 @@ def _trust(out: Output, gateway: Gateway, now: datetime) -> Iterator[Finding]:
                 detail=detail,
                 fix=out.say("обновите до этого срока", "renew before then"),
             )
-    for snapshot in fresh.snapshots:
-        day = snapshot.issued_on.isoformat()
-        renew = out.say(f"положите новый в {folders}", f"put a new one into {folders}")
+    yield from _trusted_lists(out, fresh.snapshots, now)
+
+
+def _trusted_lists(out: Output, found: Sequence[Snapshot], now: datetime) -> Iterator[Finding]:
+    name, fix = out.say("Список УЦ", "Trusted list"), "gateway cert list import FILE|URL"
+    for one in found:
+        day, until = one.issued_on.isoformat(), one.speaks_until.date().isoformat()
+        soon = one.speaks_until - now < TRUSTED_LIST_ENDS_SOON
         yield Finding(
-            name=out.say("Список УЦ", "Trusted list"),
-            good=None if snapshot.stale else True,
-            detail=out.say(f"{snapshot.source}: от {day}", f"{snapshot.source}: of {day}"),
-            fix=renew if snapshot.stale else "",
+            name=name,
+            good=None if one.stale or soon else True,
+            detail=out.say(
+                f"{one.source}: от {day}, до {until}", f"{one.source}: of {day}, until {until}"
+            ),
+            fix=fix if one.stale or soon else "",
+        )
+    if not found:
+        yield Finding(
+            name=name,
+            good=None,
+            detail=out.say(
+                "нет ни одного: квалификация подписей останется неизвестной",
+                "there is none: the qualification of signatures stays unknown",
+            ),
+            fix=fix,
         )
 
 

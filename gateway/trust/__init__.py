@@ -302,6 +302,7 @@ def _snapshots(material: Material, now: datetime, policy: PathPolicy) -> tuple[S
         Snapshot(
             source=source,
             issued_on=one.issued_at.date(),
+            speaks_until=one.speaks_until(policy.list_age_max),
             stale=one.speaks_until(policy.list_age_max) < now,
         )
         for source, one in sorted(newest.items())

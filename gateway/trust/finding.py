@@ -45,6 +45,7 @@ class Snapshot:
 
     source: str
     issued_on: date
+    speaks_until: datetime
     stale: bool
     """It says nothing of certificates issued now."""
 

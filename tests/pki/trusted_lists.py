@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 QUALIFIED = "http://uri.etsi.org/TrstSvc/Svctype/CA/QC"
+LIST_OF_LISTS = "http://uri.etsi.org/TrstSvc/TrustedList/TSLType/EUlistofthelists"
 STATUS = "http://uri.etsi.org/TrstSvc/TrustedList/Svcstatus/"
 
 
@@ -95,4 +96,36 @@ def _provider(one: Listed) -> str:
         f"<TSPService><ServiceInformation>{stated[0]}</ServiceInformation>"
         f"<ServiceHistory>{history}</ServiceHistory></TSPService>"
         "</TSPServices></TrustServiceProvider>"
+    )
+
+
+def list_of_lists(
+    *pointed: tuple[str, str, Sequence[bytes]],
+    number: str = "7",
+    issued: str = "2026-11-20T00:00:00Z",
+    territory: str = "EU",
+) -> bytes:
+    """Return the Union's list: (territory, location, signers) of each list it points to."""
+    return (
+        '<TrustServiceStatusList xmlns="http://uri.etsi.org/02231/v2#"><SchemeInformation>'
+        f"<TSLSequenceNumber>{number}</TSLSequenceNumber><TSLType>{LIST_OF_LISTS}</TSLType>"
+        f"<SchemeTerritory>{territory}</SchemeTerritory><PointersToOtherTSL>"
+        + "".join(_pointer(*one) for one in pointed)
+        + f"</PointersToOtherTSL><ListIssueDateTime>{issued}</ListIssueDateTime>"
+        "<NextUpdate><dateTime>2027-05-20T00:00:00Z</dateTime></NextUpdate>"
+        "</SchemeInformation></TrustServiceStatusList>"
+    ).encode()
+
+
+def _pointer(territory: str, location: str, signers: Sequence[bytes]) -> str:
+    identities = "".join(
+        "<ServiceDigitalIdentity><DigitalId><X509Certificate>"
+        f"{b64encode(der).decode()}</X509Certificate></DigitalId></ServiceDigitalIdentity>"
+        for der in signers
+    )
+    return (
+        f"<OtherTSLPointer><ServiceDigitalIdentities>{identities}</ServiceDigitalIdentities>"
+        f"<TSLLocation>{location}</TSLLocation><AdditionalInformation><OtherInformation>"
+        f"<SchemeTerritory>{territory}</SchemeTerritory>"
+        "</OtherInformation></AdditionalInformation></OtherTSLPointer>"
     )

@@ -5,7 +5,7 @@ and the European trusted lists.  A list is a snapshot of one day with the histor
 accreditation is asked for on the day a certificate was issued, so snapshots are kept.
 
 A list in a trust folder is trusted like everything there; whoever brings one in verifies its
-signature first (`gateway.verification`) and keeps the octets that signature covers.
+signature first (`gateway.verification.lists`).
 Source: 63-ФЗ, article 11, part 1, and article 15; ETSI TS 119 612 v2.2.1.
 """
 
@@ -15,6 +15,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,12 +25,21 @@ from asn1crypto import x509
 from gateway.algorithms.asn1 import MALFORMED
 from gateway.errors import Rejected
 from gateway.trust.lists import european, russian
-from gateway.trust.lists.values import Accreditation, NotAList, Service, State, Status, TrustedList
+from gateway.trust.lists.values import (
+    Accreditation,
+    NotAList,
+    Pointer,
+    Service,
+    State,
+    Status,
+    TrustedList,
+)
 from gateway.xml.parser import OCTETS_MAX, is_xml, parse
 
 __all__ = [
     "Accreditation",
     "NotAList",
+    "Pointer",
     "Service",
     "State",
     "Status",
@@ -37,6 +47,9 @@ __all__ = [
     "accreditation_of",
     "keep_list",
     "read_list",
+    "snapshot_name",
+    "snapshots",
+    "write_once",
 ]
 
 
@@ -59,17 +72,52 @@ def read_list(octets: bytes) -> TrustedList:
 def keep_list(folder: Path, octets: bytes) -> TrustedList:
     """Write a list, whose signature was verified, into a trust folder; return it.
 
-    The file is named by source, day and content, so an older snapshot stays beside it and the
-    same one is written once.  Raises NotAList.
+    The file is named by source, day and content (`snapshot_name`), so an older snapshot stays
+    beside it and the same one is written once.  It is whole, on the disk, or not there, and
+    nobody may write into it.  Raises NotAList.
     """
     found = read_list(octets)
-    name = f"{found.source}-{found.issued_at:%Y-%m-%d}-{found.sha256[:12]}.xml"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, written = tempfile.mkstemp(dir=folder, prefix=".", suffix=".new")
-    with os.fdopen(handle, "wb") as file:
-        file.write(octets)
-    Path(written).replace(folder / name)
+    write_once(folder / snapshot_name(found), octets)
     return found
+
+
+def snapshot_name(found: TrustedList) -> str:
+    """Return the name of a list's file in a trust folder."""
+    return f"{found.source}-{found.issued_at:%Y-%m-%d}-{found.sha256[:12]}.xml"
+
+
+def write_once(path: Path, octets: bytes) -> None:
+    """Write a file that is there whole and for good once this returns; one there stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, written = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+            os.fchmod(file.fileno(), 0o444)
+        with suppress(FileExistsError):
+            os.link(written, path)
+    finally:
+        os.unlink(written)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def snapshots(folders: Sequence[Path]) -> list[TrustedList]:
+    """Return the lists below trust folders, the newest first; other files are passed over."""
+    found = dict[str, TrustedList]()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.xml")):
+            if path.name.startswith(".") or path.stat().st_size > OCTETS_MAX:
+                continue
+            with suppress(NotAList, OSError):
+                one = read_list(path.read_bytes())
+                found[one.sha256] = one
+    return sorted(found.values(), key=lambda one: (one.issued_at, one.sequence or 0), reverse=True)
 
 
 def accreditation_of(

@@ -20,12 +20,21 @@ def keys_of(texts: Iterable[str]) -> tuple[frozenset[bytes], int]:
     """
     found, unread = set[bytes](), 0
     for text in texts:
-        try:
-            if len(text) > CERTIFICATE_CHARACTERS_MAX:
-                raise ValueError("too long for a certificate")
-            der = b64decode("".join(text.split()), validate=True)
-            certificate = x509.Certificate.load(der, strict=True)
-            found.add(certificate["tbs_certificate"]["subject_public_key_info"].dump())
-        except (binascii.Error, *MALFORMED):
+        certificate = certificate_in(text)
+        if certificate is None:
             unread += 1
+        else:
+            found.add(certificate["tbs_certificate"]["subject_public_key_info"].dump())
     return frozenset(found), unread
+
+
+def certificate_in(text: str) -> x509.Certificate | None:
+    """Return the certificate in base64; None when it cannot be read."""
+    try:
+        if len(text) > CERTIFICATE_CHARACTERS_MAX:
+            return None
+        certificate = x509.Certificate.load(b64decode("".join(text.split()), validate=True), True)
+        _ = certificate["tbs_certificate"]["subject_public_key_info"].dump()
+    except (binascii.Error, *MALFORMED):
+        return None
+    return certificate

@@ -73,7 +73,7 @@ def _statuses(center: etree._Element) -> list[Status]:
         if since is None:
             continue
         word = " ".join((status.findtext("Статус") or "").lower().split())
-        found.append(Status(since=moment_of(since, MOSCOW), good=STATUSES.get(word)))
+        found.append(Status(since=moment_of(since, MOSCOW), good=STATUSES.get(word), word=word))
     return found
 
 

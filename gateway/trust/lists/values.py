@@ -36,6 +36,8 @@ class Status:
 
     since: datetime
     good: bool | None
+    word: str = ""
+    """The list's own word, in small letters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,18 +50,32 @@ class Service:
 
     statuses: tuple[Status, ...]
 
+    def status_at(self, moment: datetime) -> Status | None:
+        """Return the last status that had begun at a moment."""
+        begun = [status for status in self.statuses if status.since <= moment]
+        return max(begun, key=lambda status: status.since, default=None)
+
     def state_at(self, moment: datetime) -> State:
         """Return the state at a moment, by the last status that had begun."""
-        begun = [status for status in self.statuses if status.since <= moment]
-        if begun:
-            last = max(begun, key=lambda status: status.since).good
-            return "unknown" if last is None else "accredited" if last else "not"
+        last = self.status_at(moment)
+        if last is not None:
+            return "unknown" if last.good is None else "accredited" if last.good else "not"
         if not self.statuses:
             return "unknown"
         first = min(self.statuses, key=lambda status: status.since)
         # Before a first good status there was none; before a first bad one there must have
         # been something that the list does not tell.
         return "not" if first.good else "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointer:
+    """Where a list of lists says that another list is, and who signs it."""
+
+    source: str
+    location: str
+    signers: tuple[bytes, ...]
+    """Certificates, DER; any of them may have signed the list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +90,9 @@ class TrustedList:
     sequence: int | None = None
     unread: int = 0
     """Certificates on it that could not be read."""
+
+    pointers: tuple[Pointer, ...] = ()
+    """Of a list of lists, which names no services of its own."""
 
     def speaks_until(self, age_max: timedelta) -> datetime:
         """Return the last moment this snapshot speaks for."""

@@ -12,6 +12,7 @@ from gateway import logs
 from gateway.access import Access
 from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
+from gateway.clerk import tell_outages
 from gateway.delivery import Deliverer
 from gateway.external_tool.http_service import HttpService
 from gateway.homelock import HomeLock
@@ -35,6 +36,9 @@ from gateway.worker import Workers
 MASTER_KEY_BYTES = 32
 REPLAY_EVERY = timedelta(seconds=0.25)
 """How often runs of replays are moved on; also the finest pace of one."""
+
+OUTAGES_EVERY = timedelta(seconds=15)
+"""How soon an operator hears of an authority without a current list."""
 
 WHOLES_EVERY = timedelta(hours=1)
 """How often originals of several patients are looked at; they are kept for days."""
@@ -122,6 +126,7 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     workers.add("delivery", work.delivery_workers, deliverer.work)
     replays = Replays(store, line.rehearse)
     workers.every("replays", REPLAY_EVERY, replays.step)
+    workers.every("outages", OUTAGES_EVERY, lambda: tell_outages(store))
     workers.every("seal", work.seal_every, store.seal)
     workers.every("wholes", WHOLES_EVERY, store.drop_wholes)
     workers.every("consents", work.consents_every, store.recheck_consents)

@@ -10,11 +10,15 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
+import structlog
+
 from gateway.errors import GatewayError, Rejected
 from gateway.model import Problem, Receipt, Status, Submission
 from gateway.receipts.issue import Receipts
-from gateway.store import audit_entry
+from gateway.store import Store, audit_entry
 from gateway.store.values import AuditEntry
+
+log = structlog.get_logger("gateway.line")
 
 
 class Clerk:
@@ -53,6 +57,20 @@ class Clerk:
         """Return the audit entry of a decision."""
         detail = {"codes": ",".join(p.code for p in problems)} if problems else {}
         return audit_entry("line", action, subject, detail, self.clock())
+
+
+def tell_outages(store: Store) -> None:
+    """Log each authority that began or ceased to be waited for, once each.
+
+    The log holds no names; the subject is a digest of the authority's, which the audit log has.
+    """
+    for one in store.note_outages():
+        subject = hashlib.sha256(one.issuer.encode()).hexdigest()[:16]
+        if one.until is None:
+            log.warning("authority.waited_for", kind="crl", subject=subject, count=one.waiting)
+        else:
+            began = one.since.isoformat(timespec="seconds")
+            log.warning("authority.recovered", kind="crl", subject=subject, at=began)
 
 
 def judged(status: Status) -> Status:

@@ -77,7 +77,9 @@ def create_app(
     app.extensions["gateway"] = context.Door(
         gateway, language, seconds, line_alive or gateway.workers.alive
     )
-    app.extensions["metrics"] = metrics = observe.Metrics(gateway.store.counts)
+    app.extensions["metrics"] = metrics = observe.Metrics(
+        gateway.store.counts, gateway.store.awaited_authorities
+    )
     app.before_request(context.begin)
     observe.watch(app, metrics)
     headers.guard(app)

@@ -38,12 +38,33 @@ class StoreCounts(Collector):
         return [GaugeMetricFamily("gateway_items", "What the store holds.", labels=["kind"])]
 
 
+class AuthoritiesWaitedFor(Collector):
+    """Submissions that wait for an authority's revocation list, read when Prometheus asks."""
+
+    def __init__(self, waiting: Callable[[], Mapping[str, int]]) -> None:
+        self._waiting = waiting
+
+    def collect(self) -> Iterable[Metric]:
+        (family,) = self.describe()
+        for issuer, number in sorted(self._waiting().items()):
+            family.add_metric([issuer], number)
+        yield family
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        text = "Submissions that wait for this CA's revocation list."
+        return [GaugeMetricFamily("gateway_ca_waiting", text, labels=["issuer"])]
+
+
 class Metrics:
     """Counters of one application, in a registry of its own."""
 
-    def __init__(self, counts: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, counts: Callable[[], Mapping[str, int]], waiting: Callable[[], Mapping[str, int]]
+    ) -> None:
+        """`counts` are the store's, `waiting` the submissions by the authority they await."""
         self.registry = CollectorRegistry()
         self.registry.register(StoreCounts(counts))
+        self.registry.register(AuthoritiesWaitedFor(waiting))
         labels = ["method", "route", "status"]
         self.requests = Counter(
             "gateway_http_requests", "Requests answered.", labels, registry=self.registry

@@ -7,12 +7,22 @@ from datetime import date
 from typing import Any
 
 from gateway.model import CodeUse, Decision, Identifier, Json, Question
-from gateway.store import choosing, code_uses, deciding, decisions, repairs, replays, undoing
+from gateway.store import (
+    choosing,
+    code_uses,
+    deciding,
+    decisions,
+    outages,
+    repairs,
+    replays,
+    undoing,
+)
 from gateway.store.room import Room
 from gateway.store.values import (
     Card,
     Filter,
     NewDecision,
+    Outage,
     PastDecision,
     Repair,
     ReplayItem,
@@ -180,3 +190,13 @@ class RepairStore:
     def current(self, names: Sequence[str]) -> dict[str, Json]:
         """Return current resources by `Type/id`, as they were stored."""
         return replays.current(self.room, names)
+
+    # --- what is waited for ------------------------------------------------------------
+
+    def awaited_authorities(self) -> dict[str, int]:
+        """Return how many submissions wait for each authority's revocation list, by its name."""
+        return outages.waiting(self.room)
+
+    def note_outages(self) -> tuple[Outage, ...]:
+        """Return the outages that began or ended since anybody asked last; each is audited."""
+        return outages.note(self.room)

@@ -122,10 +122,25 @@ submission = Table(
     Column("key_generation", Text, nullable=False),
     Column("key_wrapped", LargeBinary, nullable=False),
     Column("signatures", LargeBinary),
+    # The authority whose revocation list is missing; says something while that is the cause.
+    Column("awaits", Text),
     UniqueConstraint("organization", "content_digest", name="uq_submission_content"),
     Index("ix_submission_newest", "organization", "kept_at", "id"),
     Index("ix_submission_kept", "kept_at", "id"),
     Index("ix_submission_owner", "key_owner"),
+    Index(
+        "ix_submission_awaits",
+        "awaits",
+        sqlite_where=text("cause = 'SIG-207'"),
+        postgresql_where=text("cause = 'SIG-207'"),
+    ),
+)
+
+outage = Table(
+    "outage",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("since", Instant, nullable=False),
 )
 
 idempotency_key = Table(

@@ -250,7 +250,12 @@ def postpone(room: Room, order: WorkOrder, at: datetime, problem: Problem) -> No
         connection.execute(
             update(tables.submission)
             .where(tables.submission.c.id == order.subject)
-            .values(next_try=at, problems=problems_to_rows([problem]), cause=problem.code)
+            .values(
+                next_try=at,
+                problems=problems_to_rows([problem]),
+                cause=problem.code,
+                awaits=problem.detail.get("issuer"),
+            )
         )
         write_event(
             connection,

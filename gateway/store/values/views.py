@@ -10,6 +10,19 @@ from gateway.model import DeliveryState, Problem, Receipt, SignatureReport, Stat
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outage:
+    """An authority whose revocation list is missing while submissions wait for it."""
+
+    issuer: str
+    since: datetime
+    until: datetime | None
+    """None while it lasts."""
+
+    waiting: int
+    """Submissions that wait, when this was noticed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeliveryView:
     id: str
     destination: str

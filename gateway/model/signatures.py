@@ -231,6 +231,25 @@ class SignatureReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordFinding:
+    """The verdict on an evidence record (RFC 4998): what it proves, stamp by stamp."""
+
+    indication: Indication
+    """TOTAL_PASSED: what it covers existed at `proven`."""
+
+    sub_indication: str | None
+    proven: datetime | None
+    stamps: tuple[TimestampFinding, ...]
+    """In the order of their times, each judged at the time of the next."""
+
+    digests: tuple[str, ...] = ()
+    """Of each stamp: the digest of its hash tree."""
+
+    checks: tuple[Check, ...] = ()
+    """What concerns the record as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignedContent:
     """The only thing a parser may read: the exact octets that were digested."""
 

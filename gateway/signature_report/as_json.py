@@ -14,6 +14,7 @@ from gateway.model import (
     Indication,
     Json,
     JsonValue,
+    RecordFinding,
     SignatureFinding,
     SignatureReport,
     Signer,
@@ -32,6 +33,18 @@ def to_json(report: SignatureReport) -> Json:
         "engine": judge.engine,
         "engine_certified": judge.certified,
         "policy": {"id": judge.policy, "sha256": judge.policy_sha256},
+    }
+
+
+def record_json(record: RecordFinding) -> Json:
+    """Return the verdict on an evidence record as JSON."""
+    stamps = zip(record.stamps, record.digests, strict=True)
+    return {
+        "indication": record.indication.value,
+        "sub_indication": record.sub_indication,
+        "proven": _moment(record.proven),
+        "timestamps": [{**_timestamp(one), "digest": digest} for one, digest in stamps],
+        "checks": [_check(check) for check in record.checks],
     }
 
 

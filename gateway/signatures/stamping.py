@@ -15,7 +15,7 @@ from asn1crypto import tsp
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Indication
 from gateway.signatures.findings import MALFORMED
-from gateway.signatures.timestamps import TimeStampResp, check_token
+from gateway.signatures.timestamps import TimeStampResp, check_token_over
 
 Stamp = Callable[[bytes], bytes]
 """Gives a token (DER) over octets.  Raises NotStamped."""
@@ -43,13 +43,17 @@ class Client:
 
     def stamp(self, octets: bytes) -> bytes:
         """Return a token over `octets`.  Raises NotStamped, and Unsupported for the digest."""
+        return self.stamp_over(self.algorithms.digest(self.digest, octets))
+
+    def stamp_over(self, imprint: bytes) -> bytes:
+        """Return a token over what has this digest.  Raises NotStamped."""
         nonce = self.nonce()
         request = tsp.TimeStampReq(
             {
                 "version": "v1",
                 "message_imprint": {
                     "hash_algorithm": {"algorithm": self.digest},
-                    "hashed_message": self.algorithms.digest(self.digest, octets),
+                    "hashed_message": imprint,
                 },
                 "nonce": nonce,
                 "cert_req": True,
@@ -58,7 +62,7 @@ class Client:
         token, answered = _answered(self.post(request.dump()))
         if answered != nonce:
             raise NotStamped("the answer is to another request")
-        checked = check_token(token, octets, "signature", self.algorithms)
+        checked = check_token_over(token, self.digest, imprint, "signature", self.algorithms)
         if checked.indication is not Indication.TOTAL_PASSED:
             raise NotStamped(f"the token does not hold: {checked.sub_indication}")
         return token

@@ -8,13 +8,14 @@ Source: RFC 3161, sections 2.4.2 and 2.4.1; RFC 5816 (ESSCertIDv2); ETSI EN 319 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from asn1crypto import cms, core, tsp
 
 from gateway.algorithms.interface import Algorithms
-from gateway.model import CheckedSignature, CheckedTimestamp
+from gateway.model import CheckedSignature, CheckedTimestamp, Indication
 from gateway.signatures import ber, certificates, cms_file, findings
 from gateway.signatures.cms_signer import Signer
 from gateway.signatures.findings import (
@@ -89,6 +90,27 @@ def check_token(
         checks=checks.made,
         indication=checks.indication,
         sub_indication=checks.sub_indication,
+    )
+
+
+def check_token_over(
+    token: bytes, digest: str, imprint: bytes, kind: str, algorithms: Algorithms
+) -> CheckedTimestamp:
+    """Check a TimeStampToken whose imprint should be `imprint`, computed by `digest`.
+
+    As `check_token`; an imprint by another digest is HASH_FAILURE.
+    """
+    digests = {digest: imprint}
+    checked = check_token(token, b"", kind, algorithms, digests=digests)
+    if set(digests) == {digest}:
+        return checked
+    # The token's own digest was computed, and not over what it should be.
+    flaw = failed("message_imprint", HASH_FAILURE, "stamps by another digest")
+    return replace(
+        checked,
+        checks=(*checked.checks, flaw.check),
+        indication=Indication.TOTAL_FAILED,
+        sub_indication=flaw.sub_indication,
     )
 
 

@@ -8,11 +8,17 @@ Source: ETSI EN 319 102-1, clauses 5.3 to 5.6.
 """
 
 from gateway.signature_report.as_json import to_json
-from gateway.verification.again import Difference, differences, judged_again
+from gateway.verification.again import (
+    Difference,
+    differences,
+    judged_again,
+    judged_by_record,
+)
 from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
 from gateway.verification.external import ExternalVerifier
 from gateway.verification.policy import LEVELS, Policy
 from gateway.verification.powers import with_powers
+from gateway.verification.records import KeptRecord, judge_record, last_by
 from gateway.verification.verifier import SIGNATURES_MAX, Verifier
 
 __all__ = [
@@ -22,11 +28,15 @@ __all__ = [
     "SIGNATURES_MAX",
     "Difference",
     "ExternalVerifier",
+    "KeptRecord",
     "Policy",
     "Verifier",
     "covers_whole",
     "differences",
+    "judge_record",
     "judged_again",
+    "judged_by_record",
+    "last_by",
     "signed_octets",
     "to_json",
     "with_powers",

@@ -9,9 +9,10 @@ from datetime import date, datetime
 
 import msgspec
 
+from gateway.algorithms.interface import Algorithms
 from gateway.algorithms.policy import AlgorithmPolicy
 from gateway.qualification import Accreditation
-from gateway.trust import TrustFinding
+from gateway.trust import Trust, TrustFinding
 from gateway.verification.policy import Policy
 
 CERTIFICATE, ANCHOR, CRL, OCSP = "certificate", "anchor", "crl", "ocsp"
@@ -56,6 +57,24 @@ def grounds_of(trust: TrustFinding) -> Objects:
     if len(trust.chain) == 1 and trust.sub_indication == "NO_CERTIFICATE_CHAIN_FOUND":
         return trust.evidence
     return (*trust.evidence, *((ANCHOR, hashlib.sha256(der).digest()) for der in trust.chain[-1:]))
+
+
+def trust_of(objects: Objects, algorithms: Algorithms) -> Trust:
+    """Return a trust in what was trusted then: the anchors named, and what else is there."""
+    anchors = {blob for kind, blob in objects if kind == ANCHOR}
+    certificates = of_kind(objects, CERTIFICATE)
+    return Trust(
+        [der for der in certificates if hashlib.sha256(der).digest() in anchors],
+        [der for der in certificates if hashlib.sha256(der).digest() not in anchors],
+        of_kind(objects, CRL),
+        of_kind(objects, OCSP),
+        algorithms=algorithms,
+    )
+
+
+def of_kind(objects: Objects, wanted: str) -> list[bytes]:
+    """Return the objects of one kind."""
+    return [blob for kind, blob in objects if kind == wanted]
 
 
 def gathered(*evidence: Objects) -> Objects:

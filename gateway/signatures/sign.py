@@ -1,4 +1,4 @@
-"""Makes signatures, for senders, samples and tests: CAdES-B/T, JWS, XMLDSig and XAdES-B/T.
+"""Makes signatures, for senders, samples and tests: CAdES, XAdES and JAdES B and T, JWS, XMLDSig.
 
 The gateway itself never signs a laboratory's document.
 
@@ -25,7 +25,7 @@ from gateway.xml import c14n
 from gateway.xml.parser import parse
 
 Form = Literal["cades", "jws", "xmldsig", "xades"]
-STAMPED = ("cades", "xades")
+STAMPED = ("cades", "jws", "xades")
 """Forms that have a place for a time stamp here."""
 
 
@@ -45,9 +45,9 @@ def sign(
     `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `detached` is for
     CAdES and JWS: an XML signature is always enveloped.  `at` becomes the claimed signing
     time of CAdES, JWS and XAdES.  `stamp` gives a time-stamp token over the signature's value
-    (level T of CAdES and XAdES).  Raises Rejected (FMT-2xx) when XML is asked for and `octets`
-    are none, ValueError when the key is of an unknown kind or the form has no place for a time
-    stamp, and whatever `stamp` raises.
+    (level T of CAdES, XAdES and JAdES).  Raises Rejected (FMT-2xx) when XML is asked for and
+    `octets` are none, ValueError when the key is of an unknown kind or the form has no place
+    for a time stamp, and whatever `stamp` raises.
     """
     if stamp is not None and form not in STAMPED:
         raise ValueError(f"{form} has no place for a time stamp: {', '.join(STAMPED)}.")
@@ -63,8 +63,14 @@ def sign(
             stamp=stamp,
         )
     if form == "jws":
-        return sign_json.compact(
-            octets, key=key, chain=chain, algorithms=algorithms, detached=detached, at=at
+        return sign_json.file(
+            octets,
+            key=key,
+            chain=chain,
+            algorithms=algorithms,
+            detached=detached,
+            at=at,
+            stamp=stamp,
         )
     return _xml(octets, key, chain, certificate, algorithms, form == "xades", at, stamp)
 
@@ -88,12 +94,10 @@ def sign_bundle(
     method = method or sign_json.method_for(octets)
     if form not in ("cades", "jws"):
         raise ValueError(f"A bundle carries a CAdES or JWS signature, not {form}.")
-    if stamp is not None and form not in STAMPED:
-        raise ValueError(f"{form} has no place for a time stamp: {', '.join(STAMPED)}.")
 
     def signed(content: bytes) -> bytes:
         if form == "jws":
-            return sign_json.compact(
+            return sign_json.file(
                 content,
                 key=key,
                 chain=chain,
@@ -101,6 +105,7 @@ def sign_bundle(
                 detached=True,
                 at=at,
                 canon=method,
+                stamp=stamp,
             )
         return sign_cms.file(
             content,

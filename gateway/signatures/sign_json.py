@@ -2,7 +2,8 @@
 
 For senders, samples and tests.
 
-Source: RFC 7515; https://hl7.org/fhir/R4/datatypes.html#Signature; ASTM E1762 for the type.
+Source: RFC 7515; ETSI TS 119 182-1, clause 5.3.4;
+https://hl7.org/fhir/R4/datatypes.html#Signature; ASTM E1762 for the type.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from gateway.algorithms.interface import Algorithms, Scheme
 from gateway.fhir import canonical, canonical_xml, text
 from gateway.model import Json
 from gateway.signatures import jose
+from gateway.signatures.stamping import Stamp
 from gateway.xml.parser import is_xml, parse
 
 _BY_KEY = {
@@ -40,7 +42,7 @@ _AUTHORSHIP: Json = {
 }
 
 
-def compact(
+def file(
     octets: bytes,
     *,
     key: bytes,
@@ -49,16 +51,19 @@ def compact(
     detached: bool,
     at: datetime,
     canon: str = "",
+    stamp: Stamp | None = None,
 ) -> bytes:
-    """Return a compact JWS over `octets`, with or without them inside.
+    """Return a JWS over `octets`, with or without them inside.
 
     `canon` is the canonical form that `octets` are of something, where they are one.
-    Raises ValueError when the key is of a kind no JWS algorithm is for.
+    It is compact; with `stamp` it is JSON, which alone has a place for what nobody signed, and
+    carries a time-stamp token over its value (JAdES, level T).  What `stamp` raises passes
+    through.  Raises ValueError when the key is of a kind no JWS algorithm is for.
     """
     name, scheme = _algorithm(x509.Certificate.load(chain[0], strict=True).public_key)
     header: Json = {
         "alg": name,
-        "typ": "JOSE",
+        "typ": "JOSE" if stamp is None else "JOSE+JSON",
         "iat": int(at.timestamp()),
         "x5t#S256": jose.encoded(hashlib.sha256(chain[0]).digest()).decode("ascii"),
         "x5c": [base64.b64encode(one).decode("ascii") for one in chain],
@@ -66,8 +71,23 @@ def compact(
     if canon:
         header["canon"] = canon
     head, payload = jose.encoded(text.dumps(header)), jose.encoded(octets)
-    value = algorithms.sign(key, scheme, head + b"." + payload)
-    return b".".join((head, b"" if detached else payload, jose.encoded(value)))
+    value = jose.encoded(algorithms.sign(key, scheme, head + b"." + payload))
+    if stamp is None:
+        return b".".join((head, b"" if detached else payload, value))
+    written: Json = {} if detached else {"payload": payload.decode("ascii")}
+    written["protected"] = head.decode("ascii")
+    written["header"] = {"etsiU": [_stamped(stamp(value))]}
+    written["signature"] = value.decode("ascii")
+    return text.dumps(written)
+
+
+def _stamped(token: bytes) -> str:
+    """Return a `sigTst` for `etsiU`, in base64url as later archive time-stamps want it.
+
+    The token is over the value as it is written (TS 119 182-1, clause 5.3.4).
+    """
+    element: Json = {"sigTst": {"tstTokens": [{"val": base64.b64encode(token).decode("ascii")}]}}
+    return jose.encoded(text.dumps(element)).decode("ascii")
 
 
 def method_for(octets: bytes) -> str:
@@ -102,7 +122,7 @@ def into_bundle(
         "when": _instant(at),
         "who": who or {"display": "по сертификату"},
         "targetFormat": f"{FHIR_JSON};canonicalization={method}",
-        "sigFormat": _SIG_FORMATS[form],
+        "sigFormat": _sig_format(form, data),
         "data": base64.b64encode(data).decode("ascii"),
     }
     return text.dumps({**bundle, canonical.SIGNATURE: signature})
@@ -131,11 +151,16 @@ def _into_xml(
     below(signature, "when", _instant(at))
     below(below(signature, "who"), "display", "по сертификату")
     below(signature, "targetFormat", f"{FHIR_XML};canonicalization={method}")
-    below(signature, "sigFormat", _SIG_FORMATS[form])
+    below(signature, "sigFormat", _sig_format(form, data))
     below(signature, "data", base64.b64encode(data).decode("ascii"))
     made = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
     assert isinstance(made, bytes)
     return made
+
+
+def _sig_format(form: str, data: bytes) -> str:
+    written = _SIG_FORMATS[form]
+    return f"{written}+json" if form == "jws" and data[:1] == b"{" else written
 
 
 def _instant(at: datetime) -> str:

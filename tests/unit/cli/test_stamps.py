@@ -74,15 +74,17 @@ def keys(sandbox: Path, name: str) -> list[str | Path]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(("name", "form"), [("b.json", "CAdES"), ("d.xml", "XAdES")])
+@pytest.mark.parametrize(
+    ("name", "form"), [("b.json", "CAdES"), ("d.xml", "XAdES"), ("b.json", "JAdES")]
+)
 def test_a_stamped_signature_reaches_level_t(
     call: Call, sandbox: Path, tmp_path: Path, tsa: str, family: str, name: str, form: str
 ) -> None:
     file, signed = tmp_path / name, tmp_path / f"signed-{name}"
     file.write_bytes(XML if name.endswith("xml") else BUNDLE)
-    made = call(
-        "sign", file, *keys(sandbox, f"{family}-doctor"), "-T", "--tsa", tsa, "--out", signed
-    )
+    named = ["--format", "jws"] if form == "JAdES" else []
+    signing = ["sign", file, *keys(sandbox, f"{family}-doctor"), *named, "--out", signed]
+    made = call(*signing, "-T", "--tsa", tsa)
     assert made.code == 0, made.stderr
     beside = [] if form == "XAdES" else ["--signature", signed]
     target = signed if form == "XAdES" else file
@@ -91,7 +93,7 @@ def test_a_stamped_signature_reaches_level_t(
     (one,) = said.json["signatures"]
     assert (one["indication"], one["format"], one["level"]) == ("TOTAL_PASSED", form, "T")
     assert one["times"]["best"] is not None
-    plain = call("sign", file, *keys(sandbox, f"{family}-doctor"), "--out", signed)
+    plain = call(*signing)
     assert plain.code == 0
     again = call("verify", target, *beside, "--trust", sandbox / "trust", "--json")
     assert again.json["signatures"][0]["level"] != "T"
@@ -173,16 +175,28 @@ def test_time_stamp_options_that_do_not_fit_are_wrong_usage(
     assert call("sign", file, *keys(sandbox, "rsa-doctor"), *options).code == 2
 
 
-@pytest.mark.parametrize("form", ["jws", "xmldsig"])
-def test_forms_without_a_place_for_a_time_stamp_say_so(
+@pytest.mark.parametrize("form", ["cades", "jws"])
+def test_a_bundle_carries_its_stamped_signature_inside(
     call: Call, sandbox: Path, tmp_path: Path, tsa: str, form: str
+) -> None:
+    file, signed = tmp_path / "b.json", tmp_path / "signed.json"
+    file.write_bytes(BUNDLE)
+    stamped = ["--inside", "--format", form, "-T", "--tsa", tsa, "--out", signed]
+    assert call("sign", file, *keys(sandbox, "gost256-doctor"), *stamped).code == 0
+    said = call("verify", signed, "--trust", sandbox / "trust", "--json")
+    (one,) = said.json["signatures"]
+    assert (one["indication"], one["level"]) == ("TOTAL_PASSED", "T")
+
+
+def test_a_form_without_a_place_for_a_time_stamp_says_so(
+    call: Call, sandbox: Path, tmp_path: Path, tsa: str
 ) -> None:
     file = tmp_path / "d.xml"
     file.write_bytes(XML)
-    stamped = ["-T", "--tsa", tsa, "--format", form]
+    stamped = ["-T", "--tsa", tsa, "--format", "xmldsig"]
     said = call("sign", file, *keys(sandbox, "rsa-doctor"), *stamped)
     assert said.code == 2
-    assert "cades, xades" in said.stderr
+    assert "cades, jws, xades" in said.stderr
 
 
 def test_the_mock_names_the_keys_there_are(call: Call, sandbox: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_key_of_another_curve_fails_by_name(made: str, claimed: str) -> None:
 
 @pytest.mark.parametrize("name", ["Ed25519", "Ed448", "BP256R1", "ES512"])
 def test_what_we_sign_with_a_key_holds_by_it(name: str) -> None:
-    made = sign_json.compact(
+    made = sign_json.file(
         BUNDLE,
         key=key(name).key,
         chain=[key(name).der],

@@ -213,7 +213,15 @@ class _Additions:
             ),
         )
         info = cms.SignerInfo.load(written, strict=True)
-        counter = Signer(signed, info, None, self.signer.algorithms, {}, COUNTERSIGNED)
+        counter = Signer(
+            signed,
+            info,
+            None,
+            self.signer.algorithms,
+            {},
+            COUNTERSIGNED,
+            directory=self.signer.directory,
+        )
         place = f"{self.checked.place}/counter-signature[{position}]"
         checked = with_additions(counter, counter.check(place), self.allowance, self.depth + 1)
         self.counter_signatures.append(checked)

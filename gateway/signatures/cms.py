@@ -15,23 +15,28 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, Part
 from gateway.signatures import cades, cms_file, findings
 from gateway.signatures.cms_signer import Signer, result
+from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.findings import Checks
 
 NAME = "cms"
 
 
 def check(
-    document: Part, signatures: tuple[Part, ...], algorithms: Algorithms
+    document: Part,
+    signatures: tuple[Part, ...],
+    algorithms: Algorithms,
+    *,
+    directory: Directory = NOBODY,
 ) -> tuple[CheckedSignature, ...]:
     """Check the CMS that `document` is, and every CMS in `signatures` beside it."""
     found: list[CheckedSignature] = []
     digests: dict[str, bytes] = {}
     if cms_file.recognises(document.body, document.media_type):
-        found.extend(_check_file(document.body, "document", None, algorithms, {}))
+        found.extend(_check_file(document.body, "document", None, algorithms, {}, directory))
     for position, part in enumerate(signatures):
         if cms_file.recognises(part.body, part.media_type):
             place = f"signature[{position}]"
-            found.extend(_check_file(part.body, place, document, algorithms, digests))
+            found.extend(_check_file(part.body, place, document, algorithms, digests, directory))
     return tuple(found)
 
 
@@ -41,6 +46,7 @@ def _check_file(
     beside: Part | None,
     algorithms: Algorithms,
     digests: dict[str, bytes],
+    directory: Directory,
 ) -> Iterator[CheckedSignature]:
     """Check every signer of one CMS file; `beside` is the document it may be detached from.
 
@@ -58,5 +64,5 @@ def _check_file(
     allowance = cades.Allowance()
     for position, signer in enumerate(signed.signers):
         where = f"{place}/signer[{position}]" if len(signed.signers) > 1 else place
-        one = Signer(signed, signer, beside, algorithms, digests)
+        one = Signer(signed, signer, beside, algorithms, digests, directory=directory)
         yield cades.with_additions(one, one.check(where), allowance)

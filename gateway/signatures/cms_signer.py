@@ -5,7 +5,7 @@ Source: RFC 5652, clause 5; RFC 5035; RFC 6211; ETSI EN 319 122-1, clause 5.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.model import CheckedSignature, Covered, Part
 from gateway.signatures import ber, certificates, findings
 from gateway.signatures.cms_file import SignedData
+from gateway.signatures.directory import NOBODY, Directory, Named
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
     FORMAT_FAILURE,
@@ -54,6 +55,7 @@ class Signer:
         algorithms: Algorithms,
         digests: dict[str, bytes],
         kind: str = DATA,
+        directory: Directory = NOBODY,
     ) -> None:
         """`digests` are those of the content computed already, by name; new ones are added.
 
@@ -66,6 +68,7 @@ class Signer:
         self.algorithms = algorithms
         self.digests = digests
         self.kind = kind
+        self.directory = directory
         self.checks = Checks()
         self.certificate: x509.Certificate | None = None
         self.covered: tuple[Covered, ...] = ()
@@ -170,9 +173,29 @@ class Signer:
             raise failed("signed_attributes", FORMAT_FAILURE, "algorithm protection differs")
 
     def _find(self) -> x509.Certificate:
+        brought = self._among(self.signed.certificates)
+        if len({c.dump() for c in brought}) > 1:
+            raise failed("signing_certificate_identified", FORMAT_FAILURE, "ambiguous")
+        found = brought or self._among(self._at_hand())
+        if len(found) != 1 and not brought:
+            detail = "several at hand" if found else "not in the signature file"
+            raise undecided("signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail)
+        return found[0]
+
+    def _at_hand(self) -> list[x509.Certificate]:
+        """Return the certificates we have of those the SignerInfo may name."""
+        identifier = self.info["sid"]
+        if identifier.name == "issuer_and_serial_number":
+            named = Named(serial=int(identifier.chosen["serial_number"]))
+        else:
+            named = Named(key_identifier=identifier.chosen.native)
+        return self.directory.find(named, self.algorithms)
+
+    def _among(self, several: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+        """Return the certificates that the SignerInfo names."""
         identifier = self.info["sid"]
         found = []
-        for certificate in self.signed.certificates:
+        for certificate in several:
             if identifier.name == "issuer_and_serial_number":
                 wanted = identifier.chosen
                 serial = wanted["serial_number"].native
@@ -183,12 +206,7 @@ class Signer:
                 same = certificate.key_identifier == identifier.chosen.native
             if same:
                 found.append(certificate)
-        if len({c.dump() for c in found}) > 1:
-            raise failed("signing_certificate_identified", FORMAT_FAILURE, "ambiguous")
-        if not found:
-            detail = "not in the signature file"
-            raise undecided("signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail)
-        return found[0]
+        return found
 
     def _content(self) -> None:
         """Check content type and digest; only then is anything covered."""

@@ -17,6 +17,7 @@ from itertools import islice
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, CheckStatus, Json, Part
 from gateway.signatures import fhir_coverage, fhir_declared, interface
+from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.fhir_carriers import CARRIED_MAX, Carried, carried
 from gateway.signatures.fhir_targets import Inexact, Target
 from gateway.signatures.findings import (
@@ -41,7 +42,11 @@ SHORT = len("http://hl7.org/fhir/canonicalization/")
 
 
 def check(
-    document: Part, signatures: tuple[Part, ...], algorithms: Algorithms
+    document: Part,
+    signatures: tuple[Part, ...],
+    algorithms: Algorithms,
+    *,
+    directory: Directory = NOBODY,
 ) -> tuple[CheckedSignature, ...]:
     """Check the FHIR Signatures in `document`.
 
@@ -51,15 +56,16 @@ def check(
         several = list(islice(carried(document.body), CARRIED_MAX))
     except Flaw as flaw:
         return (refused("document", flaw),)
-    work = _Work(algorithms)
+    work = _Work(algorithms, directory)
     return tuple(made for one in several for made in _check(one, work))
 
 
 class _Work:
     """Checks Signatures one after another, and no more of them than a document may ask for."""
 
-    def __init__(self, algorithms: Algorithms) -> None:
+    def __init__(self, algorithms: Algorithms, directory: Directory) -> None:
         self.algorithms = algorithms
+        self.directory = directory
         self.digested = 0
 
     def over(
@@ -73,10 +79,25 @@ class _Work:
         self.digested += len(forms[0])
         made: list[CheckedSignature] = []
         for octets in forms:
-            made = _run(data, octets, self.algorithms)
+            made = self.run(data, octets)
             if any(one.covered for one in made):
                 break
         return made, forms
+
+    def run(self, data: bytes, over: bytes | None) -> list[CheckedSignature]:
+        """Check `data` by the forms that may stand inside, over `over` or what it brings itself."""
+        part = Part(name="signature", media_type="application/octet-stream", body=data)
+        names = ("xml",) if is_xml(data[:64]) else ("cms", "jws")
+        document, beside = part, tuple[Part, ...]()
+        if over is not None:
+            document, beside = Part(name="document", media_type="", body=over), (part,)
+        where = "signature[0]" if over is not None else "document"
+        return [
+            one
+            for form in _forms(names)
+            for one in form.check(document, beside, self.algorithms, directory=self.directory)
+            if one.place.startswith(where)
+        ]
 
     def verifies_under(self, target: Target, declared: str, data: bytes) -> str:
         """Return another method under which `data` holds, for a hint; empty where none does."""
@@ -93,7 +114,7 @@ def _check(one: Carried, work: _Work) -> Iterator[CheckedSignature]:
         signature, data = fhir_declared.opened(one.signature)
         checked = _checked(one, signature, data, work)
     except Inexact as flaw:
-        yield replace(refused(one.place, flaw), hints=_rounded(flaw, data, work.algorithms))
+        yield replace(refused(one.place, flaw), hints=_rounded(flaw, data, work))
         return
     except Flaw as flaw:
         if not one.attached_only:
@@ -115,7 +136,7 @@ def _check(one: Carried, work: _Work) -> Iterator[CheckedSignature]:
 def _checked(one: Carried, signature: Json, data: bytes, work: _Work) -> list[CheckedSignature]:
     if one.target is None:
         # Nothing to be detached from: only content that the signature brings can be checked.
-        made = _run(data, None, work.algorithms)
+        made = work.run(data, None)
         return [fhir_coverage.related(m, one, "", ()) for m in _placed(made, one.place)]
     method = fhir_declared.method_of(signature, data, one.target)
     made, forms = work.over(one.target, method, data)
@@ -143,29 +164,13 @@ def _value_fails(several: list[CheckedSignature]) -> bool:
     )
 
 
-def _rounded(flaw: Inexact, data: bytes, algorithms: Algorithms) -> tuple[str, ...]:
+def _rounded(flaw: Inexact, data: bytes, work: _Work) -> tuple[str, ...]:
     """Return the hint that a signature holds over what its signer rounded, if it does."""
     if flaw.rounded is None:
         return ()
-    made = _run(data, flaw.rounded, algorithms)
+    made = work.run(data, flaw.rounded)
     holds = any(one.covered for one in made)
     return ("holds over the rounded number: the signer signed another value",) if holds else ()
-
-
-def _run(data: bytes, over: bytes | None, algorithms: Algorithms) -> list[CheckedSignature]:
-    """Check `data` by the forms that may stand inside, over `over` or what it brings itself."""
-    part = Part(name="signature", media_type="application/octet-stream", body=data)
-    names = ("xml",) if is_xml(data[:64]) else ("cms", "jws")
-    document, beside = part, tuple[Part, ...]()
-    if over is not None:
-        document, beside = Part(name="document", media_type="", body=over), (part,)
-    where = "signature[0]" if over is not None else "document"
-    return [
-        one
-        for form in _forms(names)
-        for one in form.check(document, beside, algorithms)
-        if one.place.startswith(where)
-    ]
 
 
 def _placed(several: list[CheckedSignature], place: str) -> list[CheckedSignature]:

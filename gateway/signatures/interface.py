@@ -10,6 +10,7 @@ from typing import Protocol, cast
 from gateway import registry
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, Part
+from gateway.signatures.directory import Directory
 
 
 class SignatureForm(Protocol):
@@ -18,11 +19,17 @@ class SignatureForm(Protocol):
     NAME: str
 
     def check(
-        self, document: Part, signatures: tuple[Part, ...], algorithms: Algorithms
+        self,
+        document: Part,
+        signatures: tuple[Part, ...],
+        algorithms: Algorithms,
+        *,
+        directory: Directory = ...,
     ) -> tuple[CheckedSignature, ...]:
         """Check every signature of this form in `document` or in `signatures` beside it.
 
-        Returns one CheckedSignature each, bad ones included; none when there is no
+        `directory` has the certificates at hand that a signature may name without bringing
+        them.  Returns one CheckedSignature each, bad ones included; none when there is no
         signature of this form.  Never raises for bad input: what cannot be read as a
         signature of this form comes back as TOTAL_FAILED with FORMAT_FAILURE.
         """

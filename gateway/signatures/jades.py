@@ -80,6 +80,15 @@ class Later:
     hints: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedBy:
+    """A digest of the signer's certificate, in a member of the protected header."""
+
+    member: str
+    digest: str
+    value: bytes
+
+
 def is_jades(header: Json, unsigned: Json) -> bool:
     return not MARKS.isdisjoint(header) or "etsiU" in unsigned
 
@@ -133,6 +142,18 @@ def named(header: Json, certificate: bytes, algorithms: Algorithms) -> str:
     Raises the flaw when one of them names another, or is unreadable.
     """
     found = ""
+    for one in digests_named(header):
+        computed = findings.digest(algorithms, one.digest, certificate, "signing_certificate_bound")
+        if one.value != computed:
+            detail = f"{one.member} names another certificate"
+            raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
+        findings.strong_digest(algorithms, one.digest, "signing_certificate_bound")
+        found = one.member
+    return found
+
+
+def digests_named(header: Json) -> Iterator[NamedBy]:
+    """Yield the digests by which the protected header names the signer's certificate."""
     listed = header.get("sigX5ts", [])
     if not isinstance(listed, list):
         raise failed("signing_certificate_bound", FORMAT_FAILURE, "sigX5ts is no list")
@@ -144,13 +165,7 @@ def named(header: Json, certificate: bytes, algorithms: Algorithms) -> str:
             raise failed("signing_certificate_bound", FORMAT_FAILURE, f"{name} unreadable")
         digest = _digest(one.get("digAlg"), "signing_certificate_bound")
         stated = jose.decoded(str(one["digVal"]).encode(), name)
-        computed = findings.digest(algorithms, digest, certificate, "signing_certificate_bound")
-        if stated != computed:
-            detail = f"{name} names another certificate"
-            raise failed("signing_certificate_bound", SIG_CRYPTO_FAILURE, detail)
-        findings.strong_digest(algorithms, digest, "signing_certificate_bound")
-        found = name
-    return found
+        yield NamedBy(member=name, digest=digest, value=stated)
 
 
 def _digest(name: JsonValue, check: str) -> str:

@@ -19,6 +19,7 @@ from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Scheme, Unsupported
 from gateway.model import CheckedSignature, CheckedTimestamp, Covered, Part
 from gateway.signatures import certificates, findings, jades, jose, jose_files, jws_signer
+from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
     FORMAT_FAILURE,
@@ -38,16 +39,20 @@ COUNTERS_DEPTH_MAX = 2
 
 
 def check(
-    document: Part, signatures: tuple[Part, ...], algorithms: Algorithms
+    document: Part,
+    signatures: tuple[Part, ...],
+    algorithms: Algorithms,
+    *,
+    directory: Directory = NOBODY,
 ) -> tuple[CheckedSignature, ...]:
     """Check the JWS that `document` is, and every JWS in `signatures` beside it."""
     found: list[CheckedSignature] = []
     if _is_jws(document.body):
-        found.extend(_check_file(document.body, "document", None, algorithms))
+        found.extend(_check_file(document.body, "document", None, algorithms, directory))
     for position, part in enumerate(signatures):
         if _is_jws(part.body):
             place = f"signature[{position}]"
-            found.extend(_check_file(part.body, place, document, algorithms))
+            found.extend(_check_file(part.body, place, document, algorithms, directory))
     return tuple(found)
 
 
@@ -56,7 +61,12 @@ def _is_jws(octets: bytes) -> bool:
 
 
 def _check_file(
-    octets: bytes, place: str, beside: Part | None, algorithms: Algorithms, depth: int = 0
+    octets: bytes,
+    place: str,
+    beside: Part | None,
+    algorithms: Algorithms,
+    directory: Directory,
+    depth: int = 0,
 ) -> Iterator[CheckedSignature]:
     """Check every signature of one file; `beside` is the document it may be detached from."""
     try:
@@ -66,7 +76,7 @@ def _check_file(
         return
     for signed in several:
         where = place if signed.position is None else f"{place}/signatures/{signed.position}"
-        yield Jws(signed, beside, algorithms, depth).check(where)
+        yield Jws(signed, beside, algorithms, directory, depth).check(where)
 
 
 class Jws:
@@ -77,11 +87,13 @@ class Jws:
         signed: jose_files.Signed,
         beside: Part | None,
         algorithms: Algorithms,
+        directory: Directory,
         depth: int = 0,
     ) -> None:
         self.signed = signed
         self.beside = beside
         self.algorithms = algorithms
+        self.directory = directory
         self.depth = depth
         self.checks = Checks()
         self.certificate: x509.Certificate | None = None
@@ -128,7 +140,9 @@ class Jws:
         value = Part(name="signature", media_type="", body=self.signed.written_value)
         for position, octets in enumerate(self.later.counter_signatures):
             where = f"{place}/cSig[{position}]"
-            yield from _check_file(octets, where, value, self.algorithms, self.depth + 1)
+            yield from _check_file(
+                octets, where, value, self.algorithms, self.directory, self.depth + 1
+            )
 
     # --- steps -------------------------------------------------------------------------
 
@@ -150,7 +164,9 @@ class Jws:
 
     def _certificate(self) -> None:
         """Find the signer's certificate; nobody signed one that the header does not bind."""
-        found = jws_signer.identified(self.signed, self.later.certificates, self.algorithms)
+        found = jws_signer.identified(
+            self.signed, self.later.certificates, self.directory, self.algorithms
+        )
         self.certificate = found.certificate
         self.others = found.others
         self.hints.extend(found.hints)

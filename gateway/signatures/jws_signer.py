@@ -20,6 +20,7 @@ from asn1crypto import x509
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Json, JsonValue
 from gateway.signatures import certificates, jades, jose, jose_files
+from gateway.signatures.directory import Directory, Named
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     NO_SIGNING_CERTIFICATE_FOUND,
@@ -47,11 +48,15 @@ class Identified:
 
 
 def identified(
-    signed: jose_files.Signed, more: Sequence[bytes], algorithms: Algorithms
+    signed: jose_files.Signed,
+    more: Sequence[bytes],
+    directory: Directory,
+    algorithms: Algorithms,
 ) -> Identified:
     """Return the signer's certificate, or raise the flaw that there is none, or another.
 
-    `more` are certificates (DER) that stand in the file unsigned.
+    `more` are certificates (DER) that stand in the file unsigned, `directory` has those that
+    a thumbprint may name.
     """
     chain = _chain(signed.header["x5c"]) if "x5c" in signed.header else []
     loose = _chain(signed.unsigned["x5c"]) if "x5c" in signed.unsigned else []
@@ -62,7 +67,8 @@ def identified(
         if not _in_order(chain):
             hints.append("x5c is not a chain in order")
     else:
-        certificate, bound_by = _named(signed.header, loose, algorithms)
+        at_hand = _at_hand(signed.header, directory, algorithms)
+        certificate, bound_by = _named(signed.header, (*loose, *at_hand), algorithms)
     own = certificate.dump()
     others = [one.dump() for one in (*chain, *loose)]
     return Identified(
@@ -71,6 +77,18 @@ def identified(
         bound_by=bound_by,
         hints=tuple(hints),
     )
+
+
+def _at_hand(header: Json, directory: Directory, algorithms: Algorithms) -> list[x509.Certificate]:
+    """Return the certificates we have of those that the protected header names by digest."""
+    found = []
+    thumbprint = header.get("x5t#S256")
+    if isinstance(thumbprint, str):
+        value = jose.decoded(thumbprint.encode(), "x5t#S256")
+        found.extend(directory.find(Named(digest="sha256", value=value), algorithms))
+    for one in jades.digests_named(header):
+        found.extend(directory.find(Named(digest=one.digest, value=one.value), algorithms))
+    return found
 
 
 def _named(

@@ -17,6 +17,7 @@ from gateway.errors import Rejected
 from gateway.model import CheckedSignature, Part
 from gateway.signatures import findings, xml_key_info
 from gateway.signatures import xml_names as names
+from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     SIG_CONSTRAINTS_FAILURE,
@@ -39,18 +40,20 @@ def check(
     signatures: tuple[Part, ...],
     algorithms: Algorithms,
     known: Sequence[bytes] = (),
+    *,
+    directory: Directory = NOBODY,
 ) -> tuple[CheckedSignature, ...]:
     """Check every top-level Signature in `document` and in the XML among `signatures`.
 
     `known` are certificates or public keys (DER) that may be the signer's when a signature
-    brings none.
+    brings none; `directory` has those that it may name.
     """
     others = xml_key_info.known(known)
-    found = list(_check_file(document.body, "document", None, algorithms, others))
+    found = list(_check_file(document.body, "document", None, algorithms, others, directory))
     for position, part in enumerate(signatures):
         if is_xml(part.body[:64]):
             place = f"signature[{position}]"
-            several = list(_check_file(part.body, place, document, algorithms, others))
+            several = list(_check_file(part.body, place, document, algorithms, others, directory))
             found.extend(
                 several or [findings.refused(place, _broken("no Signature element"), FORMAT)]
             )
@@ -63,6 +66,7 @@ def _check_file(
     beside: Part | None,
     algorithms: Algorithms,
     known: xml_key_info.Keys,
+    directory: Directory,
 ) -> Iterator[CheckedSignature]:
     """Check the signatures in one file, which is the document itself or lies `beside` it."""
     if not is_xml(octets[:64]):
@@ -87,7 +91,8 @@ def _check_file(
         octets_left=max(OCTETS_MIN, TIMES_MAX * length),
     )
     for element in several:
-        yield Signature(element, source, algorithms, known).check(place + _path(element))
+        one = Signature(element, source, algorithms, known, directory)
+        yield one.check(place + _path(element))
 
 
 def _path(element: etree._Element) -> str:

@@ -60,7 +60,9 @@ class Content:
         self.complete = False
         """The octets of every reference were found, and are intact."""
 
-        self.key_info_signed = False
+        self.key_info: list[bytes] = []
+        """What is signed of the signature's own KeyInfo."""
+
         self.countersigns = False
         self.external = 0
         self.guesses = 0
@@ -146,7 +148,7 @@ class Content:
             and element.tag == f"{DS}KeyInfo"
             and element.getparent() is (self.element)
         ):
-            self.key_info_signed = True
+            self.key_info.append(target.octets)
         elif element is None or not (
             element is self.element or xml_coverage.own_properties(element, self.element)
         ):

@@ -1,7 +1,7 @@
-"""KeyInfo: the certificates and keys an XML signature brings along.
+"""KeyInfo: the certificates and keys an XML signature brings along, and those it names.
 
-Nothing it points to is fetched, and nothing is followed further than a WS-Security token in
-the same file: RetrievalMethod and KeyInfoReference are named, never resolved.
+Nothing is fetched.  What points to a key is followed within the same file, a few steps far;
+what only names a certificate is kept for whoever has certificates to look among.
 
 Source: W3C XMLDSig 1.1, clause 4.5; OASIS WS-Security X.509 Certificate Token Profile 1.1.1.
 """
@@ -12,22 +12,35 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from asn1crypto import cms, core, crl, keys, x509
+from asn1crypto import cms, core, crl, x509
+from asn1crypto.keys import PublicKeyInfo
 from lxml import etree
 
-from gateway.signatures import certificates
+from gateway.algorithms.interface import Algorithms
+from gateway.model import CheckStatus
+from gateway.signatures import certificates, findings, xml_key_names, xml_key_values
 from gateway.signatures import xml_names as names
+from gateway.signatures import xml_references as references
+from gateway.signatures.directory import Named
 from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
 from gateway.signatures.xml_source import Source
-from gateway.signatures.xml_structure import DS, decode, local
+from gateway.signatures.xml_structure import DS, decode, local, reread
 
 _WSSE = f"{{{names.WSSE}}}"
 _DS11 = f"{{{names.DS11}}}"
 _TOKEN = f"{_WSSE}BinarySecurityToken"
-_NOT_FOLLOWED = ("RetrievalMethod", "KeyInfoReference")
-_POINTERS = ("X509IssuerSerial", "X509SKI", "X509SubjectName", "X509Digest")
+_RETRIEVAL = f"{DS}RetrievalMethod"
+_REFERENCE = f"{_DS11}KeyInfoReference"
+RAW_CERTIFICATE = f"{names.DS}rawX509Certificate"
 KEYS_MAX = 4
-RSA_BITS_MAX = 16_384
+POINTERS_MAX = 4
+"""RetrievalMethod and KeyInfoReference followed for one signature."""
+
+DEPTH_MAX = 2
+"""A KeyInfo pointed to may point on once."""
+
+NAMES_MAX = 8
+"""Certificates that one signature names without bringing them."""
 
 
 @dataclass(kw_only=True)
@@ -35,10 +48,13 @@ class Keys:
     """What KeyInfo holds."""
 
     certificates: list[x509.Certificate] = field(default_factory=list)
-    keys: list[keys.PublicKeyInfo] = field(default_factory=list)
+    keys: list[PublicKeyInfo] = field(default_factory=list)
     """Bare keys: mathematics can be checked with them, and no signer be named."""
 
     revocations: list[tuple[str, bytes]] = field(default_factory=list)
+    named: list[Named] = field(default_factory=list)
+    """Certificates that are named and stand somewhere else."""
+
     not_followed: list[str] = field(default_factory=list)
     """Names of elements that only point to a certificate somewhere else."""
 
@@ -51,6 +67,16 @@ class Keys:
         if len(self.certificates) > certificates.CERTIFICATES_MAX:
             raise failed("format", FORMAT_FAILURE, f"{len(self.certificates)} certificates")
 
+    def add_key(self, key: PublicKeyInfo) -> None:
+        self.keys.append(key)
+        if len(self.keys) > KEYS_MAX:
+            raise failed("format", FORMAT_FAILURE, f"{len(self.keys)} keys")
+
+    def add_name(self, named: Named) -> None:
+        self.named.append(named)
+        if len(self.named) > NAMES_MAX:
+            raise failed("format", FORMAT_FAILURE, f"{len(self.named)} certificates named")
+
 
 def known(several: Sequence[bytes]) -> Keys:
     """Return the certificates and public keys (DER) among `several`; others are left out."""
@@ -61,27 +87,102 @@ def known(several: Sequence[bytes]) -> Keys:
             found.certificates.append(certificate)
         else:
             with suppress(Flaw):
-                found.keys.append(_public_key(octets))
+                found.keys.append(xml_key_values.public_key(octets))
     return found
 
 
-def read(key_info: etree._Element, source: Source) -> Keys:
-    """Read KeyInfo; raises the flaw when a part of it cannot be what it is named."""
-    found = Keys()
-    for element in key_info.iterchildren("*"):
+def read(key_info: etree._Element, source: Source, signature: etree._Element) -> Keys:
+    """Read the KeyInfo of `signature`; raises the flaw when a part is not what it is named."""
+    reader = _Reader(source, signature)
+    reader.read(key_info, 0)
+    return reader.found
+
+
+def encloses(octets: bytes, certificate: x509.Certificate, algorithms: Algorithms) -> bool:
+    """Say whether signed octets of a KeyInfo hold the certificate itself, or its digest."""
+    try:
+        root = reread(octets)
+        for element in root.iter(f"{DS}X509Certificate"):
+            if decode(element) == certificate.dump():
+                return True
+        several = [n for data in root.iter(f"{DS}X509Data") for n in xml_key_names.read(data)]
+        for named in several:
+            if named.digest and algorithms.refused(named.digest) is None:
+                check = "signing_certificate_bound"
+                digest = findings.digest(algorithms, named.digest, certificate.dump(), check)
+                if digest == named.value:
+                    return True
+    except Flaw:
+        pass  # What cannot be read binds nothing.
+    return False
+
+
+class _Reader:
+    """Reads KeyInfo and what it points to; every pointer counts, loops included."""
+
+    def __init__(self, source: Source, signature: etree._Element) -> None:
+        self.source = source
+        self.signature = signature
+        self.found = Keys()
+        self.pointers_left = POINTERS_MAX
+
+    def read(self, key_info: etree._Element, depth: int) -> None:
+        for element in key_info.iterchildren("*"):
+            if element.tag in (_RETRIEVAL, _REFERENCE):
+                self._follow(element, depth)
+            elif element.tag == f"{_WSSE}SecurityTokenReference":
+                _token_reference(element, self.found, self.source)
+            else:
+                self._value(element)
+
+    def _value(self, element: etree._Element) -> bool:
+        """Read an element that holds keys itself; say whether it is one."""
         if element.tag == f"{DS}X509Data":
-            _x509_data(element, found)
+            _x509_data(element, self.found)
         elif element.tag == f"{DS}KeyValue":
-            found.keys.append(_key_value(element))
+            self.found.add_key(xml_key_values.key_value(element))
         elif element.tag == f"{_DS11}DEREncodedKeyValue":
-            found.keys.append(_public_key(decode(element)))
-        elif element.tag == f"{_WSSE}SecurityTokenReference":
-            _token_reference(element, found, source)
-        elif local(element) in _NOT_FOLLOWED:
-            found.not_followed.append(local(element))
-        if len(found.keys) > KEYS_MAX:
-            raise failed("format", FORMAT_FAILURE, f"{len(found.keys)} keys")
-    return found
+            self.found.add_key(xml_key_values.public_key(decode(element)))
+        else:
+            return False
+        return True
+
+    def _follow(self, pointer: etree._Element, depth: int) -> None:
+        """Follow a pointer within the file; one that leads nowhere is named, not refused."""
+        self.pointers_left -= 1
+        if depth >= DEPTH_MAX or self.pointers_left < 0:
+            self.found.not_followed.append(local(pointer))
+            return
+        try:
+            if pointer.tag == _RETRIEVAL:
+                self._retrieved(pointer)
+            else:
+                self._referred(pointer, depth)
+        except Flaw as flaw:
+            if flaw.check.status is CheckStatus.FAILED:
+                raise
+            self.found.not_followed.append(local(pointer))
+
+    def _retrieved(self, pointer: etree._Element) -> None:
+        kind = pointer.get("Type") or ""
+        octets = references.retrieved(pointer, self.source, self.signature)
+        if isinstance(octets, bytes) and kind == RAW_CERTIFICATE:
+            self.found.add(octets, "RetrievalMethod")
+            return
+        element = reread(octets) if isinstance(octets, bytes) else octets
+        tag = etree.QName(element)
+        if kind and kind != f"{tag.namespace}{tag.localname}":
+            raise failed("format", FORMAT_FAILURE, "RetrievalMethod names another Type")
+        if element.tag in xml_key_values.KINDS:
+            self.found.add_key(xml_key_values.inner_value(element))
+        elif not self._value(element):
+            raise failed("format", FORMAT_FAILURE, "RetrievalMethod names no key")
+
+    def _referred(self, pointer: etree._Element, depth: int) -> None:
+        element = references.pointed_to(pointer.get("URI"), self.source)
+        if element.tag != f"{DS}KeyInfo":
+            raise failed("format", FORMAT_FAILURE, "KeyInfoReference names no KeyInfo")
+        self.read(element, depth + 1)
 
 
 def _x509_data(element: etree._Element, found: Keys) -> None:
@@ -96,8 +197,14 @@ def _x509_data(element: etree._Element, found: Keys) -> None:
                 raise failed("format", FORMAT_FAILURE, "unreadable X509CRL in KeyInfo")
             found.revocations.append(("crl", octets))
     if not enclosed:
-        pointers = {local(child) for child in element.iterchildren("*")}
-        found.not_followed.extend(name for name in _POINTERS if name in pointers)
+        _named(element, found)
+
+
+def _named(element: etree._Element, found: Keys) -> None:
+    """Note the certificate that X509Data names without bringing it."""
+    found.not_followed.extend(xml_key_names.kinds(element))
+    for named in xml_key_names.read(element):
+        found.add_name(named)
 
 
 def _is_list(octets: bytes) -> bool:
@@ -106,68 +213,6 @@ def _is_list(octets: bytes) -> bool:
     except MALFORMED:
         return False
     return True
-
-
-# --- bare keys -------------------------------------------------------------------------
-
-
-def _key_value(element: etree._Element) -> keys.PublicKeyInfo:
-    inner = list(element.iterchildren("*"))
-    if len(inner) != 1:
-        raise failed("format", FORMAT_FAILURE, "KeyValue does not hold one key")
-    if inner[0].tag == f"{DS}RSAKeyValue":
-        return _rsa(inner[0])
-    if inner[0].tag == f"{_DS11}ECKeyValue":
-        return _elliptic(inner[0])
-    if inner[0].tag == f"{DS}DSAKeyValue":
-        # Named by its key, refused as an algorithm: no verdict rests on DSA.
-        return keys.PublicKeyInfo(
-            {"algorithm": {"algorithm": "dsa"}, "public_key": core.Integer(0)}
-        )
-    raise failed("format", FORMAT_FAILURE, "unknown kind of KeyValue")
-
-
-def _rsa(element: etree._Element) -> keys.PublicKeyInfo:
-    parts = {local(child): decode(child) for child in element.iterchildren("*")}
-    if set(parts) != {"Modulus", "Exponent"} or len(parts["Modulus"]) * 8 > RSA_BITS_MAX:
-        raise failed("format", FORMAT_FAILURE, "RSAKeyValue")
-    modulus, exponent = (int.from_bytes(parts[n], "big") for n in ("Modulus", "Exponent"))
-    return keys.PublicKeyInfo(
-        {
-            "algorithm": {"algorithm": "rsa", "parameters": core.Null()},
-            "public_key": {"modulus": modulus, "public_exponent": exponent},
-        }
-    )
-
-
-def _elliptic(element: etree._Element) -> keys.PublicKeyInfo:
-    curve = element.find(f"{_DS11}NamedCurve")
-    point = element.find(f"{_DS11}PublicKey")
-    if curve is None or point is None:
-        raise failed("format", FORMAT_FAILURE, "ECKeyValue without a named curve")
-    oid = (curve.get("URI") or "").removeprefix("urn:oid:")
-    try:
-        info = keys.PublicKeyInfo(
-            {
-                "algorithm": {
-                    "algorithm": "ec",
-                    "parameters": keys.ECDomainParameters("named", oid),
-                },
-                "public_key": decode(point),
-            }
-        )
-        return keys.PublicKeyInfo.load(info.dump(), strict=True)
-    except MALFORMED as error:
-        raise failed("format", FORMAT_FAILURE, "ECKeyValue") from error
-
-
-def _public_key(octets: bytes) -> keys.PublicKeyInfo:
-    try:
-        info = keys.PublicKeyInfo.load(octets, strict=True)
-        str(info["algorithm"]["algorithm"].native)
-    except MALFORMED as error:
-        raise failed("format", FORMAT_FAILURE, "DEREncodedKeyValue") from error
-    return info
 
 
 # --- WS-Security -----------------------------------------------------------------------
@@ -197,6 +242,8 @@ def _token_reference(element: etree._Element, found: Keys, source: Source) -> No
         _token(token, found)
     if not tokens:
         found.not_followed.append("SecurityTokenReference")
+        for named in xml_key_names.read_token(element):
+            found.add_name(named)
 
 
 def _token(token: etree._Element, found: Keys) -> None:

@@ -25,11 +25,15 @@ from gateway.signatures.xml_source import Source
 from gateway.signatures.xml_structure import children, decode, local_names, one
 from gateway.signatures.xml_transform_syntax import Transform
 from gateway.signatures.xml_transforms import Branch, Pipeline, State
+from gateway.xml import c14n
 
 REFERENCES_MAX = 1_000
 """EU DSS publishes signatures of 900; the budget of the file bounds what they cost."""
 
 TRANSFORMS_MAX = 10
+
+RETRIEVING = (*c14n.METHODS, names.XPATH, names.FILTER2, names.BASE64)
+"""Transforms of a RetrievalMethod."""
 
 _XPOINTER_ID = re.compile(r"#xpointer\(id\((?:'([^']*)'|\"([^\"]*)\")\)\)")
 
@@ -125,6 +129,42 @@ def resolve(reference: Reference, source: Source, signature: etree._Element) -> 
 def shown(uri: str) -> str:
     """Return a reference from outside, cut to what a report may show its sender."""
     return "".join(c for c in uri[:120] if c.isprintable()) or "without a name"
+
+
+def retrieved(
+    pointer: etree._Element, source: Source, signature: etree._Element
+) -> etree._Element | bytes:
+    """Return the element a RetrievalMethod names, or the octets its transforms make of it.
+
+    Nobody signed the pointer, so it gets the transforms that choose and decode, no others.
+    """
+    source.spend(0, 1)
+    parts = children(pointer, "Transforms")
+    transforms = children(parts[0], "Transform") if len(parts) == 1 else []
+    if len(parts) > 1 or len(transforms) > TRANSFORMS_MAX:
+        raise undecided("format", SIG_CONSTRAINTS_FAILURE, "transforms of RetrievalMethod")
+    if not transforms:
+        return pointed_to(pointer.get("URI"), source)
+    steps = tuple(xml_transform_syntax.read(transform) for transform in transforms)
+    for step in steps:
+        if step.algorithm not in RETRIEVING:
+            detail = xml_transform_syntax.unsupported(step.algorithm)
+            raise undecided("format", SIG_CONSTRAINTS_FAILURE, detail)
+    start = State(value=_same_document(pointer.get("URI"), source), whole=True)
+    octets = Pipeline(source, signature).octets(start, steps).value
+    assert isinstance(octets, bytes)
+    return octets
+
+
+def pointed_to(uri: str | None, source: Source) -> etree._Element:
+    """Return the element of the same file that a pointer in KeyInfo names."""
+    return _same_document(uri, source).apex
+
+
+def _same_document(uri: str | None, source: Source) -> Branch:
+    if uri is None or is_external(uri):
+        raise undecided("format", SIGNED_DATA_NOT_FOUND, "external reference, never fetched")
+    return _named(uri, source)
 
 
 def _named(uri: str, source: Source) -> Branch:

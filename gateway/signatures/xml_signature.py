@@ -9,6 +9,8 @@ Source: W3C XMLDSig 1.1, clauses 3.2 and 4; ETSI EN 319 132-1; ETSI EN 319 102-1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from asn1crypto import x509
 from lxml import etree
 
@@ -26,6 +28,7 @@ from gateway.signatures import (
 from gateway.signatures import xml_names as names
 from gateway.signatures import xml_references as references
 from gateway.signatures import xml_transform_syntax as transforms
+from gateway.signatures.directory import NOBODY, Directory, Named
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     NO_SIGNING_CERTIFICATE_FOUND,
@@ -55,18 +58,26 @@ class Signature:
         source: Source,
         algorithms: Algorithms,
         known: xml_key_info.Keys,
+        directory: Directory = NOBODY,
         parent: etree._Element | None = None,
     ) -> None:
-        """`known` are keys from elsewhere; `parent` the SignatureValue to countersign."""
+        """`known` are keys that may be the signer's, `directory` certificates it may name.
+
+        `parent` is the SignatureValue to countersign.
+        """
         self.element = element
         self.source = source
         self.algorithms = algorithms
         self.known = known
+        self.directory = directory
         self.parent = parent
         self.checks = Checks()
         self.hints: list[str] = []
         self.keys = xml_key_info.Keys()
         self.certificate: x509.Certificate | None = None
+        self.at_hand: dict[bytes, bool] = {}
+        """Certificates (DER) that the signature names and we had; whether it means no other."""
+
         self.suspect: tuple[xml_value.Candidate, Scheme] | None = None
         """The first key that fits the method, and under which the value does not hold."""
 
@@ -151,7 +162,7 @@ class Signature:
         self.value = decode(parts[1])
         self.block = xades.qualifying(self.element)
         if order[2:3] == ["KeyInfo"]:
-            self.keys = xml_key_info.read(parts[2], self.source)
+            self.keys = xml_key_info.read(parts[2], self.source, self.element)
         self.content.block = self.block
         if self.block is not None:
             self.unsigned = xades_unsigned.read(self.block)
@@ -205,8 +216,12 @@ class Signature:
                 raise undecided(
                     "signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail
                 )
+            self._unambiguous(candidate, candidates)
             self.checks.passed("signing_certificate_identified")
             return
+        if all(self._is_namesake(one) for one in candidates):
+            detail = f"{self._missing()}; of another certificate at hand"
+            raise undecided("signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail)
         self.certificate = candidates[0].certificate
         self._guess()
         assert flaw is not None
@@ -219,16 +234,53 @@ class Signature:
     def _candidates(self) -> list[xml_value.Candidate]:
         """Return whose signature it may be: XAdES names one by digest, KeyInfo does not."""
         several = [*self.keys.certificates, *self.known.certificates]
-        if self.content.properties is not None and self.content.properties.named:
+        several.extend(self._found_at_hand(self.keys.named))
+        properties = self.content.properties
+        if properties is not None and properties.named:
             more = certificates.read_all(self.unsigned.certificates)
             chosen = [
-                one
-                for one in (*several, *more)
-                if xades.is_named(self.content.properties, one, self.algorithms)
+                one for one in (*several, *more) if xades.is_named(properties, one, self.algorithms)
             ]
+            signer = properties.named[0]
+            if not chosen:
+                by_digest = Named(digest=signer.digest, value=signer.value)
+                chosen = self._found_at_hand([by_digest])
             if chosen:
                 return xml_value.candidates(chosen[:1], ())
         return xml_value.candidates(several, [*self.keys.keys, *self.known.keys])
+
+    def _found_at_hand(self, several: Sequence[Named]) -> list[x509.Certificate]:
+        """Return certificates that the signature names and does not bring."""
+        found = [(named, self.directory.find(named, self.algorithms)) for named in several]
+        # Of a chain that is named the signer may be the one that is missing.
+        complete = all(those for _, those in found)
+        for named, those in found:
+            for one in those:
+                known = self.at_hand.get(one.dump(), False)
+                self.at_hand[one.dump()] = known or (complete and named.is_of_one)
+        return [one for _, those in found for one in those]
+
+    def _is_namesake(self, candidate: xml_value.Candidate) -> bool:
+        """Say whether a certificate at hand need not be the one that is meant.
+
+        That the value does not hold under it says nothing then.
+        """
+        certificate = candidate.certificate
+        return certificate is not None and self.at_hand.get(certificate.dump()) is False
+
+    def _unambiguous(
+        self, chosen: xml_value.Candidate, candidates: Sequence[xml_value.Candidate]
+    ) -> None:
+        """Raise the flaw when a name stands for several certificates of the same key.
+
+        The value holds under each of them, and one may be withdrawn where another is not.
+        """
+        assert chosen.certificate is not None
+        key = chosen.key.dump()
+        same = {c.certificate.dump() for c in candidates if c.certificate and c.key.dump() == key}
+        if chosen.certificate.dump() in self.at_hand and len(same) > 1:
+            detail = f"{len(same)} certificates at hand have this name and key"
+            raise undecided("signing_certificate_identified", NO_SIGNING_CERTIFICATE_FOUND, detail)
 
     def _value_by(self, candidate: xml_value.Candidate, method: xml_value.Method) -> Scheme:
         scheme = xml_value.scheme(candidate, method)
@@ -270,16 +322,23 @@ class Signature:
         """Say whether the certificate itself is signed; plain XMLDSig cannot say so."""
         if self.certificate is None:
             return
-        if self.content.key_info_signed:
+        if self._signed_in_key_info(self.certificate):
             self.checks.passed("signing_certificate_bound", "KeyInfo is signed")
             if self.content.properties is None or not self.content.properties.named:
                 return
         if self.content.properties is None:
-            if self.block is None and not self.content.key_info_signed:
+            if self.block is None:
                 self.hints.append("XMLDSig does not sign its certificate; XAdES does")
             return
         xades.check_bound(self.content.properties, self.certificate, self.algorithms)
         self.checks.passed("signing_certificate_bound")
+
+    def _signed_in_key_info(self, certificate: x509.Certificate) -> bool:
+        """Say whether a reference covers KeyInfo, and the certificate with it."""
+        return any(
+            xml_key_info.encloses(octets, certificate, self.algorithms)
+            for octets in self.content.key_info
+        )
 
     # --- XAdES -------------------------------------------------------------------------
 
@@ -327,5 +386,7 @@ class Signature:
             raise undecided("counter_signatures", SIG_CONSTRAINTS_FAILURE, detail)
         value = self.element.find(f"{DS}SignatureValue")
         for number, element in enumerate(several):
-            other = Signature(element, self.source, self.algorithms, self.known, value)
+            other = Signature(
+                element, self.source, self.algorithms, self.known, self.directory, value
+            )
             self.counter.append(other.check(f"{place}/counter[{number}]", depth + 1))

@@ -193,6 +193,12 @@ class Trust:
                 self._verdicts.remember(key, finding, span)
         return finding
 
+    def certificates(self) -> tuple[bytes, ...]:
+        """Return all certificates at hand (DER), the same object while the folders stay."""
+        self.reload()
+        with self._judging:
+            return self._material.certificates
+
     def accreditation(self, issuer_certificate: bytes, issued_at: datetime) -> Accreditation:
         """Return whether an authority was accredited when it issued a certificate.
 

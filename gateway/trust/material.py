@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from asn1crypto import crl, ocsp, pem, x509
@@ -35,6 +36,11 @@ class Material:
     ocsps: tuple[ocsp.OCSPResponse, ...]
     ignored: tuple[str, ...] = ()
     lists: tuple[TrustedList, ...] = ()
+
+    @cached_property
+    def certificates(self) -> tuple[bytes, ...]:
+        """Anchors and intermediates, DER: the same object however often it is asked for."""
+        return tuple(one.dump() for one in (*self.anchors, *self.intermediates))
 
     def beside(
         self, crls: Sequence[crl.CertificateList], ocsps: Sequence[ocsp.OCSPResponse]

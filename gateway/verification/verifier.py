@@ -24,10 +24,12 @@ from gateway.model import (
 )
 from gateway.qualification import Accreditation, Qualification, Tool
 from gateway.qualification.marks import marks_of
+from gateway.signatures.directory import Directory
 from gateway.signatures.interface import forms
 from gateway.trust import Trust, TrustFinding
 from gateway.verification.content import INSIDE, signed_octets
 from gateway.verification.evidence import (
+    CERTIFICATE,
     Objects,
     Rules,
     accreditation_object,
@@ -71,6 +73,7 @@ class Verifier:
         self.policy = policy or Policy()
         self.accreditations = accreditations or trust.accreditation
         self._forms = forms()
+        self._directory = Directory(trust.certificates)
         rules = Rules(policy=self.policy, algorithms=algorithms.policy)
         self._rules: Objects = (rules_object(rules),)
         engine, certified = engine_of(algorithms)
@@ -183,7 +186,7 @@ class Verifier:
         return [
             one
             for form in self._forms.values()
-            for one in form.check(document, signatures, algorithms)
+            for one in form.check(document, signatures, algorithms, directory=self._directory)
         ]
 
     def _within(
@@ -230,6 +233,7 @@ class Verifier:
                 sub_indication=sub_indication,
                 checks=checks,
                 signer=named(checked.certificate),
+                evidence=self._lent(checked.certificate),
             )
         trust = self.trust.judge(
             checked.certificate, checked.other_certificates, best, revocations=checked.revocations
@@ -252,6 +256,12 @@ class Verifier:
             evidence=grounds_of(trust),
             awaited_issuer=awaited,
         )
+
+    def _lent(self, certificate: bytes | None) -> Objects:
+        """Return a certificate that the signature may have named and we had, as evidence."""
+        if certificate is None or certificate not in self.trust.certificates():
+            return ()
+        return ((CERTIFICATE, certificate),)
 
     def _qualified(
         self, checked: CheckedSignature, judged: _Judged, signed_at: datetime

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.algorithms.policy import permissive
 from gateway.model import Check, CheckedSignature, CheckStatus, Part
 from gateway.signatures import xml
+from gateway.signatures.directory import NOBODY, Directory
 from tests.pki.build import ALGORITHMS
 
 PERMISSIVE = ALGORITHMS.under(permissive())
@@ -21,12 +22,16 @@ def part(octets: bytes) -> Part:
 
 
 def looked_at(
-    path: Path, beside: Path | None = None, known: Sequence[bytes] = ()
+    path: Path,
+    beside: Path | None = None,
+    known: Sequence[bytes] = (),
+    directory: Directory = NOBODY,
 ) -> tuple[CheckedSignature, ...]:
     """Check the signatures in `path`, which may be detached from the file `beside`."""
     if beside is None:
-        return xml.check(part(path.read_bytes()), (), PERMISSIVE, known)
-    found = xml.check(part(beside.read_bytes()), (part(path.read_bytes()),), PERMISSIVE, known)
+        return xml.check(part(path.read_bytes()), (), PERMISSIVE, known, directory=directory)
+    several = (part(path.read_bytes()),)
+    found = xml.check(part(beside.read_bytes()), several, PERMISSIVE, known, directory=directory)
     return tuple(one for one in found if one.place.startswith("signature"))
 
 

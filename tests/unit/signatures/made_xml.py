@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from gateway.algorithms.asn1 import scheme_for
+from gateway.algorithms.interface import Scheme
 from gateway.model import CheckedSignature, Part
 from gateway.sandbox.pki import Pki
 from gateway.signatures import certificates, xml, xml_references
@@ -20,7 +21,7 @@ from gateway.signatures.xml_source import Source
 from gateway.signatures.xml_structure import DS
 from gateway.xml import c14n
 from gateway.xml.parser import parse
-from tests.pki.build import ALGORITHMS
+from tests.pki.build import ALGORITHMS, Signing
 
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 ECDSA = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
@@ -77,23 +78,29 @@ def signed_xml(
     beside: Part | None = None,
     signature_id: str = "sig",
     signer: str = "ecdsa-doctor",
+    info_id: str = "",
+    method: str = f'<ds:SignatureMethod Algorithm="{ECDSA}"/>',
+    by: tuple[Signing, Scheme] | None = None,
 ) -> bytes:
     """Return `document` with a Signature in the element at `place`, or a Signature alone.
 
     `objects` and `key_info` are put into the Signature as they are; without `key_info` the
     signer's certificate stands there.  An empty `document` makes the Signature the root.
+    It is by a `signer` of the sandbox and ECDSA, or `by` another key, which the SignatureMethod
+    `method` then fits.
     """
-    who = pki.signer(signer)
+    who, scheme = by or _of_sandbox(pki, signer)
     if key_info is None:
-        encoded = base64.b64encode(who.chain()[0]).decode()
+        encoded = base64.b64encode(who.der).decode()
         key_info = f"<ds:X509Data><ds:X509Certificate>{encoded}</ds:X509Certificate></ds:X509Data>"
+    label = f' Id="{info_id}"' if info_id else ""
     block = (
         f'<ds:Signature xmlns:ds="{names.DS}" Id="{signature_id}"><ds:SignedInfo>'
         f'<ds:CanonicalizationMethod Algorithm="{c14n.EXCLUSIVE}"/>'
-        f'<ds:SignatureMethod Algorithm="{ECDSA}"/>'
-        f"{''.join(one.written() for one in references)}</ds:SignedInfo>"
+        f"{method}{''.join(one.written() for one in references)}</ds:SignedInfo>"
         f"<ds:SignatureValue/>"
-        f"{f'<ds:KeyInfo>{key_info}</ds:KeyInfo>' if key_info else ''}{objects}</ds:Signature>"
+        f"{f'<ds:KeyInfo{label}>{key_info}</ds:KeyInfo>' if key_info else ''}"
+        f"{objects}</ds:Signature>"
     )
     root = parse(_placed(document, place, block).encode())
     signature = next(one for one in root.iter(f"{DS}Signature") if one.get("Id") == signature_id)
@@ -102,14 +109,22 @@ def signed_xml(
     value = signature.find(f"{DS}SignatureValue")
     assert info is not None
     assert value is not None
-    certificate = certificates.read(who.chain()[0])
-    assert certificate is not None
-    scheme = replace(scheme_for(certificate.public_key, "sha256"), encoding="raw")
     octets = c14n.canonical(info, c14n.EXCLUSIVE)
-    value.text = base64.b64encode(ALGORITHMS.sign(who.private_key(), scheme, octets)).decode()
+    value.text = base64.b64encode(ALGORITHMS.sign(who.key, scheme, octets)).decode()
     written = etree.tostring(root.getroottree())
     assert isinstance(written, bytes)
     return written
+
+
+def _of_sandbox(pki: Pki, name: str) -> tuple[Signing, Scheme]:
+    files = pki.signer(name)
+    certificate = certificates.read(files.chain()[0])
+    assert certificate is not None
+    scheme = replace(scheme_for(certificate.public_key, "sha256"), encoding="raw")
+    return (
+        Signing(certificate=certificate, key=files.private_key(), family=scheme.family),
+        scheme,
+    )
 
 
 def _placed(document: str, place: str, block: str) -> str:

@@ -284,7 +284,11 @@ class Signature:
 
     def _value_by(self, candidate: xml_value.Candidate, method: xml_value.Method) -> Scheme:
         scheme = xml_value.scheme(candidate, method)
-        if self._holds(candidate, scheme, self.signed_octets, self.value):
+        value, spelling = xml_value.field_elements(self.value, candidate, scheme)
+        if self._holds(candidate, scheme, self.signed_octets, value):
+            if spelling:
+                self.checks.passed("signature_encoding", spelling)
+                self.hints.append(f"not as XMLDSig 1.1, clause 6.4.3 writes it: {spelling}")
             return scheme
         if self.suspect is None:
             self.suspect = (candidate, scheme)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from asn1crypto import keys, x509
+from asn1crypto import algos, keys, x509
 from lxml import etree
 
 from gateway.algorithms import asn1
@@ -18,11 +18,18 @@ from gateway.signatures import xml_names as names
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
     FORMAT_FAILURE,
+    MALFORMED,
     SIG_CRYPTO_FAILURE,
     failed,
     not_done,
 )
 from gateway.signatures.xml_structure import children, local
+
+IN_DER = "r and s are written in DER, as in CMS"
+CUT = "r and s are written without leading zeros"
+PADDED = "r and s are written with extra leading zeros"
+PADDING_MAX = 1
+"""Extra octets before r and before s: the zero that DER puts before a set first bit."""
 
 _PSS = f"{{{names.RSA_PSS.rpartition('#')[0]}#}}"
 
@@ -133,6 +140,48 @@ def candidates(
         Candidate(key=certificates.public_key(one), certificate=one) for one in (*first, *rest)
     ]
     return [*found, *(Candidate(key=key, certificate=None) for key in bare)]
+
+
+def field_elements(value: bytes, candidate: Candidate, found: Scheme) -> tuple[bytes, str]:
+    """Return the value as XMLDSig writes it, and the other spelling that it came in.
+
+    Of an ECDSA value some programs write DER, as CMS has it, or r and s both cut or padded to
+    one length.  Its length says which: a value of two field elements is never anything else,
+    so each value has one reading.  That one signature has several spellings matters little:
+    whoever knows (r, s) knows (r, n - s) as well, and nothing here goes by a value's octets.
+    """
+    if found.family != "ecdsa":
+        return value, ""
+    size = _field_octets(candidate)
+    if size == 0 or len(value) == 2 * size:
+        return value, ""
+    numbers = _of_der(value)
+    spelling = IN_DER
+    if numbers is None and len(value) % 2 == 0 and len(value) <= 2 * (size + PADDING_MAX):
+        half = len(value) // 2
+        numbers = (int.from_bytes(value[:half], "big"), int.from_bytes(value[half:], "big"))
+        spelling = CUT if half < size else PADDED
+    if numbers is None or any(one >> (8 * size) for one in numbers):
+        return value, ""
+    return b"".join(one.to_bytes(size, "big") for one in numbers), spelling
+
+
+def _field_octets(candidate: Candidate) -> int:
+    try:
+        return (int(candidate.key.bit_size) + 7) // 8
+    except MALFORMED:
+        return 0
+
+
+def _of_der(value: bytes) -> tuple[int, int] | None:
+    """Return r and s of an ECDSA-Sig-Value in DER, or None."""
+    try:
+        read = algos.DSASignature.load(value, strict=True)
+        r, s = int(read["r"]), int(read["s"])
+        again = algos.DSASignature({"r": r, "s": s}).dump()
+    except MALFORMED:
+        return None
+    return (r, s) if again == value and r > 0 and s > 0 else None
 
 
 def holds(

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 import pytest
-from asn1crypto import x509
+from asn1crypto import algos, x509
 from lxml import etree
 
+from gateway.algorithms.interface import Scheme
 from gateway.model import CheckedSignature, CheckStatus, Indication, Part
 from gateway.sandbox.pki import Pki
-from gateway.signatures import xml, xml_key_info
+from gateway.signatures import xml, xml_key_info, xml_value
 from gateway.signatures import xml_names as names
 from gateway.signatures.directory import Directory
 from gateway.trust.signer import name_text
 from tests.pki.build import ALGORITHMS
+from tests.unit.signatures.made_json import signing
 from tests.unit.signatures.made_xml import (
     BASE64,
     EXCLUSIVE,
@@ -332,3 +334,58 @@ def test_more_names_than_a_signature_has_certificates_are_refused(pki: Pki) -> N
     assert found_in(pki, signed_xml(pki, WHOLE, Ref(), key_info=some)).indication is PASSED
     more = some + x509_digest(pki)
     assert verdict(found_in(pki, signed_xml(pki, WHOLE, Ref(), key_info=more))) == BROKEN
+
+
+# --- other spellings of an ECDSA value ----------------------------------------------------
+
+
+def respelt(pki: Pki, spell: str) -> bytes:
+    """Return a signed file whose value is written in another way."""
+    root = etree.fromstring(signed_xml(pki, WHOLE, Ref()))
+    value = root.find(f".//{{{names.DS}}}SignatureValue")
+    assert value is not None
+    octets = base64.b64decode(value.text or "")
+    r, s = octets[:32], octets[32:]
+    der = bytes(algos.DSASignature.from_p1363(octets).dump())
+    value.text = text(
+        {
+            "der": der,
+            "der with a tail": der + b"\0",
+            "padded": b"\0" + r + b"\0" + s,
+            "padded twice": b"\0\0" + r + b"\0\0" + s,
+            "padded before r": b"\0" + octets,
+            "padded behind": r + b"\0" + s + b"\0",
+        }[spell]
+    )
+    return etree.tostring(root)
+
+
+@pytest.mark.parametrize("spell", ["der", "padded"])
+def test_another_spelling_of_an_ecdsa_value_holds_and_is_said(pki: Pki, spell: str) -> None:
+    one = checked(respelt(pki, spell))
+    assert verdict(one) == (PASSED, None)
+    assert "signature_encoding" in [check.name for check in one.checks]
+    assert any("clause 6.4.3" in hint for hint in one.hints)
+    plain = checked(signed_xml(pki, WHOLE, Ref()))
+    assert "signature_encoding" not in [check.name for check in plain.checks]
+
+
+@pytest.mark.parametrize(
+    "spell", ["padded twice", "padded before r", "padded behind", "der with a tail"]
+)
+def test_no_spelling_but_the_named_ones_holds(pki: Pki, spell: str) -> None:
+    one = checked(respelt(pki, spell))
+    assert verdict(one) == (Indication.TOTAL_FAILED, "SIG_CRYPTO_FAILURE")
+
+
+def test_numbers_without_their_leading_zeros_are_read_as_what_they_are() -> None:
+    """Java once cut both numbers of P-521 to 65 octets where they had room in them."""
+    candidate = xml_value.Candidate(
+        key=x509.Certificate.load(signing("ES512").der).public_key, certificate=None
+    )
+    scheme = Scheme(family="ecdsa", digest="sha512", encoding="raw")
+    r, s = bytes(range(1, 66)), bytes(range(2, 67))
+    whole = b"\0" + r + b"\0" + s
+    assert xml_value.field_elements(whole, candidate, scheme) == (whole, "")
+    assert xml_value.field_elements(r + s, candidate, scheme) == (whole, xml_value.CUT)
+    assert xml_value.field_elements(r + s[1:], candidate, scheme) == (r + s[1:], "")

@@ -14,6 +14,7 @@ from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.clerk import tell_outages
 from gateway.delivery import Deliverer
+from gateway.evidence import Authority, Renewal
 from gateway.external_tool.http_service import HttpService
 from gateway.homelock import HomeLock
 from gateway.mapping import suggest
@@ -43,6 +44,9 @@ OUTAGES_EVERY = timedelta(seconds=15)
 WHOLES_EVERY = timedelta(hours=1)
 """How often originals of several patients are looked at; they are kept for days."""
 
+EVIDENCE_EVERY = timedelta(seconds=5)
+"""How often the renewal of evidence may go on; when it is due its own rules say."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
@@ -61,6 +65,9 @@ class Gateway:
     repairs: Desk
     replays: Replays
     deliverer: Deliverer
+    renewal: Renewal | None
+    """Renews evidence; None where no time-stamping authority is named."""
+
     workers: Workers
     lock: HomeLock
 
@@ -129,6 +136,9 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
     workers.every("outages", OUTAGES_EVERY, lambda: tell_outages(store))
     workers.every("seal", work.seal_every, store.seal)
     workers.every("wholes", WHOLES_EVERY, store.drop_wholes)
+    renewal = _renewal(settings, store, trust, algorithms)
+    if renewal is not None:
+        workers.every("evidence", EVIDENCE_EVERY, renewal.step)
     workers.every("consents", work.consents_every, store.recheck_consents)
     return Gateway(
         settings=settings,
@@ -144,9 +154,25 @@ def open_gateway(settings: Settings, clock: Callable[[], datetime] | None = None
         repairs=repair_desk(store, catalogue, replays),
         replays=replays,
         deliverer=deliverer,
+        renewal=renewal,
         workers=workers,
         lock=HomeLock(settings.home),
     )
+
+
+def _renewal(
+    settings: Settings, store: Store, trust: Trust, algorithms: Algorithms
+) -> Renewal | None:
+    rules = settings.evidence
+    if rules is None:
+        return None
+    authority = Authority(
+        url=rules.tsa,
+        algorithms=algorithms,
+        credentials_file=rules.credentials_file,
+        ca_file=rules.ca_file,
+    )
+    return Renewal(store, trust, algorithms, authority.stamp_over, rules, store.clock)
 
 
 def _verifier(settings: Settings, trust: Trust, algorithms: Algorithms) -> Verifier:

@@ -23,9 +23,11 @@ from gateway.bindings import (
     BindingPolicy,
     DocumentRule,
 )
+from gateway.evidence.rules import Rules
 from gateway.model import Identifier
 from gateway.qualification import QUALIFICATIONS
 from gateway.routing import ASK, BASES, BASES_USUAL, STORE, Route
+from gateway.signatures.evidence_records import DIGESTS
 from gateway.trust import PathPolicy, read_policy
 from gateway.trust.fetching import WebRules
 from gateway.verification import LEVELS
@@ -109,6 +111,9 @@ class Settings:
     verification: VerificationService | None = None
     """The outside tool that takes the decision on signatures; None: the built-in verifier."""
 
+    evidence: Rules | None = None
+    """How evidence is renewed before it ages out; None: it is not."""
+
     mappings: Path = ROOT / "mappings"
 
     @property
@@ -159,6 +164,7 @@ class Settings:
             network=_network(given["trust"]["network"]),
             signatures=_binding_policies(given["signatures"]),
             verification=_verification(given["verification"], where),
+            evidence=_evidence(given["evidence"], where),
             transactions_apart=frozenset(given["transactions"]["apart"]),
         )
 
@@ -189,6 +195,20 @@ def _verification(given: Mapping[str, Any] | None, home: Path) -> VerificationSe
         name=given["name"],
         certified=given["certified"],
         timeout=timedelta(seconds=given["timeout_seconds"]),
+        **files,
+    )
+
+
+def _evidence(given: Mapping[str, Any] | None, home: Path) -> Rules | None:
+    if given is None:
+        return None
+    files = {name: home / given[name] for name in ("credentials_file", "ca_file") if given[name]}
+    return Rules(
+        tsa=given["tsa"],
+        digest=given["digest"],
+        before=timedelta(days=given["before_days"]),
+        batch=given["batch"],
+        every=timedelta(minutes=given["every_minutes"]),
         **files,
     )
 
@@ -305,6 +325,16 @@ class _Verification(Schema):
     ca_file = fields.String(load_default="")
 
 
+class _Evidence(Schema):
+    tsa = fields.Url(required=True, require_tld=False, schemes={"http", "https"})
+    credentials_file = fields.String(load_default="")
+    ca_file = fields.String(load_default="")
+    digest = fields.String(load_default=Rules.digest, validate=validate.OneOf(DIGESTS))
+    before_days = fields.Integer(load_default=90, validate=validate.Range(min=1, max=3650))
+    batch = fields.Integer(load_default=Rules.batch, validate=validate.Range(min=1, max=5000))
+    every_minutes = fields.Float(load_default=60.0, validate=validate.Range(min=0.01, max=10080))
+
+
 class _Route(Schema):
     to = fields.String(required=True)
     performer = fields.String(load_default="")
@@ -326,6 +356,7 @@ class _File(Schema):
     routes = fields.List(fields.Nested(_Route), load_default=list)
     signatures = fields.Nested(_Signatures, load_default=lambda: _Signatures().load({}))
     verification = fields.Nested(_Verification, load_default=None)
+    evidence = fields.Nested(_Evidence, load_default=None)
     transactions = fields.Nested(_Transactions, load_default=lambda: _Transactions().load({}))
 
 

@@ -93,13 +93,17 @@ class AlgorithmPolicy:
             f"{what.family} key of {bits} bits", self._of_key(what.family, bits), at
         )
 
-    def foreseen(self, what: SchemeLike | str, bits: int) -> date | None:
-        """Return the day by which evidence resting on `what` should be renewed, if one is set."""
+    def foreseen(self, what: SchemeLike | str, bits: int, after: date = date.min) -> date | None:
+        """Return the day by which evidence resting on `what` should be renewed, if one is set.
+
+        Only days later than `after` count.
+        """
         if isinstance(what, str):
             rules = [self.digests.get(what)]
         else:
             rules = [self.digests.get(what.digest), self._of_key(what.family, bits)]
         days = [day for rule in rules if rule for day in (rule.until, rule.foreseen) if day]
+        days = [day for day in days if day > after]
         return min(days, default=None)
 
     def laid_over(self, table: Mapping[str, Any]) -> AlgorithmPolicy:

@@ -5,6 +5,7 @@ Source: RFC 3161, section 3.4.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,16 +20,25 @@ SECONDS_MAX = 10.0
 
 
 def make_server(
-    authority: TimestampAuthority, port: int, clock: Callable[[], datetime]
+    authority: TimestampAuthority,
+    port: int,
+    clock: Callable[[], datetime],
+    credentials: str = "",
 ) -> ThreadingHTTPServer:
-    """Return the server of an authority on 127.0.0.1, listening and not yet answering."""
+    """Return the server of an authority on 127.0.0.1, listening and not yet answering.
+
+    With `credentials` (`user:password`) it answers nobody else (RFC 7617).
+    """
+    expected = "Basic " + base64.b64encode(credentials.encode()).decode() if credentials else ""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = SECONDS_MAX
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
-            if not length.isdigit():
+            if expected and self.headers.get("Authorization") != expected:
+                self.send_error(401)
+            elif not length.isdigit():
                 self.send_error(411)
             elif int(length) > REQUEST_BYTES_MAX:
                 self.send_error(413)

@@ -10,6 +10,7 @@ from gateway.store.keys import KeyDestroyed, KeyStore, LinkedElsewhere, WrongMas
 from gateway.store.log import audit_entry
 from gateway.store.room import new_id
 from gateway.store.values import Held, LostLease, Moved
+from gateway.store.vault import Unreadable
 from gateway.store.views import BadCursor
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "LostLease",
     "Moved",
     "Store",
+    "Unreadable",
     "WrongMasterKey",
     "audit_entry",
     "new_id",

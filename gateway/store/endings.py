@@ -64,7 +64,7 @@ def fail(
         }
         update_rows(connection, tables.submission, {"id": order.subject}, values)
         _end_waiting(connection, order.subject, status, problems)
-        submissions.write_evidence(connection, evidence)
+        submissions.write_evidence(connection, order.subject, evidence)
         write_event(
             connection,
             now,

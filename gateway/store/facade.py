@@ -45,6 +45,7 @@ from gateway.store import (
     work,
 )
 from gateway.store.database import Database
+from gateway.store.evidence_records import EvidenceRecords
 from gateway.store.keys import KeyStore
 from gateway.store.repair_facade import RepairStore
 from gateway.store.room import Heads, Indexer, Room
@@ -93,6 +94,9 @@ class Store(RepairStore):
         """
         database.migrate()
         super().__init__(Room(database, keys, clock, index or search.index, heads))
+        self.evidence = EvidenceRecords(self.room)
+        """How long proofs last, and the records that renew them."""
+
         self.database = database
         self.keys = keys
         self.clock = clock

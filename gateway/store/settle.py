@@ -450,7 +450,7 @@ class _Settled:
         if self.report is not None:
             values["signatures"] = self.report
         update_rows(connection, tables.submission, {"id": subject}, values | self.rewrapped)
-        submissions.write_evidence(connection, self.evidence)
+        submissions.write_evidence(connection, subject, self.evidence)
         write_event(connection, self.now, subject, "settled", duration=self.now - self.kept_at)
 
     def _show_status(self, connection: Connection, submission: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from gateway.errors import Rejected
 from gateway.model import (
@@ -40,6 +40,13 @@ _BOUND = Statement(
     .where(
         tables.idempotency_key.c.organization == bindparam("organization"),
         tables.idempotency_key.c.token == bindparam("token"),
+    )
+)
+
+_ASK_ANEW = Statement(
+    delete(tables.evidence_record).where(
+        tables.evidence_record.c.submission == bindparam("submission"),
+        tables.evidence_record.c.sealed.is_(None),
     )
 )
 
@@ -151,10 +158,9 @@ def fold_report(
         octets.extend(_unless_document(one.octets, row.sha256) for one in finding.covered)
         ids = []
         for kind, blob in finding.evidence:
-            id = room.keys.exact_token("evidence", blob)
-            key = room.keys.system_key("evidence")
-            ids.append(id)
-            rows.append({"id": id, "kind": kind, "sealed": vault.seal(key, blob, f"evidence:{id}")})
+            row_of_evidence = evidence_row(room, kind, blob)
+            ids.append(row_of_evidence["id"])
+            rows.append(row_of_evidence)
         names.append(tuple(ids))
         covered = tuple(replace(one, octets=b"", received=b"") for one in finding.covered)
         bare.append(replace(finding, covered=covered, evidence=()))
@@ -176,10 +182,24 @@ def sealed_report(
     return fold_report(room, report, row, data_key)
 
 
-def write_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def write_evidence(connection: Connection, submission: str, rows: list[dict[str, Any]]) -> None:
+    """Store evidence that is not there yet; when it ages out is to be asked anew."""
+    insert_evidence(connection, rows)
+    if rows:
+        _ASK_ANEW.run(connection, submission=submission)
+
+
+def insert_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Store evidence that is not there yet."""
     for row in rows:
         insert_new(connection, tables.evidence, **row)
+
+
+def evidence_row(room: Room, kind: str, blob: bytes) -> dict[str, Any]:
+    """Return an object of evidence sealed for its row; the same object has the same id."""
+    id = room.keys.exact_token("evidence", blob)
+    key = room.keys.system_key("evidence")
+    return {"id": id, "kind": kind, "sealed": vault.seal(key, blob, f"evidence:{id}")}
 
 
 def signatures(room: Room, id: str) -> StoredSignatures | None:
@@ -196,7 +216,7 @@ def signatures(room: Room, id: str) -> StoredSignatures | None:
     findings = []
     for finding, names in zip(folded.report.signatures, folded.evidence, strict=True):
         covered = tuple(_unfold(one, next(octets), document) for one in finding.covered)
-        findings.append(replace(finding, covered=covered, evidence=_evidence(room, names)))
+        findings.append(replace(finding, covered=covered, evidence=evidence_of(room, names)))
     return StoredSignatures(
         submission=id, report=replace(folded.report, signatures=tuple(findings))
     )
@@ -331,7 +351,8 @@ def _unfold(one: Covered, octets: bytes | None, document: Part | None) -> Covere
     return replace(one, octets=whole if octets is None else octets)
 
 
-def _evidence(room: Room, names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+def evidence_of(room: Room, names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+    """Return objects of evidence by their ids."""
     table = tables.evidence
     with room.database.read() as connection:
         rows = {

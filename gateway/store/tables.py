@@ -172,6 +172,24 @@ evidence = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
+# Of each settled submission: when what proves it ages out, and the record that renews it.
+evidence_record = Table(
+    "evidence_record",
+    metadata,
+    Column("submission", Text, primary_key=True),
+    # waiting for its first stamp, stamped, late (it ended before a stamp), or closed: nothing
+    # to prove any more.
+    Column("state", Text, nullable=False),
+    Column("ends_at", Instant),
+    Column("ends_by", Text, nullable=False),
+    # It is not looked at again sooner.
+    Column("not_before", Instant, nullable=False),
+    Column("stamps", Integer, nullable=False),
+    Column("stamped_at", Instant),
+    Column("sealed", LargeBinary),
+    Index("ix_evidence_record_ends", "state", "ends_at"),
+)
+
 document = Table(
     "document",
     metadata,

@@ -11,6 +11,14 @@ from gateway.store.values.consenting import (
     StoredConsent,
 )
 from gateway.store.values.directory import Client, Organization
+from gateway.store.values.evidence import (
+    NewRecord,
+    Overtaken,
+    ProofCounts,
+    ProofEnd,
+    ProofRow,
+    StoredRecord,
+)
 from gateway.store.values.line import (
     Arrival,
     AuditEntry,
@@ -67,12 +75,17 @@ __all__ = [
     "Moved",
     "NewConsent",
     "NewDecision",
+    "NewRecord",
     "OpenItem",
     "Organization",
     "Outage",
     "Outcome",
+    "Overtaken",
     "Page",
     "PastDecision",
+    "ProofCounts",
+    "ProofEnd",
+    "ProofRow",
     "ReceiptRow",
     "Repair",
     "ReplayItem",
@@ -80,6 +93,7 @@ __all__ = [
     "Revocation",
     "StandingDecision",
     "StoredConsent",
+    "StoredRecord",
     "StoredSignatures",
     "SubmissionView",
     "UndoneDecision",

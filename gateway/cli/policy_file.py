@@ -16,7 +16,7 @@ from gateway.cli.output import Wrong
 from gateway.qualification import QUALIFICATIONS
 from gateway.verification import LEVELS, Policy
 
-FORMS = ("CMS", "CAdES", "PAdES", "XMLDSig", "XAdES", "JWS", "JAdES")
+FORMS = ("CMS", "CAdES", "PDF", "PAdES", "XMLDSig", "XAdES", "JWS", "JAdES")
 """Forms a policy may name."""
 
 _LISTS = ("forms", "levels", "qualifications", "roles")

@@ -22,8 +22,8 @@ from gateway.signatures.stamping import NotStamped, Stamp
 from gateway.xml.parser import is_xml
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FORMATS = ("cades", "jws", "xades", "xmldsig")
-ENVELOPED = ("xades", "xmldsig")
+FORMATS = ("cades", "jws", "pades", "xades", "xmldsig")
+ENVELOPED = ("pades", "xades", "xmldsig")
 NOT_A_KEY = translated("это не закрытый ключ PKCS#8", "not a PKCS#8 private key")
 NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an X.509 certificate")
 
@@ -33,10 +33,10 @@ NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an
     help=translated(
         "Подписать файл ключом ГОСТ, RSA или ECDSA. XML по умолчанию получает подпись XAdES"
         " внутри, остальное: CAdES (или JWS) отдельным файлом; пакет FHIR можно подписать"
-        " внутри, в Bundle.signature (--inside).",
+        " внутри, в Bundle.signature (--inside), а PDF: --format pades.",
         "Sign a file with a GOST, RSA or ECDSA key. XML gets a XAdES signature inside by"
         " default, anything else a CAdES (or JWS) signature in a file of its own; a FHIR bundle"
-        " can be signed inside, in Bundle.signature (--inside).",
+        " can be signed inside, in Bundle.signature (--inside), and a PDF by --format pades.",
     ),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
@@ -73,8 +73,8 @@ NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an
     "stamped",
     is_flag=True,
     help=translated(
-        "Со штампом времени (CAdES-T, XAdES-T, JAdES-T) от службы --tsa.",
-        "With a time stamp (CAdES-T, XAdES-T, JAdES-T) by the authority --tsa.",
+        "Со штампом времени (CAdES-T, XAdES-T, PAdES-T, JAdES-T) от службы --tsa.",
+        "With a time stamp (CAdES-T, XAdES-T, PAdES-T, JAdES-T) by the authority --tsa.",
     ),
 )
 @click.option(

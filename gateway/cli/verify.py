@@ -42,11 +42,11 @@ EXITS = {
 @click.command(
     "verify",
     help=translated(
-        "Проверить все подписи в файле и рядом с ним (CAdES, JWS, XMLDSig, XAdES,"
+        "Проверить все подписи в файле и рядом с ним (CAdES, PAdES, JWS, XMLDSig, XAdES,"
         " Bundle.signature). Код 0: все верны, 1: есть неверная, 3: решить нельзя."
         " С --evidence вместо файла: повторить вердикт принятой отправки без сети по"
         " сохранённым доказательствам; код 1 и тогда, когда вышло иначе.",
-        "Verify every signature in a file and beside it (CAdES, JWS, XMLDSig, XAdES,"
+        "Verify every signature in a file and beside it (CAdES, PAdES, JWS, XMLDSig, XAdES,"
         " Bundle.signature). Exit code 0: all passed, 1: any failed, 3: undecided."
         " With --evidence in place of a file: give the verdict on a kept submission again, by"
         " the evidence kept with it and no network; exit code 1 also when it came out otherwise.",

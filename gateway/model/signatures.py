@@ -74,7 +74,7 @@ class CheckedSignature:
     """
 
     format: str
-    """`CMS`, `CAdES`, `XMLDSig`, `XAdES`, `JWS`."""
+    """`CMS`, `CAdES`, `PDF` (CMS in PDF), `PAdES`, `XMLDSig`, `XAdES`, `JWS`."""
 
     level: str
     """`BES`, `B`, `T`, … or empty when the form has no levels."""

@@ -36,6 +36,14 @@ def walk(octets: bytes) -> bool:
     return walker.der
 
 
+def measured(octets: bytes) -> int:
+    """Return where the one strict element at the start of `octets` ends.
+
+    Raises NotStrict as `walk` does, what follows aside.
+    """
+    return _Walker(octets).element(0, len(octets), 0)
+
+
 def der(octets: bytes) -> bytes:
     """Return the DER of one BER element that `walk` takes: lengths, chunks and sets put right.
 

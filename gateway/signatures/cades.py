@@ -10,7 +10,7 @@ Source: ETSI EN 319 122-1, clauses 5 and A (unsigned attributes); ETSI TS 101 73
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from asn1crypto import cms
@@ -88,6 +88,23 @@ def with_additions(
     return additions.result()
 
 
+def level(
+    basic: str,
+    timestamps: Sequence[CheckedTimestamp],
+    revocations: Sequence[tuple[str, bytes]],
+) -> str:
+    """Return the level the form amounts to; what is believed of it is not known here.
+
+    `basic` is the level without additions; a signature that has none gets none.
+    """
+    kinds = {one.kind for one in timestamps if one.indication is Indication.TOTAL_PASSED}
+    if not basic or not kinds & {"signature", "archive"}:
+        return basic
+    if not revocations:
+        return "T"
+    return "LTA" if "archive" in kinds else "LT"
+
+
 class _Additions:
     def __init__(
         self, signer: Signer, checked: CheckedSignature, allowance: Allowance, depth: int
@@ -116,7 +133,7 @@ class _Additions:
         checks = self.signer.checks
         return replace(
             self.checked,
-            level=self._level(),
+            level=level(self.checked.level, self.timestamps, self.revocations),
             other_certificates=tuple(dict.fromkeys(self.certificates)),
             checks=checks.made,
             indication=checks.indication,
@@ -126,15 +143,6 @@ class _Additions:
             revocations=tuple(dict.fromkeys(self.revocations)),
             counter_signatures=tuple(self.counter_signatures),
         )
-
-    def _level(self) -> str:
-        """Return the level the form amounts to; what is believed of it is not known here."""
-        kinds = {one.kind for one in self.timestamps if one.indication is Indication.TOTAL_PASSED}
-        if self.checked.level != "BES" or not kinds & {"signature", "archive"}:
-            return self.checked.level
-        if not self.revocations:
-            return "T"
-        return "LTA" if "archive" in kinds else "LT"
 
     # --- parts -------------------------------------------------------------------------
 

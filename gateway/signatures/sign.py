@@ -1,8 +1,9 @@
-"""Makes signatures, for senders, samples and tests: CAdES, XAdES and JAdES B and T, JWS, XMLDSig.
+"""Makes signatures for senders, samples, tests: CAdES, XAdES, PAdES, JAdES B and T, JWS, XMLDSig.
 
 The gateway itself never signs a laboratory's document.
 
-Source: RFC 5652 and ETSI EN 319 122-1 (CAdES); W3C XMLDSig 1.1 and ETSI EN 319 132-1 (XAdES).
+Source: RFC 5652 and ETSI EN 319 122-1 (CAdES); W3C XMLDSig 1.1 and ETSI EN 319 132-1 (XAdES);
+ETSI EN 319 142-1 (PAdES).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from gateway.signatures.stamping import Stamp
 from gateway.xml import c14n
 from gateway.xml.parser import parse
 
-Form = Literal["cades", "jws", "xmldsig", "xades"]
-STAMPED = ("cades", "jws", "xades")
+Form = Literal["cades", "jws", "xmldsig", "xades", "pades"]
+STAMPED = ("cades", "jws", "xades", "pades")
 """Forms that have a place for a time stamp here."""
 
 
@@ -40,14 +41,15 @@ def sign(
     at: datetime,
     stamp: Stamp | None = None,
 ) -> bytes:
-    """Sign `octets`; return the CMS file, the JWS, or the XML document with its signature in it.
+    """Sign `octets`; return the CMS file, the JWS, or the document with its signature in it.
 
     `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `detached` is for
-    CAdES and JWS: an XML signature is always enveloped.  `at` becomes the claimed signing
-    time of CAdES, JWS and XAdES.  `stamp` gives a time-stamp token over the signature's value
-    (level T of CAdES, XAdES and JAdES).  Raises Rejected (FMT-2xx) when XML is asked for and
-    `octets` are none, ValueError when the key is of an unknown kind or the form has no place
-    for a time stamp, and whatever `stamp` raises.
+    CAdES and JWS: a signature of XML or PDF is always inside.  `at` becomes the claimed signing
+    time of CAdES, JWS, XAdES and PAdES.  `stamp` gives a time-stamp token over the signature's
+    value (level T of CAdES, XAdES, PAdES and JAdES).  Raises Rejected (FMT-2xx) when XML is
+    asked for and `octets` are none; ValueError when PDF is asked for and they cannot be signed
+    as one, when the key is of an unknown kind or the form has no place for a time stamp; and
+    whatever `stamp` raises.
     """
     if stamp is not None and form not in STAMPED:
         raise ValueError(f"{form} has no place for a time stamp: {', '.join(STAMPED)}.")
@@ -71,6 +73,13 @@ def sign(
             detached=detached,
             at=at,
             stamp=stamp,
+        )
+    if form == "pades":
+        # pyHanko takes a second to import.
+        from gateway.signatures import sign_pdf
+
+        return sign_pdf.file(
+            octets, key=key, chain=chain, algorithms=algorithms, at=at, stamp=stamp
         )
     return _xml(octets, key, chain, certificate, algorithms, form == "xades", at, stamp)
 

@@ -38,13 +38,14 @@ def file(
     chain: Sequence[bytes],
     algorithms: Algorithms,
     detached: bool,
-    at: datetime,
+    at: datetime | None,
     content_type: str = "data",
     stamp: Stamp | None = None,
 ) -> bytes:
     """Return a SignedData (DER) over `octets` with one signer.
 
-    `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `content_type` is
+    `key` is PKCS#8 DER; `chain` is DER, the signer's certificate first.  `at` becomes the
+    claimed signing time; None claims none.  `content_type` is
     asn1crypto's name of it (`data`, `tst_info`).  `stamp` gives a time-stamp token over the
     signature's value, and with it level T; what it raises passes through.
     """
@@ -97,7 +98,7 @@ def _signed_attributes(
     certificate: x509.Certificate,
     algorithms: Algorithms,
     scheme: Scheme,
-    at: datetime,
+    at: datetime | None,
     content_type: str,
 ) -> cms.CMSAttributes:
     named = tsp.ESSCertIDv2(
@@ -106,10 +107,11 @@ def _signed_attributes(
             "cert_hash": algorithms.digest(scheme.digest, certificate.dump()),
         }
     )
+    claimed = [{"type": "signing_time", "values": [_time(at)]}] if at is not None else []
     return cms.CMSAttributes(
         [
             {"type": "content_type", "values": [content_type]},
-            {"type": "signing_time", "values": [_time(at)]},
+            *claimed,
             {"type": "message_digest", "values": [algorithms.digest(scheme.digest, octets)]},
             {"type": "signing_certificate_v2", "values": [{"certs": [named]}]},
         ]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.sandbox.pki import Pki
 from tests.doorway import Doorway, doorway, form
+from tests.unit.signatures.pdf_made import pdf_signed
 
 SAMPLE = Path(__file__).parents[3] / "samples/03-lab-xml-gost256/result.xml"
 XML = "application/xml"
@@ -78,6 +80,19 @@ def test_verify_reads_any_bytes_and_judges_at_the_time_asked(door: Doorway) -> N
     for query in ("at=now", "at=0001-01-01", "when=1"):
         assert door.post(f"/v1/verify?{query}", b"text", "text/plain").status_code == 400
     assert door.http.post("/v1/verify", data=b"text").status_code == 401
+
+
+def test_verify_reads_pdf_that_the_line_does_not_take(door: Doorway, pki: Pki) -> None:
+    """Verifying is for any file; a PDF says nothing a card could be made of."""
+    type = "application/pdf"
+    (one,) = door.post("/v1/verify", pdf_signed(pki), type).get_json()["signatures"]
+    assert (one["format"], one["level"]) == ("PAdES", "B")
+    assert one["signed_content"][0]["scope"] == "FULL"
+    assert one["signed_content"][0]["media_type"] == type
+    assert door.keep(pdf_signed(pki), type=type).status_code == 415
+    claimed = door.get("/v1/capabilities").get_json()
+    assert type not in claimed["media_types"]
+    assert "pades" in claimed["signatures"]
 
 
 def test_verify_answers_in_the_form_asked_for(door: Doorway) -> None:

@@ -24,6 +24,7 @@ from gateway.sandbox.timestamping_server import QUERY, address, make_server
 from gateway.signatures.timestamps import TimeStampResp
 from tests.unit.cli.conftest import Call
 from tests.unit.signatures.made import BUNDLE, XML
+from tests.unit.signatures.pdf_made import REPORT
 
 FAMILIES = ("gost256", "gost512", "rsa", "ecdsa")
 
@@ -74,20 +75,19 @@ def keys(sandbox: Path, name: str) -> list[str | Path]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(
-    ("name", "form"), [("b.json", "CAdES"), ("d.xml", "XAdES"), ("b.json", "JAdES")]
-)
+@pytest.mark.parametrize("form", ["CAdES", "XAdES", "PAdES", "JAdES"])
 def test_a_stamped_signature_reaches_level_t(
-    call: Call, sandbox: Path, tmp_path: Path, tsa: str, family: str, name: str, form: str
+    call: Call, sandbox: Path, tmp_path: Path, tsa: str, family: str, form: str
 ) -> None:
-    file, signed = tmp_path / name, tmp_path / f"signed-{name}"
-    file.write_bytes(XML if name.endswith("xml") else BUNDLE)
-    named = ["--format", "jws"] if form == "JAdES" else []
-    signing = ["sign", file, *keys(sandbox, f"{family}-doctor"), *named, "--out", signed]
+    file, signed = tmp_path / "file", tmp_path / "signed"
+    file.write_bytes({"XAdES": XML, "PAdES": REPORT}.get(form, BUNDLE))
+    named = {"JAdES": "jws"}.get(form, form.lower())
+    signing = ["sign", file, *keys(sandbox, f"{family}-doctor"), "--format", named, "--out", signed]
     made = call(*signing, "-T", "--tsa", tsa)
     assert made.code == 0, made.stderr
-    beside = [] if form == "XAdES" else ["--signature", signed]
-    target = signed if form == "XAdES" else file
+    inside = form in ("XAdES", "PAdES")
+    beside = [] if inside else ["--signature", signed]
+    target = signed if inside else file
     said = call("verify", target, *beside, "--trust", sandbox / "trust", "--json")
     assert said.code == 0, said.stdout
     (one,) = said.json["signatures"]

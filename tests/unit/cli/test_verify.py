@@ -15,6 +15,7 @@ from gateway.sandbox.pki import Pki
 from tests.pki.build import NOW
 from tests.unit.qualification.test_attorney import POWER, attorney
 from tests.unit.signatures.made import BUNDLE, XML
+from tests.unit.signatures.pdf_made import REPORT
 
 AT = ["--at", NOW.isoformat()]
 
@@ -98,6 +99,22 @@ def test_signs_xml_inside(pki: Pki, tmp_path: Path, form: str) -> None:
     run(sign, path, *keys(pki, "ecdsa-doctor"), "--format", form, "--out", out)
     assert run(verify, out, "--trust", pki.trust, *AT, "--offline").exit_code == 0
     assert run(verify, path, "--trust", pki.trust, *AT).exit_code == 3
+
+
+def test_signs_pdf_inside_beside_the_file_it_was(pki: Pki, tmp_path: Path) -> None:
+    path = tmp_path / "result.pdf"
+    path.write_bytes(REPORT)
+    made = run(sign, path, *keys(pki), "--format", "pades", "--json")
+    out = tmp_path / "result.signed.pdf"
+    assert json.loads(made.stdout)["out"] == str(out)
+    good = run(verify, out, "--trust", pki.trust, *AT, "--json")
+    assert good.exit_code == 0
+    assert json.loads(good.stdout)["signatures"][0]["format"] == "PAdES"
+    out.write_bytes(out.read_bytes().replace(b"141 g/L", b"041 g/L"))
+    assert run(verify, out, "--trust", pki.trust, *AT).exit_code == 1
+    assert run(verify, path, "--trust", pki.trust, *AT).exit_code == 3
+    other = run(sign, __file__, *keys(pki), "--format", "pades", "--out", out)
+    assert other.exit_code == 2
 
 
 def test_material_may_lie_in_several_folders(pki: Pki, bundle: Path, tmp_path: Path) -> None:

@@ -1,0 +1,156 @@
+"""Attacks on time and memory by PDF files: bombs, rings, ways without number.
+
+Source: ISO 32000-2, clauses 7.5.4 to 7.5.8 and 7.4 (filters).
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from gateway.model import CheckedSignature, Indication
+from gateway.sandbox.pki import Pki
+from tests.unit.signatures.pdf_made import (
+    CATALOGUE,
+    FONT,
+    PAGE,
+    PAGES,
+    RESULT,
+    appended,
+    built,
+    checked,
+    last_startxref,
+    objects,
+    pdf_signed,
+    said,
+    stream,
+    whole,
+)
+
+PASSED, UNDECIDED = Indication.TOTAL_PASSED, Indication.INDETERMINATE
+
+SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def good(pki: Pki) -> bytes:
+    """The nearest good neighbour of everything here."""
+    file = pdf_signed(pki, "rsa-doctor")
+    assert checked(file)[0].indication is PASSED
+    return file
+
+
+def timed(file: bytes) -> tuple[CheckedSignature, ...]:
+    started = time.process_time()
+    found = checked(file)
+    assert time.process_time() - started < SECONDS
+    assert not whole(found)
+    return found
+
+
+def rooted(good: bytes, more: bytes, parts: dict[int, bytes]) -> bytes:
+    """Return an update whose catalogue has `more`, and these objects."""
+    return appended(good, {CATALOGUE: b"<< /Type /Catalog /Pages 2 0 R %s >>" % more, **parts})
+
+
+def deep(good: bytes) -> bytes:
+    return rooted(good, b"/AcroForm 90 0 R", {90: b"[" * 50_000 + b"]" * 50_000})
+
+
+def many_objects(good: bytes) -> bytes:
+    numbers = range(91, 40_000)
+    all_of_them = b" ".join(b"%d 0 R" % number for number in numbers)
+    parts = {90: b"<< /Fields [%s] >>" % all_of_them, **dict.fromkeys(numbers, b"<< >>")}
+    return rooted(good, b"/AcroForm 90 0 R", parts)
+
+
+def many_paths(pki: Pki) -> bytes:
+    """Forty arrays, each twice in the one before it: 2^40 ways to the last."""
+    parts = objects()
+    for number in range(10, 50):
+        parts[number] = b"[%d 0 R %d 0 R]" % (number + 1, number + 1)
+    parts[50] = b"[]"
+    parts[CATALOGUE] = b"<< /Type /Catalog /Pages 2 0 R /Names 10 0 R >>"
+    return pdf_signed(pki, "rsa-doctor", built(parts))
+
+
+def bomb(good: bytes) -> bytes:
+    octets = zlib.compress(b"90 0 " + b"0 " * 30_000_000, 9)
+    body = stream(octets, b"/Type /ObjStm /N 1 /First 5 /Filter /FlateDecode ")
+    table = zlib.compress(bytes([2, 0, 91, 0]))
+    file = rooted(good, b"/AcroForm 90 0 R", {91: body})
+    start = len(file)
+    entries = (
+        b"/Type /XRef /Size 93 /W [1 2 1] /Index [90 1] /Root 1 0 R /Prev %d /Filter /FlateDecode "
+    )
+    head = b"92 0 obj\n" + stream(table, entries % last_startxref(file)) + b"\nendobj\n"
+    return file + head + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def loop(good: bytes) -> bytes:
+    file = appended(good, {90: b"<< >>"})
+    return file.replace(b"/Prev %d" % last_startxref(good), b"/Prev %d" % last_startxref(file))
+
+
+def revisions(good: bytes) -> bytes:
+    for number in range(100):
+        good = appended(good, {200 + number: b"<< >>"})
+    return good
+
+
+def fields_in_a_ring(good: bytes) -> bytes:
+    ring = b"<< /FT /Sig /T (a) /Kids [90 0 R 90 0 R] >>"
+    return rooted(good, b"/AcroForm << /Fields [90 0 R] >>", {90: ring})
+
+
+def pages_in_a_ring(good: bytes) -> bytes:
+    return appended(good, {PAGES: b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 9 >>"})
+
+
+@pytest.mark.parametrize(
+    "build",
+    [many_objects, loop, revisions, fields_in_a_ring, pages_in_a_ring],
+    ids=lambda build: build.__name__,
+)
+def test_a_file_that_asks_for_much_gets_little(
+    good: bytes, build: Callable[[bytes], bytes]
+) -> None:
+    timed(build(good))
+
+
+@pytest.mark.parametrize(("build", "why"), [(deep, "too deep"), (bomb, "compressed beyond")])
+def test_a_bomb_does_not_go_off(good: bytes, build: Callable[[bytes], bytes], why: str) -> None:
+    (one,) = timed(build(good))
+    assert one.indication is UNDECIDED
+    assert why in said(one)
+
+
+def test_ways_without_number_are_not_walked(pki: Pki) -> None:
+    file = many_paths(pki)
+    assert checked(file)[0].indication is PASSED
+    (one,) = timed(appended(file, {90: b"<< >>"}))
+    assert "more work" in said(one)
+
+
+def test_an_honest_report_of_many_pages_is_read(pki: Pki) -> None:
+    parts = objects()
+    numbers = range(10, 1210, 3)
+    for number in numbers:
+        parts[number] = parts[PAGE].replace(b"4 0 R", b"%d 0 R" % (number + 1))
+        parts[number + 1] = stream(RESULT * 50)
+        parts[number + 2] = parts[FONT]
+    kids = b" ".join(b"%d 0 R" % number for number in numbers)
+    parts[PAGES] = b"<< /Type /Pages /Kids [3 0 R %s] /Count %d >>" % (kids, len(numbers) + 1)
+    file = pdf_signed(pki, "rsa-doctor", built(parts))
+    started = time.process_time()
+    first, second = checked(pdf_signed(pki, "ecdsa-doctor", file))
+    assert (first.indication, second.indication) == (PASSED, PASSED), said(first)
+    assert time.process_time() - started < SECONDS
+
+
+@pytest.mark.parametrize("step", range(40))
+def test_cut_anywhere_it_never_passes(good: bytes, step: int) -> None:
+    timed(good[: len(good) * step // 40])

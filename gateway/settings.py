@@ -37,6 +37,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 CONFIG_NAME = "gateway.toml"
 
+LINE_WORKERS = 2
+LINE_WORKERS_SQLITE = 1
+"""A second thread finished no more on SQLite, and had its writer hold the file twice as long."""
+
 
 class BadSettings(Exception):
     """A setting is wrong; the message names the file, the key and what is expected."""
@@ -136,16 +140,18 @@ class Settings:
         file = Path(environ.get("GATEWAY_CONFIG", where / CONFIG_NAME))
         given = _read(file)
         work, limits = given["work"], given["limits"]
+        database_url = environ.get("GATEWAY_DATABASE_URL", f"sqlite:///{where}/gateway.db")
+        usual = LINE_WORKERS_SQLITE if database_url.startswith("sqlite") else LINE_WORKERS
         return cls(
             home=where,
-            database_url=environ.get("GATEWAY_DATABASE_URL", f"sqlite:///{where}/gateway.db"),
+            database_url=database_url,
             keystore_url=environ.get("GATEWAY_KEYSTORE_URL", f"sqlite:///{where}/keys.db"),
             master_key_file=Path(environ.get("GATEWAY_MASTER_KEY_FILE", where / "master.key")),
             url=given["url"],
             language=given["language"],
             limits=Limits(**limits),
             work=Work(
-                line_workers=work["line_workers"],
+                line_workers=work["line_workers"] or usual,
                 delivery_workers=work["delivery_workers"],
                 lease=timedelta(seconds=work["lease_seconds"]),
                 retry_first=timedelta(seconds=work["retry_first_seconds"]),
@@ -252,7 +258,7 @@ class _Limits(Schema):
 
 
 class _Work(Schema):
-    line_workers = fields.Integer(load_default=2, validate=validate.Range(min=1, max=64))
+    line_workers = fields.Integer(load_default=None, validate=validate.Range(min=1, max=64))
     delivery_workers = fields.Integer(load_default=2, validate=validate.Range(min=1, max=64))
     lease_seconds = fields.Float(load_default=60.0, validate=validate.Range(min=1))
     # Doubling from 30 s up to 6 h spreads fourteen attempts over about 26 h: one working

@@ -7,6 +7,7 @@ and, after a bounded number of tries, handed to a person with the fault's name.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +38,9 @@ class Workers:
     """A group of threads; `start` and `stop` may be called once each."""
 
     def __init__(self, store: Store, clock: Callable[[], datetime], lease: timedelta) -> None:
+        self.nice = 0
+        """Steps of priority that working threads give up; set before `start`."""
+
         self.store = store
         self.clock = clock
         self.lease = lease
@@ -100,6 +104,11 @@ class Workers:
 
     def _loop(self, name: str, kind: str, work: Callable[[WorkOrder], None]) -> Callable[[], None]:
         def run() -> None:
+            # Linux keeps a priority per thread, which is why the writer can keep the door's.
+            if self.nice:
+                thread = threading.get_native_id()
+                own = os.getpriority(os.PRIO_PROCESS, thread)
+                os.setpriority(os.PRIO_PROCESS, thread, own + self.nice)
             while not self.stopping.is_set():
                 self.beats[name] = time.monotonic()
                 try:

@@ -27,8 +27,13 @@ from gateway.store.work import KINDS
 
 log = structlog.get_logger("gateway.line_process")
 
-NICE = 5
-"""Steps of priority below the door: what it loses is time, never its turn."""
+NICE = 10
+"""Steps of priority below the door that working threads have: they lose time, and the writer,
+which keeps the door's, never holds SQLite's turn while it waits for a processor."""
+
+SWITCH_SECONDS = 0.0005
+"""After so long a thread lets another of its process go on, at the door and on the line.  With
+the usual 5 ms who took SQLite's turn waited for it through others' computing."""
 
 GOODBYE_SECONDS = 0.2
 """A moment for the line to hear that it may finish: its door must not hold connections."""

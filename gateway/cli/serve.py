@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import dataclass
 from multiprocessing import util
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli import local
-from gateway.cli.line_process import LineProcess
+from gateway.cli.line_process import SWITCH_SECONDS, LineProcess
 from gateway.cli.output import Failed, Output, Wrong, options, translated
 from gateway.cli.worker import already_worked
 
@@ -176,6 +177,7 @@ class Application:
             return create_app(gateway, self.settings.language)
         gateway.store.ring_beyond(line.ring)
         line.start()
+        sys.setswitchinterval(SWITCH_SECONDS)
         return create_app(gateway, self.settings.language, line_alive=line.alive)
 
 

@@ -6,8 +6,8 @@ is the one `gateway serve` starts behind its door.
 
 from __future__ import annotations
 
-import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -77,11 +77,12 @@ def command(out: Output, concurrency: int | None, behind_door: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN if behind_door else lambda *_: told.set())
     if behind_door:
         die_with_parent(how=signal.SIGKILL)
-        os.nice(line_process.NICE)
     gateway = open_gateway(settings)
     try:
         if behind_door:
             line_process.listen(gateway.store.ring, told.set)
+            gateway.workers.nice = line_process.NICE
+            sys.setswitchinterval(line_process.SWITCH_SECONDS)
         _start(out, gateway, told)
         _await_end(gateway, told, line_process.beat if behind_door else lambda: None)
         outlive_parent()  # told to stop, it finishes what it holds

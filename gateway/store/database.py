@@ -104,17 +104,17 @@ class _Writer:
         self._turn = WriteTurn(path)
         self._queue: queue.Queue[_Piece | None] = queue.Queue(QUEUE_MAX)
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
         self._closed = False
+        # Now, not at the first write: a thread has the priority of the one that starts it, and
+        # whoever waits for the turn must not wait for a writer that threads of the line started.
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
 
     def write(self, work: Callable[[Connection], T], durable: bool) -> T:
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
                 raise Closed
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-                self._thread.start()
             self._queue.put(_Piece(work, future, durable))
         return future.result()
 
@@ -123,21 +123,21 @@ class _Writer:
             if self._closed:
                 return
             self._closed = True
-            thread = self._thread
-            if thread is not None:
-                self._queue.put(None)
-        if thread is not None:
-            thread.join()
+            self._queue.put(None)
+        self._thread.join()
         self._turn.close()
 
     def _run(self) -> None:
+        if (first := self._queue.get()) is None:
+            return
         connection = self._engine.connect()
         connection.exec_driver_sql("ROLLBACK")
         try:
-            while (first := self._queue.get()) is not None:
+            while first is not None:
                 following = self._following() if first.durable else ()
                 with self._turn.taken():
                     _commit_together(connection, first, following)
+                first = self._queue.get()
         finally:
             connection.close()
 

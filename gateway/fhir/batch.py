@@ -1,12 +1,13 @@
 """A batch Bundle taken apart into the pieces that are judged alone (semantics, rule 7).
 
-A transaction of several reports is taken apart the same way.
+A transaction, a message or a collection of several reports is taken apart the same way.
 
 An entry that holds a Bundle is a piece by itself.  The other entries are gathered by report:
 a DiagnosticReport with everything it refers to, near and far, and with what speaks about it,
 such as a Provenance.  What two reports share, a Patient or a Specimen, belongs to both.  An
 entry that belongs to no report is a piece of its own, so that nothing is lost unsaid; where
-all is taken or nothing, it goes with a report of the patient it speaks of.
+nothing says that each entry is for itself (all but a batch), it goes with a report of the
+patient it speaks of.
 
 A fault of the JSON inside an entry is that entry's, unless it leaves in doubt what the entry is
 or by which name others call it: then nobody can tell whose result would be missing.
@@ -75,17 +76,16 @@ def is_several(bundle: Json) -> bool:
 
 def head_problems(bundle: Json) -> tuple[Problem, ...]:
     """Return what is wrong with a batch apart from its entries: that refuses all of it."""
-    head = {name: value for name, value in bundle.items() if name != "entry"}
-    return whole.problems(head) or _no_entries(bundle)
+    # The kind of a batch asks nothing of its first entry; what others ask is asked below.
+    head: Json = {name: value for name, value in bundle.items() if name != "entry"}
+    found = whole.problems({**head, "type": whole.BATCH})
+    return found or _no_entries(bundle) or tuple(whole.first_rule(bundle))
 
 
-def pieces(
-    bundle: Json, bundled: Bundled, faults: Faults, *, as_one: bool = False
-) -> tuple[Piece, ...]:
+def pieces(bundle: Json, bundled: Bundled, faults: Faults) -> tuple[Piece, ...]:
     """Return the pieces of `bundle` in the order they stand in it.
 
-    `faults` are those of its entries' JSON, as `faults_by_entry` gives them; `as_one`: they are
-    taken together or not at all.
+    `faults` are those of its entries' JSON, as `faults_by_entry` gives them.
     """
     entries = bundle["entry"]
     assert isinstance(entries, list)
@@ -102,7 +102,8 @@ def pieces(
             found.append(Piece(f"{place}/resource", (position,), "bundle", own))
         else:
             flat[position] = resource
-    found += _by_report(flat, bundled, problems, as_one=as_one)
+    adopt = bundle["type"] in whole.GATHERED
+    found += _by_report(flat, bundled, problems, adopt=adopt)
     return tuple(sorted(found, key=lambda piece: int(piece.place.split("/")[2])))
 
 
@@ -207,7 +208,7 @@ def _around(item: JsonValue, place: str, kind: str) -> Iterator[Problem]:
 
 
 def _by_report(
-    flat: dict[int, Json], bundled: Bundled, problems: Faults, *, as_one: bool
+    flat: dict[int, Json], bundled: Bundled, problems: Faults, *, adopt: bool
 ) -> Iterator[Piece]:
     """Yield a piece per report, and one per entry that belongs to none."""
     types = {position: str(resource.get("resourceType")) for position, resource in flat.items()}
@@ -216,7 +217,7 @@ def _by_report(
         position: _reached(position, links, types) for position in flat if types[position] == REPORT
     }
     _join(groups, links, types)
-    if as_one:
+    if adopt:
         _adopt(groups, links, types)
     for position, group in groups.items():
         members = tuple(sorted(group))
@@ -284,7 +285,9 @@ def _join(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[i
     }
     for position in links.keys() - homes.keys():
         for report in {own[target] for target in links[position] if target in own}:
-            groups[report] |= _reached(position, links, types)
+            reached = _reached(position, links, types)
+            # What speaks about two reports names what only the other has as well.
+            groups[report] |= {one for one in reached if own.get(one, report) == report}
 
 
 def _adopt(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[int, str]) -> None:

@@ -24,6 +24,9 @@ CLOSED = frozenset(("transaction", "document", "message", "collection"))
 BATCH, TRANSACTION = "batch", "transaction"
 WHOLE = frozenset(("transaction", "document"))
 
+GATHERED = (TRANSACTION, "message", "collection")
+"""Kinds that may hold several reports without saying that each entry is for itself."""
+
 _ASKING = frozenset(("batch", "transaction", "history"))
 _ANSWERING = frozenset(("batch-response", "transaction-response", "history"))
 _FIRST = {"document": ("bdl-11", "Composition"), "message": ("bdl-12", "MessageHeader")}
@@ -110,15 +113,23 @@ def _rules(bundle: Json) -> Iterator[Problem]:
         yield _rule("bdl-1", "/total")
     if name == "document":
         yield from _document_rules(bundle)
-    if name in _FIRST:
-        key, expected = _FIRST[name]
-        resource = entries[0].get("resource") if entries else None
-        if not isinstance(resource, dict) or resource.get("resourceType") != expected:
-            yield _rule(key, "/entry/0" if entries else "")
+    yield from first_rule(bundle)
     for index, entry in enumerate(entries):
         yield from entry_rules(entry, name, f"/entry/{index}")
     if name != "history":
         yield from doubled_urls(entries)
+
+
+def first_rule(bundle: Json) -> Iterator[Problem]:
+    """Yield what is wrong with the kind of the first entry (bdl-11, bdl-12)."""
+    name, entries = str(bundle.get("type")), bundle.get("entry")
+    if name not in _FIRST:
+        return
+    key, expected = _FIRST[name]
+    first = entries[0] if isinstance(entries, list) and entries else None
+    resource = first.get("resource") if isinstance(first, dict) else None
+    if not isinstance(resource, dict) or resource.get("resourceType") != expected:
+        yield _rule(key, "/entry/0" if first else "")
 
 
 def _document_rules(bundle: Json) -> Iterator[Problem]:

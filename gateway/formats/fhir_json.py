@@ -1,9 +1,10 @@
 """FHIR R4 bundles in JSON: transaction, document, message, collection, and batch.
 
 A bundle of one patient is one document; several patients in one bundle are refused, since a
-mistake there would put one person's results on another's card.  Only a batch or a transaction
-holds several documents: every Bundle in it is one, and so is every report with what belongs to
-it.  Those of a transaction are indivisible, unless the sender's policy says otherwise.
+mistake there would put one person's results on another's card.  A batch holds several documents:
+every Bundle in it is one, and so is every report with what belongs to it.  So does a transaction,
+a message or a collection of several reports.  Those of a transaction are indivisible, unless the
+sender's policy says otherwise.
 
 Source: https://hl7.org/fhir/R4/json.html and bundle.html.
 """
@@ -38,16 +39,16 @@ def recognises(head: bytes) -> bool:
 
 
 def parse(content: SignedContent, *, apart: bool = False) -> tuple[Document | Unreadable, ...]:
-    """Read a bundle into its document, a batch or a transaction of several into its documents.
+    """Read a bundle into its document, or one of several reports into its documents.
 
     Those of a transaction are indivisible, but for `apart`.  Raises Rejected with every problem
     found: FMT-301 to FMT-307 for the JSON, FMT-310 to FMT-338 for the FHIR.
     """
     resource, faults = text.read(content.octets)
     kind = resource.get("type") if resource.get("resourceType") == "Bundle" else None
-    several = kind == bundle.TRANSACTION and batch.is_several(resource)
-    if kind == bundle.BATCH or several:
-        return _batch(resource, faults, content, indivisible=several and not apart)
+    if kind == bundle.BATCH or (kind in bundle.GATHERED and batch.is_several(resource)):
+        indivisible = kind == bundle.TRANSACTION and not apart
+        return _batch(resource, faults, content, indivisible=indivisible)
     if faults:
         raise Rejected(*faults[: text.FAULTS_MAX])
     bundled = Bundled(resource)
@@ -62,7 +63,7 @@ def _batch(
     by_entry = batch.faults_by_entry(resource, faults)
     if problems := batch.head_problems(resource):
         raise Rejected(*problems)
-    pieces = batch.pieces(resource, Bundled(resource), by_entry, as_one=indivisible)
+    pieces = batch.pieces(resource, Bundled(resource), by_entry)
     limit = TOGETHER_MAX if indivisible else DOCUMENTS_MAX
     if len(pieces) > limit:
         detail = {"count": str(len(pieces)), "limit": str(limit)}

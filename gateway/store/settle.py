@@ -188,10 +188,11 @@ class _Settled:
             work.check(connection, self.order)
         else:
             work.finish(connection, self.order)
-        # Before its documents, as a replay does: a replay that comes now waits, and is seen.
-        _SUBMISSION.first(connection, id=self.order.subject)
         self._lock_patients(connection)
         series.lock(connection, {one.report_series for one in self.written if one.report_series})
+        # Before its documents, as a replay does: a replay that comes now waits, and is seen.
+        # After patients and series, for these may show another submission's status below.
+        _SUBMISSION.first(connection, id=self.order.subject)
         settled = self._settled_before(connection)
         fresh = [one for one in self.written if one.outcome.document not in settled]
         self._write_resources(connection, fresh)

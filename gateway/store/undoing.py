@@ -59,13 +59,8 @@ class _Undone:
 
 
 def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
-    rows = connection.execute(
-        select(document)
-        .join(use, use.c.document == document.c.id)
-        .where(use.c.decision == id, document.c.status == Status.ACCEPTED.value)
-        .order_by(document.c.id)
-    ).all()
-    # Patients before series, in one order everywhere: as `settle` does.
+    rows = _resting(connection, id)
+    # Patients, series, submissions, in one order everywhere: as `settle` does.
     for number in sorted({row.patient for row in rows if row.patient}):
         connection.execute(
             select(tables.patient.c.number)
@@ -73,8 +68,15 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
             .with_for_update()
         )
     series.lock(connection, {row.series for row in rows if row.series})
+    for submission in sorted({row.submission for row in rows}):
+        connection.execute(
+            select(tables.submission.c.id)
+            .where(tables.submission.c.id == submission)
+            .with_for_update()
+        )
     done = _Undone(opened=[], left=[])
-    for row in rows:
+    # What came to rest elsewhere while we waited for the locks is no more to be opened.
+    for row in _resting(connection, id):
         planned = connection.execute(
             select(delivery).where(delivery.c.document == row.id).with_for_update()
         ).all()
@@ -91,6 +93,16 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
         update_rows(connection, tables.submission, {"id": submission}, values)
         work.go_on(connection, submission, now)
     return done
+
+
+def _resting(connection: Connection, id: str) -> Sequence[Row[Any]]:
+    """Return the accepted documents that rest on a decision; no new ones join once it is undone."""
+    return connection.execute(
+        select(document)
+        .join(use, use.c.document == document.c.id)
+        .where(use.c.decision == id, document.c.status == Status.ACCEPTED.value)
+        .order_by(document.c.id)
+    ).all()
 
 
 def _has_left(connection: Connection, row: Row[Any], planned: Sequence[Row[Any]]) -> bool:

@@ -1,15 +1,23 @@
 """What is asked, decided and repeated on SQLite is on PostgreSQL: the same tests again."""
 
-# ruff: noqa: F403
+# ruff: noqa: F403, F405
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Engine, create_engine, text
 
+from gateway.store import tables
 from tests.doorway import Doorway, doorway
+from tests.scenarios.repairs import XML, lab_document
 from tests.scenarios.test_repair import *
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -20,3 +28,50 @@ def door(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name, value)
     with doorway(tmp_path, environ=environ) as opened:
         yield opened
+
+
+@pytest.fixture
+def beside(database_url: str) -> Iterator[Engine]:
+    """Connections past the gateway, for somebody else who holds a row."""
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:", 1))
+    yield engine
+    engine.dispose()
+
+
+def holds_no_submission_while_it_waits_for_the_patient(beside: Engine, act: Callable[[], T]) -> T:
+    """Let `act` come while another holds its patient and then asks for its submission.
+
+    Whoever took the submission first and then the patients would wait for the other, and the
+    other for it: PostgreSQL would end one of them with an error of ours.
+    """
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool, beside.connect() as other:
+        other.execute(tables.patient.select().with_for_update())
+        future = pool.submit(act)
+        ends = time.monotonic() + 30
+        while not other.execute(waiting).scalar_one():
+            assert time.monotonic() < ends, "it waits for nobody"
+            time.sleep(0.02)
+        other.execute(text("SET LOCAL lock_timeout = '5s'"))
+        other.execute(tables.submission.select().with_for_update())
+        other.commit()
+        return future.result(60)
+
+
+def test_settling_and_undoing_take_patients_before_submissions(
+    door: Doorway, beside: Engine
+) -> None:
+    unknown(door, "FER-9", 1, name="Ферритин")
+    (question,) = gateway(door, "repair", "list")
+    (settled,) = gateway(door, "repair", "decide", question["id"], "--test", GLUCOSE)
+    worked(door)
+    body = lab_document("late", code="FER-9", name="Ферритин", unit="мкг/л")
+    assert door.post("/v1/submissions", body, type=XML).status_code == 202
+    holds_no_submission_while_it_waits_for_the_patient(beside, lambda: worked(door))
+    undone = holds_no_submission_while_it_waits_for_the_patient(
+        beside, lambda: undo(door, settled["decision"]["id"])
+    )
+    assert (undone.status_code, len(undone.get_json()["documents"])) == (202, 2)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from gateway.fhir import text
 from gateway.formats.interface import TOGETHER_MAX
 from gateway.model import Part
 from gateway.repair.replays import Choice
@@ -312,6 +315,70 @@ def test_a_dry_run_of_a_replay_judges_the_whole_transaction(day: Day) -> None:
         ("needs_info", ["FMT-339"]),
         ("needs_info", ["DUP-103"]),
     ]
+
+
+# --- a message, a collection ------------------------------------------------------------
+
+
+def gathered(octets: bytes, kind: str) -> bytes:
+    """Return a transaction's entries as a Bundle that asks for no interaction."""
+    found = json.loads(octets, parse_float=Decimal)
+    entries = [{k: v for k, v in one.items() if k != "request"} for one in found["entry"]]
+    if kind == "message":
+        reports = [one for one in entries if one["resource"]["resourceType"] == "DiagnosticReport"]
+        header = {
+            "resourceType": "MessageHeader",
+            "eventCoding": {"system": "urn:test", "code": "results"},
+            "source": {"endpoint": "urn:test:lis"},
+            "focus": [{"reference": one["fullUrl"]} for one in reports],
+        }
+        entries.insert(0, {"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": header})
+    return text.dumps({"resourceType": "Bundle", "type": kind, "entry": entries})
+
+
+@pytest.mark.parametrize("kind", ["message", "collection"])
+def test_the_reports_of_a_message_or_collection_are_documents_too(day: Day, kind: str) -> None:
+    """As one document the second report would have no series to be corrected in."""
+    id = day.send(gathered(transaction(SUGAR, SERUM), kind))
+    assert statuses(day, id) == ["accepted", "accepted"]
+    assert day.results() == {HBA1C: "5.10", GLUCOSE: "5.20"}
+    assert day.status(day.send(CORRECTION)) == "accepted"
+    assert statuses(day, id) == ["accepted", "replaced"]
+
+
+@pytest.mark.parametrize("kind", ["message", "collection"])
+def test_a_refused_report_of_a_message_holds_no_other_back(day: Day, kind: str) -> None:
+    """Only a transaction is all or nothing (semantics, rule 7)."""
+    id = day.send(gathered(transaction(SUGAR, CORRECTION), kind))
+    assert (statuses(day, id), codes(day, id)) == (["accepted", "needs_info"], [[], ["DUP-103"]])
+
+
+def test_a_message_of_several_reports_begins_with_its_header(day: Day) -> None:
+    found = json.loads(gathered(transaction(SUGAR, SERUM), "message"), parse_float=Decimal)
+    found["entry"].append(found["entry"].pop(0))
+    id = day.send(text.dumps(found))
+    assert day.status(id) == "rejected"
+    assert [one.code for one in day.view(id).problems] == ["FMT-320"]
+
+
+def test_what_speaks_about_two_reports_carries_no_result_from_one_to_the_other(day: Day) -> None:
+    found = json.loads(transaction(SUGAR, SERUM), parse_float=Decimal)
+    results = [
+        {"reference": one["fullUrl"]}
+        for one in found["entry"]
+        if one["resource"]["resourceType"] in ("DiagnosticReport", "Observation")
+    ]
+    statement = {
+        "resourceType": "Provenance",
+        "target": results,
+        "recorded": "2026-11-20T10:00:00+03:00",
+        "agent": [{"who": {"display": "ЛИС"}}],
+    }
+    found["entry"].append(entry(statement))
+    id = day.send(text.dumps(found))
+    assert statuses(day, id) == ["accepted", "accepted"]
+    kinds = [one["resourceType"] for one in day.card()]
+    assert kinds.count("Observation") == 2
 
 
 # --- what belongs to no report ----------------------------------------------------------

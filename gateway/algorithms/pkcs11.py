@@ -7,6 +7,8 @@ A key is named by a URI (RFC 7512) in place of its octets:
 Only signing is asked of the token; digests and verification stay with the other providers.
 RSA (PKCS#1 v1.5) and ECDSA alone: makers agree on no mechanism for GOST R 34.10-2012 and its
 byte order, so GOST tokens need their maker's description and a test with the token itself.
+SoftHSM2 as Debian builds it (2.6.1) lists 70 mechanisms and none of GOST; what it can be built
+with is GOST R 34.10-2001 alone.
 
 Source: PKCS#11 v2.40, sections 2.1 (RSA) and 2.3 (ECDSA); RFC 7512, section 2.3.
 """

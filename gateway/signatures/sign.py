@@ -54,18 +54,9 @@ def sign(
     if stamp is not None and form not in STAMPED:
         raise ValueError(f"{form} has no place for a time stamp: {', '.join(STAMPED)}.")
     certificate = x509.Certificate.load(chain[0], strict=True)
-    if form == "cades":
-        return sign_cms.file(
-            octets,
-            key=key,
-            chain=chain,
-            algorithms=algorithms,
-            detached=detached,
-            at=at,
-            stamp=stamp,
-        )
-    if form == "jws":
-        return sign_json.file(
+    if form in ("cades", "jws"):
+        made = sign_cms.file if form == "cades" else sign_json.file
+        return made(
             octets,
             key=key,
             chain=chain,

@@ -213,19 +213,38 @@ def _schema() -> etree.XMLSchema:
 def _findings(root: etree._Element, schema: etree.XMLSchema, places: Places) -> list[Problem]:
     """Return the schema's findings by place; its own words may quote values and stay out."""
     found: dict[str, Problem] = {}
-    tree = etree.ElementTree(root)
     for entry in list(schema.error_log):  # type: ignore[call-overload]
         # Finding a place walks the file: 50 walks are enough to mend it by.
         if len(found) >= PROBLEMS_MAX:
             break
-        elements = tree.xpath(entry.path) if entry.path else [root]
-        element = elements[0] if isinstance(elements, list) and elements else root
-        assert isinstance(element, etree._Element)
+        element = _led_to(root, entry.path or "")
         place = f"{places.of(element)} (line {element.sourceline})"
         rule = entry.type_name.removeprefix("SCHEMAV_").lower()
         # One value often breaks its pattern and its type: the first finding says it.
         found.setdefault(place, Problem(code="FMT-211", place=place, detail={"rule": rule}))
     return list(found.values())
+
+
+def _led_to(root: etree._Element, path: str) -> etree._Element:
+    """Return where a path of libxml2's leads below `root`, or the last element on the way.
+
+    It writes prefixes as the file does, `*` for a default namespace, and counts among what is
+    written alike (tree.c, xmlGetNodePath); no XPath evaluator knows what the prefixes mean.
+    """
+    here = root
+    for step in path.split("/")[2:]:
+        name, _, number = step.rstrip("]").partition("[")
+        alike = [one for one in here.iterchildren(etree.Element) if name in ("*", _written(one))]
+        place = int(number or 1) - 1
+        if place >= len(alike):
+            break
+        here = alike[place]
+    return here
+
+
+def _written(element: etree._Element) -> str:
+    name = etree.QName(element).localname
+    return f"{element.prefix}:{name}" if element.prefix else name
 
 
 def _crossed(root: etree._Element, places: Places) -> Iterator[Problem]:

@@ -91,6 +91,23 @@ def test_what_breaks_the_schema_is_refused_at_its_place(old: str, new: str, plac
     assert ("FMT-211", place) in [(c, p.partition(" (line ")[0]) for c, p in refused(old, new)]
 
 
+@pytest.mark.parametrize(
+    ("stranger", "place"),
+    [
+        ('<p:x xmlns:p="urn:p"/>', "/l:labResult/x"),
+        ('<p:x xmlns:p="urn:p"/><p:x xmlns:p="urn:q"/>', "/l:labResult/x"),
+        ('<x xmlns=""/>', "/l:labResult/x"),
+        ('<x xmlns="urn:p"/>', "/l:labResult/x"),
+        ('<p:more xmlns:p="urn:gateway:lab-result:1.0"/>', "/l:labResult/l:more"),
+    ],
+)
+def test_an_element_of_a_stranger_is_refused_at_its_place(stranger: str, place: str) -> None:
+    """Found by fuzzing: the sender's own prefixes are in no table of ours."""
+    found = refused("</labResult>", f"{stranger}</labResult>")
+    assert found[0][0] == "FMT-211"
+    assert found[0][1].startswith(f"{place} (line ")
+
+
 def test_the_place_of_a_schema_problem_has_its_line() -> None:
     line = TEXT[: TEXT.index("<sex>")].count("\n") + 1
     assert refused("<sex>female</sex>", "<sex>F</sex>") == [

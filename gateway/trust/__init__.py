@@ -19,6 +19,7 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication, Signer
 from gateway.trust.brought import key_of, read_brought
 from gateway.trust.chain import Question, judge_path
+from gateway.trust.definite import read_der
 from gateway.trust.explain import Verdict
 from gateway.trust.finding import (
     Freshness,
@@ -172,7 +173,7 @@ class Trust:
         with self._judging:
             material = self._material.beside(brought.crls, brought.ocsps)
             try:
-                leaf = x509.Certificate.load(certificate, strict=True)
+                leaf = read_der(x509.Certificate, certificate)
                 signer = signer_of(leaf)
             except MALFORMED:
                 return _unreadable(certificate)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from asn1crypto import crl, ocsp, x509
 
 from gateway.algorithms.asn1 import MALFORMED
+from gateway.trust.definite import read_der
 from gateway.trust.material import read_answer, read_list
 
 CERTIFICATES_MAX = 32
@@ -69,7 +70,7 @@ def _certificates(others: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     found = []
     for der in others[:CERTIFICATES_MAX]:
         try:
-            parsed = x509.Certificate.load(der, strict=True)
+            parsed = read_der(x509.Certificate, der)
             _ = (parsed.subject.hashable, parsed.issuer.hashable, parsed.ca)
             _ = parsed.key_usage_value
         except MALFORMED:

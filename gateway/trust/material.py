@@ -17,6 +17,7 @@ from asn1crypto import crl, ocsp, pem, x509
 
 from gateway.algorithms.asn1 import MALFORMED, scheme_of_certificate_signature
 from gateway.algorithms.interface import Algorithms, Unsupported
+from gateway.trust.definite import definite, read_der
 from gateway.trust.hook import OCSP_DIGESTS
 from gateway.trust.lists import NotAList, TrustedList
 from gateway.trust.lists import read_list as trusted_list
@@ -200,7 +201,7 @@ def _list(octets: bytes) -> TrustedList | None:
 def _certificate(der: bytes) -> x509.Certificate:
     """Return a parsed certificate; asn1crypto parses late, so what we need is touched now."""
     try:
-        found = x509.Certificate.load(der, strict=True)
+        found = read_der(x509.Certificate, der)
         _ = (found.serial_number, found.subject.hashable, found.issuer.hashable)
         _ = (found.not_valid_before, found.not_valid_after, found.critical_extensions)
         _ = found["tbs_certificate"]["subject_public_key_info"]["algorithm"].dump()
@@ -213,7 +214,7 @@ def _certificate(der: bytes) -> x509.Certificate:
 def read_list(der: bytes) -> crl.CertificateList:
     """Return a parsed revocation list.  Raises ValueError when it is none."""
     try:
-        found = crl.CertificateList.load(der, strict=True)
+        found = read_der(crl.CertificateList, der)
         _ = (found.issuer.hashable, found.critical_extensions)
         _ = found["tbs_cert_list"]["this_update"].native
         _ = found["tbs_cert_list"]["next_update"].native
@@ -226,11 +227,13 @@ def read_list(der: bytes) -> crl.CertificateList:
 def read_answer(der: bytes) -> ocsp.OCSPResponse:
     """Return a parsed OCSP response that answers.  Raises ValueError when it is none."""
     try:
-        found = ocsp.OCSPResponse.load(der, strict=True)
+        found = read_der(ocsp.OCSPResponse, der)
         if found["response_status"].native != "successful":
             raise ValueError("an OCSP answer that answers nothing")
+        definite(bytes(found["response_bytes"]["response"]))
         for single in found.response_data["responses"]:
             _ = (single["this_update"].native, single["next_update"].native)
+            _ = single["cert_id"]["serial_number"].native
             # The library would fall over an identifier hashed by something it does not know.
             if single["cert_id"]["hash_algorithm"]["algorithm"].native not in OCSP_DIGESTS:
                 raise ValueError("an OCSP answer about a certificate named in an unknown way")

@@ -25,7 +25,7 @@ from typing import Any
 
 from asn1crypto import core, crl, ocsp, x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.x509 import load_der_x509_crl
+from cryptography.x509 import InvalidVersion, load_der_x509_crl
 from pyhanko_certvalidator.errors import CRLValidationError
 from pyhanko_certvalidator.ltv.poe import POEManager
 from pyhanko_certvalidator.policy_decl import NonRevokedStatusAssertion
@@ -244,7 +244,7 @@ def may_list(one: crl.CertificateList, serial: int) -> bool:
             # Kept with the list, so that it is made once and goes with it.
             index = one._gateway_index = load_der_x509_crl(one.dump())
         return index.get_revoked_certificate_by_serial_number(serial) is not None
-    except ValueError:
+    except (ValueError, InvalidVersion):
         return True
 
 

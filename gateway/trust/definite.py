@@ -1,0 +1,67 @@
+"""Certificates, lists and answers are DER and nothing more; asn1crypto is not so strict.
+
+It takes BER and writes it anew, and that is what a signature is then checked over; and it
+passes over what follows the signature.  One certificate could be written in many ways, each
+with a digest of its own, and what is written late may fail late.
+
+Source: RFC 5280, sections 4.1 and 5.1; RFC 6960, section 4; ITU-T X.690, clause 10.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from asn1crypto import core, crl, x509
+
+_Kind = TypeVar("_Kind", bound=core.Sequence)
+
+_BODIES = {x509.Certificate: "tbs_certificate", crl.CertificateList: "tbs_cert_list"}
+_INDEFINITE = 0x80
+_CHUNKED = (0x23, 0x24)
+"""BIT STRING and OCTET STRING in pieces."""
+
+
+def read_der(kind: type[_Kind], octets: bytes) -> _Kind:
+    """Return what `octets` are: `kind`, its fields in DER, and nothing beside them.
+
+    Raises ValueError, and whatever else asn1crypto raises, for others.
+    """
+    found: _Kind = kind.load(definite(octets), strict=True)
+    written = b"".join(found[field[0]].dump() for field in kind._fields)
+    if written != found.contents:
+        raise ValueError("more than its fields")
+    if kind in _BODIES:
+        stated = found["signature_algorithm"]
+        # RFC 5280, sections 4.1.1.2 and 5.1.1.2: the one that is not signed is the same.
+        if stated.dump() != found[_BODIES[kind]]["signature"].dump():
+            raise ValueError("two signature algorithms")
+        _ = stated["algorithm"].native
+    return found
+
+
+def definite(octets: bytes) -> bytes:
+    """Return `octets`, in which every length is definite and every string in one piece.
+
+    Raises ValueError for others.  No more is looked at: what else is wrong, the parser tells.
+    """
+    position = 0
+    try:
+        while position < len(octets):
+            identifier = octets[position]
+            position += 1
+            if identifier & 0x1F == 0x1F:
+                while octets[position] & 0x80:
+                    position += 1
+                position += 1
+            length = octets[position]
+            position += 1
+            if length == _INDEFINITE or identifier in _CHUNKED:
+                raise ValueError("BER where DER is demanded")
+            if length > _INDEFINITE:
+                end = position + (length & 0x7F)
+                length, position = int.from_bytes(octets[position:end], "big"), end
+            if not identifier & 0x20:
+                position += length
+    except IndexError as error:
+        raise ValueError("cut short") from error
+    return octets

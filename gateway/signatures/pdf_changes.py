@@ -35,6 +35,9 @@ from gateway.signatures.pdf_ranges import Extent, startxref_at
 CHECK = "later_revisions"
 NAMED_MAX = 8
 PAGES_MAX = 2_000
+DATED = ("/ModDate", "/Producer")
+"""Document properties that say who wrote the file last, and when."""
+
 
 _SAID = {
     "/Annot": "annotation",
@@ -82,10 +85,14 @@ def check_later(reader: Reader, field: Field, extent: Extent, checks: Checks) ->
                 raise failed(CHECK, HASH_FAILURE, _named(signed, later, revision)) from error
             level = max(level, found.modification_level)
             filled |= found.changed_form_fields
+        same_properties = _properties(signed) == _properties(later)
     if level > ModificationLevel.LTA_UPDATES and rules.document is MDPPerm.NO_CHANGES:
         raise failed(CHECK, HASH_FAILURE, "changed after signing, which the signer ruled out")
     if level > ModificationLevel.FORM_FILLING:
         raise failed(CHECK, HASH_FAILURE, "annotations changed after signing")
+    if not same_properties:
+        detail = "document properties changed after signing"
+        raise undecided(CHECK, SIG_CONSTRAINTS_FAILURE, detail)
     if filled - set(now):
         detail = "form fields filled in after signing"
         raise undecided(CHECK, SIG_CONSTRAINTS_FAILURE, detail)
@@ -95,6 +102,12 @@ def check_later(reader: Reader, field: Field, extent: Extent, checks: Checks) ->
     signatures = level > ModificationLevel.LTA_UPDATES
     allowed = "further signatures" if signatures else "validation material and time stamps"
     checks.passed(CHECK, f"{allowed} added after signing, nothing else")
+
+
+def _properties(revision: Any) -> dict[str, str]:
+    """Return what readers show of a file beside its pages; who adds a time stamp dates it."""
+    written = pdf_file.entry(revision.trailer_view, "/Info", {})
+    return {str(key): str(written[key]) for key in written if key not in DATED}
 
 
 def _in_order(reader: Reader, extent: Extent) -> None:

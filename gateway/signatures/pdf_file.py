@@ -224,7 +224,7 @@ class Reader(PdfFileReader):
         return found
 
     def get_object(self, ref: Any, *arguments: Any, **named: Any) -> Any:
-        self.work.take(1)
+        self.work.take(LOOK)
         return super().get_object(ref, *arguments, **named)  # type: ignore[no-untyped-call]
 
     def _get_object_from_stream(self, idnum: int, stmnum: int, idx: int) -> Any:

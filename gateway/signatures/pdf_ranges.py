@@ -19,7 +19,7 @@ from gateway.signatures import ber, pdf_file
 from gateway.signatures.findings import FORMAT_FAILURE, Flaw, failed
 from gateway.signatures.pdf_file import Field, Reader
 
-CONTENTS_BYTES_MAX = 4 * 1024 * 1024
+CONTENTS_BYTES_MAX = 256 * 1024
 """Of a signature, its padding included: time stamps and lists of revoked certificates."""
 
 TAIL_BYTES = 1024

@@ -32,6 +32,7 @@ from tests.unit.signatures.pdf_made import (
     appended,
     built,
     byte_range,
+    certified,
     checked,
     cms_of,
     declared_size,
@@ -312,13 +313,6 @@ def test_a_shadow_that_defines_what_was_missing_is_refused(pki: Pki) -> None:
 
 
 # --- Attacks on certification ------------------------------------------------------------
-
-
-def certified(pki: Pki, permission: MDPPerm) -> bytes:
-    mdp = SigMDPSetup(md_algorithm="sha256", certify=True, docmdp_perms=permission)
-    file = embedded(REPORT, cms_of(pki), mdp=mdp)
-    assert checked(file)[0].indication is PASSED
-    return file
 
 
 @pytest.mark.parametrize("permission", list(MDPPerm))

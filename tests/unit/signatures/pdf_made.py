@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigMDPSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp, SignatureObject
 
@@ -94,6 +96,32 @@ def updated(file: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -> 
     return output.getvalue()
 
 
+def compressed(parts: Mapping[int, bytes]) -> bytes:
+    """Return a PDF file whose objects stand in one object stream (PDF 1.5)."""
+    places, octets = [], b""
+    for number, body in parts.items():
+        places.append(b"%d %d" % (number, len(octets)))
+        octets += body + b"\n"
+    index = b" ".join(places) + b" "
+    holder, table = max(parts) + 1, max(parts) + 2
+    packed = zlib.compress(index + octets)
+    entries = b"/Type /ObjStm /N %d /First %d /Filter /FlateDecode " % (len(parts), len(index))
+    file = b"%PDF-1.7\n"
+    where = len(file)
+    file += b"%d 0 obj\n%s\nendobj\n" % (holder, stream(packed, entries))
+    start = len(file)
+    rows = {0: (0, 0, 255), holder: (1, where, 0), table: (1, start, 0)}
+    rows |= {number: (2, holder, at) for at, number in enumerate(parts)}
+    packed = b"".join(
+        bytes([kind]) + place.to_bytes(3, "big") + bytes([index])
+        for _, (kind, place, index) in sorted(rows.items())
+    )
+    assert sorted(rows) == list(range(table + 1))
+    entries = b"/Type /XRef /Size %d /W [1 3 1] /Root 1 0 R " % (table + 1)
+    file += b"%d 0 obj\n%s\nendobj\n" % (table, stream(packed, entries))
+    return file + b"startxref\n%d\n%%%%EOF\n" % start
+
+
 REPORT = built(objects())
 
 
@@ -159,6 +187,12 @@ def cms_of(pki: Pki, name: str = "rsa-doctor", *, detached: bool = True) -> Call
         )
 
     return make
+
+
+def certified(pki: Pki, permission: MDPPerm, file: bytes = REPORT) -> bytes:
+    """Return a file whose first signature says what may be done to it afterwards."""
+    mdp = SigMDPSetup(md_algorithm="sha256", certify=True, docmdp_perms=permission)
+    return embedded(file, cms_of(pki), mdp=mdp)
 
 
 def stamped(pki: Pki, file: bytes, name: str = "gost256-tsa", field: str = "Stamp") -> bytes:

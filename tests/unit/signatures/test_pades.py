@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -31,8 +32,10 @@ from tests.unit.signatures.pdf_made import (
     appended,
     built,
     byte_range,
+    certified,
     checked,
     cms_of,
+    compressed,
     embedded,
     last_startxref,
     objects,
@@ -237,6 +240,40 @@ def test_an_unknown_form_is_undecided_and_not_quoted(pki: Pki) -> None:
     assert "Ivanov" not in detail_of(one, "format")
 
 
+def test_objects_in_streams_are_read(pki: Pki) -> None:
+    """Most files of today are written so (PDF 1.5)."""
+    parts = {number: body for number, body in objects().items() if number != CONTENT}
+    parts[PAGE] = parts[PAGE].replace(b"/Contents 4 0 R ", b"")
+    parts[CONTENT] = b"<< /Unused true >>"
+    file = pdf_signed(pki, "ecdsa-doctor", pdf_signed(pki, file=compressed(parts)))
+    first, second = checked(file)
+    assert (first.indication, second.indication) == (PASSED, PASSED), first.checks
+    changed = pdf_signed(pki, "ecdsa-doctor", with_another_font(file))
+    assert [one.indication for one in checked(changed)] == [FAILED, FAILED, PASSED]
+
+
+def with_another_font(file: bytes) -> bytes:
+    def change(writer: IncrementalPdfFileWriter) -> None:
+        font = writer.root["/Pages"]["/Kids"][0]["/Resources"]["/Font"]["/F1"]
+        font[pdf_name("/BaseFont")] = pdf_name("/ZapfDingbats")
+        writer.update_container(font)
+
+    return updated(file, change)
+
+
+def test_nobody_is_asked_over_the_network(pki: Pki, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyHanko can fetch lists and certificates; here it only reads."""
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError(arguments)
+
+    file = stamped(pki, with_store(pdf_signed(pki, "rsa-doctor"), *material(pki, "rsa")))
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert checked(file)[0].indication is PASSED
+
+
 # --- what cannot be read is said by name -----------------------------------------------
 
 
@@ -286,11 +323,6 @@ def test_what_is_no_pdf_is_not_signed(pki: Pki) -> None:
 
 
 # --- what the signer allowed afterwards ------------------------------------------------
-
-
-def certified(pki: Pki, permission: MDPPerm, file: bytes = REPORT) -> bytes:
-    mdp = SigMDPSetup(md_algorithm="sha256", certify=True, docmdp_perms=permission)
-    return embedded(file, cms_of(pki), mdp=mdp)
 
 
 def test_material_may_be_added_to_what_must_not_change(pki: Pki) -> None:
@@ -347,6 +379,19 @@ def test_a_locked_field_filled_in_is_a_change(pki: Pki) -> None:
 
     _, locking = checked(updated(file, fill))
     assert (locking.indication, locking.sub_indication) == (FAILED, "HASH_FAILURE")
+
+
+@pytest.mark.parametrize(("key", "verdict"), [("/Title", UNDECIDED), ("/ModDate", PASSED)])
+def test_a_title_written_after_signing_is_named(pki: Pki, key: str, verdict: Indication) -> None:
+    """Readers show it above the pages; who adds a time stamp dates the file anew."""
+
+    def change(writer: IncrementalPdfFileWriter) -> None:
+        text = generic.pdf_string("D:20261121120000Z")
+        properties = generic.DictionaryObject({pdf_name(key): text})
+        writer.set_info(writer.add_object(properties))
+
+    (one,) = checked(updated(pdf_signed(pki), change))
+    assert one.indication is verdict, one.checks
 
 
 def test_a_changed_page_is_named(pki: Pki) -> None:

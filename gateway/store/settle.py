@@ -8,22 +8,18 @@ Key-store writes come first and may be repeated; the data transaction is all or 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from gateway.model import (
     MatchKind,
-    PatientRecord,
     PlacementKind,
     Problem,
     SignatureReport,
     Status,
 )
 from gateway.store import (
-    code_uses,
     consents,
     directory,
     items,
@@ -39,8 +35,9 @@ from gateway.store import (
     work,
     writing,
 )
-from gateway.store.keys import INTAKE, LinkedElsewhere
+from gateway.store.keys import INTAKE
 from gateway.store.log import audit_entry
+from gateway.store.prepared import Source, Written, prepare
 from gateway.store.room import (
     Room,
     cause,
@@ -54,9 +51,6 @@ from gateway.store.room import (
 from gateway.store.series import FINAL
 from gateway.store.statement import Statement, insert_new, insert_rows, update_rows
 from gateway.store.values import Moved, Outcome, WorkOrder
-
-STANDING = (PlacementKind.FIRST, PlacementKind.NEWER)
-"""Documents whose content is the record's from then on."""
 
 LEAST_FINISHED = (
     Status.RECEIVED,
@@ -102,41 +96,6 @@ def settle(
         room.waker.ring("submission")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Written:
-    """One outcome with everything about it that is made before the transaction."""
-
-    outcome: Outcome
-    owner: str | None
-    """Whose key its resources are sealed under: the patient, or the submission itself."""
-
-    tokens: tuple[str, ...]
-    ledger: bytes | None
-    drafts: list[writing.Drafted]
-    asked: list[dict[str, Any]]
-    """Rows of what a person is asked."""
-
-    used: list[dict[str, Any]]
-    """Rows of how the laboratory used its own codes."""
-
-    report_series: str = ""
-    """Token of its report's series."""
-
-    taken: tuple[series.Taken, ...] = ()
-    """Documents whose place it takes, or that it takes back."""
-
-    @property
-    def known(self) -> bool:
-        match = self.outcome.match
-        return match is not None and match.kind is MatchKind.MATCHED
-
-    @property
-    def patient(self) -> str | None:
-        match = self.outcome.match
-        placed = self.outcome.record is not None or self.outcome.placement is not None
-        return match.patient if match and placed else None
-
-
 class _Settled:
     """One `settle`: what is prepared before its transaction, and the transaction."""
 
@@ -163,9 +122,9 @@ class _Settled:
         # An original that was taken apart once stays so: its key dies with it.
         self.several = several or row.key_owner == wholes.owner_of(row.id)
         self.kept_at = row.kept_at
-        self.organization = row.organization
         self.data_key = submissions.data_key_of(room, row)
-        self.written = [self._prepare(outcome) for outcome in outcomes]
+        source = Source(id=row.id, organization=row.organization, data_key=self.data_key)
+        self.written = [prepare(room, source, outcome) for outcome in outcomes]
         self.report, self.evidence = submissions.sealed_report(room, row, self.data_key, report)
         self.rewrapped = self._rewrap(row)
         # A new patient has no resources yet; should that be wrong by now, it shows in time.
@@ -223,68 +182,6 @@ class _Settled:
 
     # --- before the transaction --------------------------------------------------------
 
-    def _prepare(self, outcome: Outcome) -> _Written:
-        room, record, match = self.room, outcome.record, outcome.match
-        if record is None:
-            # A duplicate is kept under its patient's key like what it doubles.
-            placed = outcome.placement is not None and match is not None
-            return _Written(
-                outcome=outcome,
-                owner=match.patient if placed and match else None,
-                tokens=(),
-                ledger=None,
-                drafts=[],
-                asked=repairs.rows_of(
-                    room, self.organization, self.order.subject, self.data_key, outcome
-                ),
-                used=[],
-                report_series=self._series(outcome),
-            )
-        assert outcome.status.value in FINAL, outcome.status
-        assert match is not None
-        tokens: tuple[str, ...] = ()
-        if match.patient is not None and match.kind is not MatchKind.ANONYMOUS:
-            tokens = room.identifier_tokens(outcome.identifiers)
-            ways = moment.ways(room, outcome, tokens)
-            outcome = replace(outcome, decisions=(*outcome.decisions, *ways))
-            try:
-                room.keys.bind(tokens, match.patient, outcome.chosen or next(iter(ways), None))
-            except LinkedElsewhere as error:
-                raise Moved(outcome.document) from error
-        owner = match.patient or self.order.subject
-        taken: tuple[series.Taken, ...] = ()
-        back: list[writing.Drafted] = []
-        if outcome.placement is not None and outcome.placement.kind in series.ENDING:
-            with room.database.read() as connection:
-                taken = series.taken(connection, outcome.placement)
-                back = series.withdrawals(room, connection, taken, outcome.document)
-        ledger = msgspec.msgpack.encode(record.ledger)
-        return _Written(
-            outcome=outcome,
-            owner=owner,
-            tokens=tokens,
-            ledger=vault.seal(self.data_key, ledger, f"ledger:{outcome.document}"),
-            drafts=[*self._drafts(outcome, record, owner), *back],
-            asked=[],
-            used=code_uses.use_rows(room, self.organization, outcome.uses),
-            report_series=self._series(outcome),
-            taken=taken,
-        )
-
-    def _series(self, outcome: Outcome) -> str:
-        report = outcome.report
-        return "" if report is None else series.token(self.room, report.performer, report.number)
-
-    def _drafts(self, outcome: Outcome, record: PatientRecord, owner: str) -> list[writing.Drafted]:
-        """Draft a document's resources; of one that does not stand, for history only."""
-        placement = outcome.placement
-        late = placement is not None and placement.kind not in STANDING
-        resources = record.resources
-        if late:
-            # A card has no older versions: it unites what all documents say.
-            resources = tuple(one for one in resources if one["resourceType"] != "Patient")
-        return writing.draft(self.room, resources, owner, outcome.document, late=late)
-
     def _rewrap(self, row: Row[Any]) -> dict[str, Any]:
         """Wrap the submission's key under its one patient's instead of the intake's."""
         owners = {one.owner for one in self.written if one.owner}
@@ -325,7 +222,7 @@ class _Settled:
             if row.provisional and match is not None and match.confirms:
                 self._confirm(connection, mine[0], number)
 
-    def _confirm(self, connection: Connection, one: _Written, number: str) -> None:
+    def _confirm(self, connection: Connection, one: Written, number: str) -> None:
         """Make a provisional card a full one: its person's own number has come."""
         update_rows(connection, tables.patient, {"number": number}, {"provisional": False})
         document = one.outcome.document
@@ -333,7 +230,7 @@ class _Settled:
         detail = {"document": document}
         write_audit(connection, audit_entry("line", "patient.confirm", number, detail, self.now))
 
-    def _check_unmoved(self, row: Row[Any], mine: list[_Written]) -> None:
+    def _check_unmoved(self, row: Row[Any], mine: list[Written]) -> None:
         if row.merged_into is not None:
             raise Moved(row.number)
         for one in mine:
@@ -349,14 +246,14 @@ class _Settled:
         rows = _DOCUMENTS.all(connection, submission=self.order.subject)
         return {row.id for row in rows if row.status in FINAL}
 
-    def _write_resources(self, connection: Connection, fresh: list[_Written]) -> None:
+    def _write_resources(self, connection: Connection, fresh: list[Written]) -> None:
         drafts = [draft for one in fresh for draft in one.drafts]
         heads = writing.read_heads(connection, drafts)
         if len(fresh) != len(self.written) or heads != self.batch.heads:
             self.batch = writing.prepare(drafts, heads, self.now)
         writing.write(connection, self.batch)
 
-    def _write_document(self, connection: Connection, one: _Written) -> None:
+    def _write_document(self, connection: Connection, one: Written) -> None:
         outcome, report = one.outcome, one.outcome.report
         table = tables.document
         # What an earlier run of the line said of this document has been overtaken.
@@ -418,7 +315,7 @@ class _Settled:
             wholes.write_piece(self.room, connection, subject, outcome, one.owner)
         self._plan_deliveries(connection, one)
 
-    def _plan_deliveries(self, connection: Connection, one: _Written) -> None:
+    def _plan_deliveries(self, connection: Connection, one: Written) -> None:
         if one.owner is None:
             return
         outcome, subject = one.outcome, self.order.subject
@@ -434,7 +331,7 @@ class _Settled:
             problem = Problem(code="DLV-303", detail={"destination": destination})
             items.add(connection, where, items.UNSUPPORTED, problem, self.now)
 
-    def _events(self, one: _Written) -> list[dict[str, Any]]:
+    def _events(self, one: Written) -> list[dict[str, Any]]:
         outcome, subject = one.outcome, self.order.subject
         rows = [
             event_row(self.now, subject, step, outcome.document, took, {})
@@ -460,7 +357,7 @@ class _Settled:
             values = _shown(connection, submission)
             update_rows(connection, tables.submission, {"id": submission}, values)
 
-    def _go_on(self, connection: Connection, fresh: list[_Written]) -> None:
+    def _go_on(self, connection: Connection, fresh: list[Written]) -> None:
         """Wake the corrections that waited for the first document of their series."""
         for one in fresh:
             placement = one.outcome.placement

@@ -36,13 +36,14 @@ from gateway.model import (
     Status,
     Submission,
     Unreadable,
+    attached,
 )
 from gateway.receipts.issue import Receipts
 from gateway.routing import Route
 from gateway.store import Moved, Store, audit_entry, new_id
 from gateway.store.values import Arrival, Kept, Organization, Outcome, WorkOrder
 from gateway.verdict import assurance_of, require_passed
-from gateway.verification import Verifier
+from gateway.verification import Verifier, verified
 
 CONTENT_DIGEST_VERSION = b"gateway-content-1\n"
 MOVED_REPEATS_MAX = 10
@@ -141,6 +142,8 @@ class Line:
                 hashlib.sha256(part.body).hexdigest() for part in parts if part.name == "signature"
             ],
         }
+        if powers := attached(parts):
+            claims["attorneys"] = [hashlib.sha256(one.attorney.body).hexdigest() for one in powers]
         streebog = self.digest(document.body)
         if streebog is not None:
             claims["streebog256"] = streebog
@@ -171,9 +174,7 @@ class Line:
         report: SignatureReport | None = None
         try:
             sender = self._sender(submission)
-            report = self.verifier.verify(
-                submission.document, submission.signatures, submission.kept_at
-            )
+            report = verified(self.verifier, submission)
             documents = self._documents(submission, sender, report)
             submission = self.enclosures.addressed(submission, documents)
             self._settle(order, submission, sender, documents, report)
@@ -191,27 +192,27 @@ class Line:
         kept = self.enclosures.divided(self.store.submission(submission))
         alone = self.store.left_by_replay(submission)
         sender = self._sender(kept)
-        report = self.verifier.verify(kept.document, kept.signatures, kept.kept_at)
+        report = verified(self.verifier, kept)
         documents = self._documents(kept, sender, report)
         kept = self.enclosures.addressed(kept, documents)
         worked = _worked(kept, documents, alone)
         return self.examiner.documents(kept, sender, worked)
 
-    def check(
-        self, document: Part, signatures: tuple[Part, ...], organization: Organization
-    ) -> DryRun:
-        """Do everything but keep and store; the patient gets a throwaway number."""
-        at = self.clock()
+    def check(self, document: Part, beside: tuple[Part, ...], organization: Organization) -> DryRun:
+        """Do everything but keep and store; the patient gets a throwaway number.
+
+        `beside` are signatures and powers of attorney, as they would be sent.
+        """
         submission = Submission(
             id="dry-run",
             organization=organization.id,
             client="dry-run",
-            parts=(document, *signatures),
-            kept_at=at,
+            parts=(document, *beside),
+            kept_at=self.clock(),
         )
         report: SignatureReport | None = None
         try:
-            report = self.verifier.verify(document, signatures, at)
+            report = verified(self.verifier, submission)
             documents = self._documents(submission, organization, report)
         except GatewayError as error:
             return DryRun(

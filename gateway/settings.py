@@ -246,6 +246,7 @@ def _binding_policy(given: Mapping[str, Any]) -> BindingPolicy:
         sends_for=tuple(Identifier(system=system, value=value) for system, _, value in others),
         levels=tuple(given["levels"]),
         qualifications=tuple(given["qualifications"]),
+        powers=tuple(given["powers"]),
     )
 
 
@@ -286,10 +287,15 @@ class _Trust(Schema):
     network = fields.Nested(_Network, load_default=None)
 
 
+POWER_CODE = validate.Regexp(r"\S{1,64}\Z")
+"""A code of the state's classifier of powers, as it stands in a power of attorney."""
+
+
 class _DemandedSignatures(Schema):
     required = fields.List(fields.String(validate=validate.OneOf(ROLES)))
     levels = fields.List(fields.String(validate=validate.OneOf(LEVELS)))
     qualifications = fields.List(fields.String(validate=validate.OneOf(QUALIFICATIONS)))
+    powers = fields.List(fields.String(validate=POWER_CODE))
 
 
 class _DocumentRule(_DemandedSignatures):
@@ -309,6 +315,7 @@ class _Signatures(_OwnSignatures):
     qualifications = fields.List(
         fields.String(validate=validate.OneOf(QUALIFICATIONS)), load_default=list
     )
+    powers = fields.List(fields.String(validate=POWER_CODE), load_default=list)
     documents = fields.List(fields.Nested(_DocumentRule), load_default=list)
     sends_for = fields.List(
         fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")), load_default=list

@@ -7,6 +7,7 @@ trusted time in the signature, else the moment of keep.  Unknown is never taken 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from gateway.errors import GatewayError, NeedsOperator, Rejected, TryLater
@@ -20,7 +21,7 @@ from gateway.model import (
     SignatureReport,
 )
 
-FALSE_TIMESTAMP = "SIG-222"
+FALSE_TIMESTAMP, AWAITED = "SIG-222", "SIG-207"
 
 _CODES: dict[str | None, tuple[str, type[GatewayError]]] = {
     "HASH_FAILURE": ("SIG-202", Rejected),
@@ -63,6 +64,9 @@ def require_passed(report: SignatureReport, kept_at: datetime) -> None:
             minutes = str(int(CLOCK_TOLERANCE.total_seconds() // 60))
             late = Problem(code="SIG-211", place=finding.place, detail={"minutes": minutes})
             failures.setdefault(NeedsOperator, []).append(late)
+    awaited = [_problem(AWAITED, one) for one in _awaited(report)]
+    if awaited:
+        failures.setdefault(TryLater, []).extend(awaited)
     for kind in (Rejected, NeedsOperator, TryLater):
         if kind in failures:
             raise kind(*failures[kind])
@@ -72,6 +76,14 @@ def assurance_of(report: SignatureReport) -> Assurance:
     """Return how sure signed content is: qualified when every signature on it is."""
     kinds = {finding.qualification for finding in report.signatures}
     return Assurance.SIGNED_QUALIFIED if kinds == {"QES"} else Assurance.SIGNED
+
+
+def _awaited(report: SignatureReport) -> Iterator[SignatureFinding]:
+    """Yield the signatures of powers of attorney in use that nobody can judge yet."""
+    used = {finding.attorney for finding in report.signatures}
+    for attorney in report.attorneys:
+        if attorney.place in used:
+            yield from (one for one in attorney.signatures if one.sub_indication == "TRY_LATER")
 
 
 def _over_another(finding: SignatureFinding) -> bool:

@@ -11,7 +11,9 @@ from gateway.access import ALGORITHMS
 from gateway.api.answers import answer
 from gateway.api.submissions import WAIT_SECONDS_MAX
 from gateway.door import context, media
+from gateway.door.intake import ATTORNEY_SIGNATURES_MAX, ATTORNEYS_MAX, NAMES
 from gateway.formats.interface import formats
+from gateway.qualification.attorney import NAMESPACE
 from gateway.signatures.interface import forms
 
 blueprint = Blueprint("capabilities", __name__)
@@ -32,9 +34,13 @@ def capabilities() -> Response:
             ],
             "media_types": [*media.taken(), media.MULTIPART],
             "signatures": list(forms()),
+            "parts": list(NAMES),
+            "attorneys": [NAMESPACE],
             "limits": {
                 "body_bytes_max": limits.body_bytes_max,
                 "signatures_max": limits.signatures_max,
+                "attorneys_max": ATTORNEYS_MAX,
+                "attorney_signatures_max": ATTORNEY_SIGNATURES_MAX,
                 "requests_per_second": limits.requests_per_second,
                 "wait_seconds_max": WAIT_SECONDS_MAX,
             },

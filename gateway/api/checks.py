@@ -12,7 +12,8 @@ from gateway.api.answers import answer, checked
 from gateway.api.signature_reports import signature_report
 from gateway.door import context
 from gateway.door.problems import finding
-from gateway.verification import to_json
+from gateway.model import attached
+from gateway.verification import to_json, with_powers
 
 blueprint = Blueprint("checks", __name__)
 
@@ -24,6 +25,9 @@ class _VerifyQuery(Schema):
         validate=validate.Range(datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)),
         metadata={"expected": "ISO 8601"},
     )
+    power = fields.String(
+        load_default="", validate=validate.Length(max=64), metadata={"expected": "≤ 64"}
+    )
     lang = fields.String(load_default=None)
 
 
@@ -33,7 +37,7 @@ def check() -> Response:
     who = context.principal(DRY_RUN)
     organization = context.organization(who)
     posted = context.posted()
-    found = context.gateway().line.check(posted.document, posted.signatures, organization)
+    found = context.gateway().line.check(posted.document, posted.beside, organization)
     language = context.language()
     return answer(
         {
@@ -55,7 +59,9 @@ def verify() -> Response:
     query = checked(_VerifyQuery(), request.args.to_dict())
     posted = context.posted(any_type=True)
     at = query["at"] or context.gateway().clock()
-    report = context.gateway().verifier.verify(
-        posted.document, posted.signatures, at.astimezone(UTC), kept=False
+    verifier, at = context.gateway().verifier, at.astimezone(UTC)
+    report = verifier.verify(posted.document, posted.signatures, at, kept=False)
+    report = with_powers(
+        report, attached(posted.parts), verifier, at, kept=False, wanted=query["power"]
     )
     return signature_report(report, posted.document.body)

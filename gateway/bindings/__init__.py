@@ -13,6 +13,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.bindings import attorneys
+from gateway.bindings.attorneys import Acting
+from gateway.bindings.comparing import (
+    NAMED_MAX,
+    agree,
+    certified,
+    digits,
+    identity,
+    listed,
+    masked,
+    numbers,
+    organisation_of,
+)
+from gateway.bindings.found import Found
 from gateway.bindings.policy import (
     ASK,
     DOCTOR,
@@ -26,6 +40,7 @@ from gateway.bindings.policy import (
 )
 from gateway.errors import GatewayError, NeedsOperator, Rejected
 from gateway.model import (
+    AttorneyFinding,
     Check,
     CheckStatus,
     Claimed,
@@ -36,7 +51,7 @@ from gateway.model import (
     SignatureReport,
     Signer,
 )
-from gateway.patients.identifiers import FRMO, INN_ORGANIZATION, OGRN, OGRNIP, SNILS
+from gateway.patients.identifiers import SNILS
 from gateway.store.values import Organization, Outcome
 
 __all__ = [
@@ -58,12 +73,6 @@ __all__ = [
 MISMATCH, WRONG_ROLE, PRECISION = "SIG-210", "SIG-220", "SIG-221"
 TOO_LOW, UNKNOWN_KIND = "SIG-223", "SIG-224"
 _SETTLED = (CheckStatus.PASSED, CheckStatus.NOT_DONE)
-
-NAMED_MAX = 4
-"""Numbers that one problem names."""
-
-_ORGANISATION_SYSTEMS = (OGRN, OGRNIP, INN_ORGANIZATION)
-_SHORT = {OGRN: "ОГРН", OGRNIP: "ОГРНИП", INN_ORGANIZATION: "ИНН", FRMO: "OID"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +97,17 @@ def judge(
 
     Every signature in `report` has passed; None means the content came unsigned.
     """
-    found = _Found(place=facts.patient.place)
+    found = Found(place=facts.patient.place)
     custodian = _custodian(facts, sender, policy, found)
     findings = report.signatures if report else ()
+    powers = report.attorneys if report else ()
+    acting = []
     for finding in findings:
-        _signer(finding, facts, custodian, found)
+        acting.append(_signer(finding, facts, custodian, powers, policy, found))
         _demanded(finding, policy, found)
     if findings:
-        _roles(findings, policy, found)
+        attorneys.require_some(acting, powers, policy, found)
+        _roles(acting, policy, found)
     return Bindings(
         checks=tuple(found.checks),
         problems=tuple(found.problems),
@@ -125,10 +137,10 @@ def vouches(
     """
     if signer.snils:
         people = (*facts.patient.identifiers, *facts.report.authors, *facts.report.signatories)
-        known = {_digits(one.value) for one in people if one.system == SNILS}
-        return _digits(signer.snils) in known
-    own = _organisation_of(signer)
-    return any(_agree(own, one) is True for one in (sender.identifiers, *zip(sends_for)))
+        known = {digits(one.value) for one in people if one.system == SNILS}
+        return digits(signer.snils) in known
+    own = organisation_of(signer)
+    return any(agree(own, one) is True for one in (sender.identifiers, *zip(sends_for)))
 
 
 def reported(
@@ -162,31 +174,8 @@ def told(outcomes: Sequence[Outcome], *, several: bool) -> tuple[Check, ...]:
 # --- the checks ------------------------------------------------------------------------
 
 
-class _Found:
-    """Checks and problems as they are made."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-        self.checks: list[Check] = []
-        self.problems: list[Problem] = []
-        self.undecided: list[Problem] = []
-
-    def passed(self, name: str, detail: str = "") -> None:
-        self.checks.append(Check(name=name, status=CheckStatus.PASSED, detail=detail))
-
-    def unknown(self, name: str, detail: str) -> None:
-        status = CheckStatus.INDETERMINATE
-        self.checks.append(Check(name=name, status=status, detail=f"unknown: {detail}"))
-
-    def failed(self, code: str, name: str, found: str, expected: str, place: str = "") -> None:
-        detail = f"{found}; expected {expected}"
-        self.checks.append(Check(name=name, status=CheckStatus.FAILED, detail=detail))
-        told = {"check": name, "found": found, "expected": expected}
-        self.problems.append(Problem(code=code, place=place, detail=told))
-
-
 def _custodian(
-    facts: Facts, sender: Organization, policy: BindingPolicy, found: _Found
+    facts: Facts, sender: Organization, policy: BindingPolicy, found: Found
 ) -> tuple[Identifier, ...]:
     """Check that the sender may send for the custodian; return all that is known of it."""
     name = "custodian_is_sender"
@@ -195,46 +184,55 @@ def _custodian(
     if not named:
         found.unknown(name, "the document names no organisation by a number")
         return ()
-    agreement = _agree(named, own)
+    agreement = agree(named, own)
     if agreement is True:
         found.passed(name)
         # What the document leaves out of its custodian, our own directory knows.
         return (*named, *own)
-    if any(_agree(named, (other,)) is True for other in policy.sends_for):
+    if any(agree(named, (other,)) is True for other in policy.sends_for):
         found.passed(name, "sent for another organisation")
         return named
     if agreement is None:
         found.unknown(name, "no number in common with the sender")
     else:
         place = next((one.place for one in named if one.place), "")
-        found.failed(MISMATCH, name, _numbers(named), _numbers(own), place)
+        found.failed(MISMATCH, name, numbers(named), numbers(own), place)
     return named
 
 
 def _signer(
-    finding: SignatureFinding, facts: Facts, custodian: tuple[Identifier, ...], found: _Found
-) -> None:
-    """Check one signature's certificate against what the document says."""
+    finding: SignatureFinding,
+    facts: Facts,
+    custodian: tuple[Identifier, ...],
+    powers: Sequence[AttorneyFinding],
+    policy: BindingPolicy,
+    found: Found,
+) -> Acting:
+    """Check one signature's certificate against what the document says; return who acts."""
     signer = finding.signer
     if signer is None:
-        return
-    if signer.role == DOCTOR:
-        _author(signer, facts, found, finding.place)
-    own = _organisation_of(signer)
+        return Acting(finding=finding, role="")
+    own = organisation_of(signer)
+    agreement = agree(own, custodian)
+    acting = Acting(finding=finding, role=signer.role, bound=agreement is True)
     name = "signer_for_custodian"
-    agreement = _agree(own, custodian)
     if agreement is True:
-        found.passed(name, _numbers(own))
-    elif agreement is None:
-        said = "certificate" if not own else "document"
-        found.unknown(name, f"the {said} names no organisation to compare")
+        found.passed(name, numbers(own))
+    elif agreement is False:
+        found.failed(MISMATCH, name, numbers(own), numbers(custodian), finding.place)
     else:
-        found.failed(MISMATCH, name, _numbers(own), _numbers(custodian), finding.place)
+        acting = attorneys.acting(finding, signer, powers, custodian, policy, found)
+        if not acting.powers:
+            said = "certificate" if not own else "document"
+            found.unknown(name, f"the {said} names no organisation to compare")
+    if signer.role == DOCTOR:
+        acting = _author(acting, signer, facts, found)
     if finding.claimed is not None:
-        _claimed(finding.claimed, signer, found, finding.place)
+        _claimed(finding.claimed, signer, acting, found)
+    return acting
 
 
-def _demanded(finding: SignatureFinding, policy: BindingPolicy, found: _Found) -> None:
+def _demanded(finding: SignatureFinding, policy: BindingPolicy, found: Found) -> None:
     """Check the level and the kind of one signature where the policy demands them."""
     if policy.levels:
         level = finding.level or "—"
@@ -257,61 +255,68 @@ def _demanded(finding: SignatureFinding, policy: BindingPolicy, found: _Found) -
         found.failed(TOO_LOW, name, kind, expected, finding.place)
 
 
-def _author(signer: Signer, facts: Facts, found: _Found, place: str) -> None:
+def _author(acting: Acting, signer: Signer, facts: Facts, found: Found) -> Acting:
+    """Check that a person who signs answers for the report, or acts for the organisation."""
     name = "signer_is_author"
     answering = {
-        _digits(one.value)
+        digits(one.value)
         for one in (*facts.report.authors, *facts.report.signatories)
         if one.system == SNILS
     }
-    own = _digits(signer.snils or "")
+    own = digits(signer.snils or "")
     if not answering:
         found.unknown(name, "the document names nobody by СНИЛС")
     elif own in answering:
         found.passed(name)
+    elif acting.powers:
+        # Who signs by power of attorney stands in the place of the organisation's seal; what
+        # is wrong with the powers has been said.
+        return replace(acting, role=ORGANISATION)
     else:
         # A person's number is shown by its last digits: enough to tell two apart.
-        expected = ", ".join(_masked(one) for one in sorted(answering)[:NAMED_MAX])
-        found.failed(MISMATCH, name, _masked(own), expected, place)
+        expected = ", ".join(masked(one) for one in sorted(answering)[:NAMED_MAX])
+        found.failed(MISMATCH, name, masked(own), expected, acting.finding.place)
+    return acting
 
 
-def _claimed(claimed: Claimed, signer: Signer, found: _Found, place: str) -> None:
+def _claimed(claimed: Claimed, signer: Signer, acting: Acting, found: Found) -> None:
     """Check whom the message names as signer; an unsigned claim can only do harm."""
-    name = "claimed_signer"
-    if claimed.role and signer.role and claimed.role != signer.role:
-        found.failed(WRONG_ROLE, name, signer.role, claimed.role, place)
+    name, place = "claimed_signer", acting.finding.place
+    if claimed.role and acting.role and claimed.role != acting.role:
+        found.failed(WRONG_ROLE, name, acting.role, claimed.role, place)
         return
-    certified = list(_organisation_of(signer))
+    known = [*organisation_of(signer), *acting.principal]
     if signer.snils:
-        certified.append(Identifier(system=SNILS, value=_digits(signer.snils)))
-    said = tuple(replace(one, value=_digits(one.value)) for one in claimed.identifiers)
-    agreement = _agree(said, tuple(certified))
+        known.append(Identifier(system=SNILS, value=digits(signer.snils)))
+    said = tuple(replace(one, value=digits(one.value)) for one in claimed.identifiers)
+    agreement = agree(said, tuple(known))
     if agreement is True:
         found.passed(name)
     elif agreement is None:
         found.unknown(name, "Signature.who has no number to compare")
     else:
-        found.failed(MISMATCH, name, _certified(signer), "Signature.who", place)
+        found.failed(MISMATCH, name, certified(signer), "Signature.who", place)
 
 
-def _roles(findings: Sequence[SignatureFinding], policy: BindingPolicy, found: _Found) -> None:
+def _roles(acting: Sequence[Acting], policy: BindingPolicy, found: Found) -> None:
     """Check that doctor and organisation are two, and that who must sign has signed."""
     name = "roles"
-    signers = [finding.signer for finding in findings if finding.signer is not None]
-    roles = [signer.role for signer in signers]
+    signed = [(one.finding.signer, one.role) for one in acting if one.finding.signer is not None]
+    roles = [role for _, role in signed]
     missing = [role for role in policy.required if role not in roles]
     if missing:
-        found.failed(WRONG_ROLE, name, _listed(roles), _listed(policy.required))
+        found.failed(WRONG_ROLE, name, listed(roles), listed(policy.required))
         return
-    people = [_identity(signer) for signer in signers]
+    people = [identity(signer) for signer, _ in signed]
     twice = len(set(people)) < len(people)
     if twice and len(set(roles)) == 1 and roles[0]:
         # The second signature of one signer stands where the other role's should.
-        found.failed(WRONG_ROLE, name, _listed(roles), _listed(ROLES), findings[-1].place)
+        place = acting[-1].finding.place
+        found.failed(WRONG_ROLE, name, listed(roles), listed(ROLES), place)
     elif not all(roles):
         found.unknown(name, "a certificate names neither person nor organisation by a number")
     else:
-        found.passed(name, _listed(roles))
+        found.passed(name, listed(roles))
 
 
 def _warnings(findings: Sequence[SignatureFinding]) -> Iterator[Problem]:
@@ -326,69 +331,3 @@ def _warnings(findings: Sequence[SignatureFinding]) -> Iterator[Problem]:
                 detail = {"count": count}
                 yield Problem(code=PRECISION, place=finding.place, detail=detail, warning=True)
                 return
-
-
-# --- comparing -------------------------------------------------------------------------
-
-
-def _agree(one: Sequence[Identifier], other: Sequence[Identifier]) -> bool | None:
-    """Return whether two sets of numbers mean the same; None when nothing can be compared.
-
-    Registration numbers decide where both have them: every one of `one` must be known to
-    `other`, or a document could name its victim beside its sender.
-    """
-    for systems in ((OGRN, OGRNIP, INN_ORGANIZATION, SNILS), (FRMO,)):
-        verdicts = []
-        for system in systems:
-            left = {item.value for item in one if item.system == system}
-            right = {item.value for item in other if item.system == system}
-            if left and right:
-                verdicts.append(left <= right)
-        if verdicts:
-            return all(verdicts)
-    return None
-
-
-def _organisation_of(signer: Signer) -> tuple[Identifier, ...]:
-    """Return the organisation's numbers in a certificate."""
-    found = []
-    if signer.ogrn:
-        number = _digits(signer.ogrn)
-        found.append(Identifier(system=OGRN if len(number) == 13 else OGRNIP, value=number))
-    if signer.inn_organization:
-        number = _digits(signer.inn_organization)
-        found.append(Identifier(system=INN_ORGANIZATION, value=number))
-    return tuple(found)
-
-
-def _identity(signer: Signer) -> str:
-    number = signer.snils or signer.ogrn or signer.inn_organization
-    return _digits(number) if number else signer.certificate_sha256
-
-
-def _certified(signer: Signer) -> str:
-    return _numbers(_organisation_of(signer)) if signer.role == ORGANISATION else signer.role
-
-
-def _numbers(identifiers: Sequence[Identifier]) -> str:
-    """Return an organisation's numbers for people: they are public.
-
-    >>> _numbers([Identifier(system=OGRN, value="1267700000116")])
-    'ОГРН 1267700000116'
-    """
-    registered = [one for one in identifiers if one.system in _ORGANISATION_SYSTEMS]
-    shown = registered or [one for one in identifiers if one.system == FRMO]
-    texts = dict.fromkeys(f"{_SHORT[one.system]} {one.value}" for one in shown)
-    return ", ".join(list(texts)[:NAMED_MAX]) or "—"
-
-
-def _masked(snils: str) -> str:
-    return f"СНИЛС ***{snils[-2:]}"
-
-
-def _digits(written: str) -> str:
-    return "".join(filter(str.isdigit, written))
-
-
-def _listed(roles: Sequence[str]) -> str:
-    return ", ".join(role or "unknown" for role in roles) or "—"

@@ -32,6 +32,10 @@ class BindingPolicy:
     qualifications: tuple[str, ...] = ()
     """Qualifications a signature may have (`QES`, `AdES-QC`, `AdES`); empty means any."""
 
+    powers: tuple[str, ...] = ()
+    """Codes that a power of attorney must name where a person signs for the organisation under
+    a certificate without it; empty asks for no power of attorney, and then none proves it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DocumentRule:
@@ -46,6 +50,7 @@ class DocumentRule:
     required: tuple[str, ...] | None = None
     levels: tuple[str, ...] | None = None
     qualifications: tuple[str, ...] | None = None
+    powers: tuple[str, ...] | None = None
     """None leaves what the organisation's policy says."""
 
     def fits(self, organization: str, kind: str) -> bool:
@@ -68,7 +73,7 @@ class BindingPolicies:
         policy = self.organizations.get(organization, self.default)
         for rule in self.documents if kind else ():
             if rule.fits(organization, kind):
-                names = ("required", "levels", "qualifications")
+                names = ("required", "levels", "qualifications", "powers")
                 said = {name: getattr(rule, name) for name in names}
                 return replace(policy, **{k: v for k, v in said.items() if v is not None})
         return policy

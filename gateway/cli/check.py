@@ -36,6 +36,7 @@ WORST_FIRST = (Exit.REFUSED, Exit.UNDECIDED, Exit.GOOD)
 )
 @click.option("--signer", help=translated("Чьим ключом (signers/).", "Whose key (signers/)."))
 @click.option("--signature", help=translated("Файл подписи.", "File of the signature."))
+@documents.attorney_option
 @click.option("--media-type", help=translated("Вид документа.", "Media type."))
 @options_to
 def command(
@@ -45,18 +46,20 @@ def command(
     sign: bool,
     signer: str | None,
     signature: str | None,
+    attorneys: tuple[str, ...],
     media_type: str | None,
 ) -> None:
     if profile is not None:
         media_type = _media_type(out, profile, media_type)
     files = documents.find(out, names)
+    powers = documents.attorneys(out, attorneys)
     codes = []
     with at_desk(out) as desk, out.progress(len(files), out.say("файл", "file")) as step:
         for file in files:
             given = documents.read(out, file, signature, media_type)
             if sign:
                 given = documents.signed(out, given, signer, fresh=False)
-            found = desk.check(given.document, given.signatures)
+            found = desk.check(given.document, (*given.beside, *powers))
             codes.append(EXITS[found["outcome"]])
             step(file)
             out.data({"file": file, **found})

@@ -47,7 +47,7 @@ class Desk(Protocol):
     def replay_document(self, submission: str, document: str) -> bool:
         """Put one document on the line again; False when there is none this user may see."""
 
-    def check(self, document: Part, signatures: tuple[Part, ...]) -> Object: ...
+    def check(self, document: Part, beside: tuple[Part, ...]) -> Object: ...
 
     def jwks(self) -> Object:
         """Return the public keys receipts are signed with."""
@@ -104,8 +104,8 @@ class RemoteDesk:
         remote.expected(answer, 202)
         return True
 
-    def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
-        answer = self.gateway.post_parts("/v1/check", document, signatures)
+    def check(self, document: Part, beside: tuple[Part, ...]) -> Object:
+        answer = self.gateway.post_parts("/v1/check", document, beside)
         if answer.status == 200:
             return answer.body
         # What the door refuses the line would never see: for the sender it is a refusal too.
@@ -193,11 +193,11 @@ class LocalDesk:
             return False
         return True
 
-    def check(self, document: Part, signatures: tuple[Part, ...]) -> Object:
+    def check(self, document: Part, beside: tuple[Part, ...]) -> Object:
         from gateway.door.problems import finding
         from gateway.verification import to_json
 
-        found = self._dry_run(document, signatures)
+        found = self._dry_run(document, beside)
         return {
             "outcome": str(found.outcome),
             "problems": [finding(one, self.language) for one in found.problems],
@@ -210,7 +210,7 @@ class LocalDesk:
     def proof(self, submission: str, kind: str, number: str) -> Object | None:
         return self.gateway.store.proof(number)
 
-    def _dry_run(self, document: Part, signatures: tuple[Part, ...]) -> DryRun:
+    def _dry_run(self, document: Part, beside: tuple[Part, ...]) -> DryRun:
         """Judge as the home's first laboratory to which the report's series, if any, belongs.
 
         Nobody sends here, so nothing is said of whether the sender is the custodian: the
@@ -220,7 +220,7 @@ class LocalDesk:
         for organization in self.gateway.store.organizations():
             if organization.kind == "laboratory":
                 sender = replace(organization, identifiers=())
-                found = self.gateway.line.check(document, signatures, sender)
+                found = self.gateway.line.check(document, beside, sender)
                 if all(one.code != ANOTHERS_REPORT for one in found.problems):
                     return found
         if found is not None:

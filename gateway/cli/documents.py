@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.output import Output, Wrong
-from gateway.model import Part
+import click
+
+from gateway.cli.output import Output, Wrong, translated
+from gateway.model import ATTORNEY, ATTORNEY_SIGNATURE, Part
 
 if TYPE_CHECKING:
     from gateway.sandbox.stories import Outgoing, Signing
@@ -29,6 +31,16 @@ SIGNATURE_TYPE = "application/pkcs7-signature"
 FILE_BYTES_MAX = 512 * 1024 * 1024
 SIGNER_DEFAULT = "gost256-doctor"
 
+attorney_option = click.option(
+    "--attorney",
+    "attorneys",
+    multiple=True,
+    help=translated(
+        "Машиночитаемая доверенность (XML, её подпись рядом); можно повторять.",
+        "Machine-readable power of attorney (XML, its signature beside); repeatable.",
+    ),
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
@@ -37,6 +49,12 @@ class Given:
     name: str
     document: Part
     signatures: tuple[Part, ...]
+    attorneys: tuple[Part, ...] = ()
+    """Powers of attorney, each before its own signatures."""
+
+    @property
+    def beside(self) -> tuple[Part, ...]:
+        return (*self.signatures, *self.attorneys)
 
 
 def find(out: Output, names: Sequence[str]) -> tuple[str, ...]:
@@ -73,6 +91,18 @@ def read(out: Output, name: str, signature: str | None, media_type: str | None) 
         Part(name="signature", media_type=SIGNATURE_TYPE, body=_bytes(out, file)) for file in files
     )
     return Given(name=name, document=document, signatures=signatures)
+
+
+def attorneys(out: Output, names: Sequence[str]) -> tuple[Part, ...]:
+    """Return powers of attorney as parts, each with the detached signatures that lie beside it."""
+    parts = []
+    for name in names:
+        parts.append(Part(name=ATTORNEY, media_type=XML, body=_bytes(out, Path(name))))
+        parts += [
+            Part(name=ATTORNEY_SIGNATURE, media_type=SIGNATURE_TYPE, body=_bytes(out, file))
+            for file in _beside(name)
+        ]
+    return tuple(parts)
 
 
 def signed(out: Output, given: Given, signer: str | None, *, fresh: bool) -> Given:

@@ -77,15 +77,15 @@ class Remote:
         self,
         path: str,
         document: Part,
-        signatures: tuple[Part, ...] = (),
+        beside: tuple[Part, ...] = (),
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
-        """POST a document as itself, or with its signatures as multipart/form-data."""
-        if not signatures:
+        """POST a document as itself, or with what goes beside it as multipart/form-data."""
+        if not beside:
             kind = {"Content-Type": document.media_type}
             return self.post(path, data=document.body, headers={**kind, **(headers or {})})
         files = [
-            (part.name, (part.name, part.body, part.media_type)) for part in (document, *signatures)
+            (part.name, (part.name, part.body, part.media_type)) for part in (document, *beside)
         ]
         return self.post(path, files=files, headers=dict(headers or {}))
 

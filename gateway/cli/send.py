@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -97,6 +97,7 @@ class Counter(Protocol):
 )
 @click.option("--signer", help=translated("Чьим ключом (signers/).", "Whose key (signers/)."))
 @click.option("--signature", help=translated("Файл подписи.", "File of the signature."))
+@documents.attorney_option
 @click.option("--media-type", help=translated("Вид документа.", "Media type."))
 @click.option("--idempotency-key", "--key", "key", help="Idempotency-Key.")
 @options_to
@@ -109,10 +110,12 @@ def command(
     sign: bool,
     signer: str | None,
     signature: str | None,
+    attorneys: tuple[str, ...],
     media_type: str | None,
     key: str | None,
 ) -> None:
     files = documents.find(out, names)
+    powers = documents.attorneys(out, attorneys)
     if len(files) > 1 and (signature or key):
         raise Wrong(
             out.say(
@@ -128,6 +131,7 @@ def command(
             try:
                 if fresh or sign:
                     given = documents.signed(out, given, signer, fresh=fresh)
+                given = replace(given, attorneys=powers)
                 sent = _send(out, counter, given, timeout if wait else 0)
             except Rejected as error:
                 # One file that cannot be made fresh or signed does not stop those after it.
@@ -241,9 +245,7 @@ class _OverHttp:
 
     def hand_over(self, given: Given) -> Object:
         headers = {"Idempotency-Key": self.key} if self.key else {}
-        answer = self.gateway.post_parts(
-            "/v1/submissions", given.document, given.signatures, headers
-        )
+        answer = self.gateway.post_parts("/v1/submissions", given.document, given.beside, headers)
         body = remote.expected(answer, 200, 202)
         return {"id": body["id"], "status": body["status"], "receipt": body["receipt"]}
 
@@ -267,8 +269,8 @@ class _IntoHome:
     def hand_over(self, given: Given) -> Object:
         from gateway.api import present
 
-        parts = (given.document, *given.signatures)
-        media_type = "multipart/form-data" if given.signatures else given.document.media_type
+        parts = (given.document, *given.beside)
+        media_type = "multipart/form-data" if given.beside else given.document.media_type
         try:
             kept = self.gateway.line.keep(self.sender, media_type, parts, idempotency_key=self.key)
         except Rejected as error:

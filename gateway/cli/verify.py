@@ -15,7 +15,15 @@ from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
 from gateway.cli.policy_file import read_policy
 from gateway.cli.sign import read
 from gateway.formats.interface import formats
-from gateway.model import CheckStatus, Indication, Part, SignatureFinding, SignatureReport
+from gateway.model import (
+    ATTORNEY,
+    Attached,
+    CheckStatus,
+    Indication,
+    Part,
+    SignatureFinding,
+    SignatureReport,
+)
 from gateway.settings import BadSettings, Settings
 from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.signature_report.words import Words
@@ -98,10 +106,14 @@ EXITS = {
 )
 @click.option(
     "--attorney",
+    "attorneys",
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False),
     help=translated(
-        "Машиночитаемая доверенность (XML, её подпись рядом): даёт ли она подписанту полномочия.",
-        "Machine-readable power of attorney (XML, its signature beside): does it give powers.",
+        "Машиночитаемая доверенность (XML, её подпись рядом): даёт ли она подписанту полномочия;"
+        " можно повторять.",
+        "Machine-readable power of attorney (XML, its signature beside): does it give powers;"
+        " repeatable.",
     ),
 )
 @click.option(
@@ -136,7 +148,7 @@ def command(
     moment: str | None,
     policy_file: Path | None,
     reports: tuple[Path, ...],
-    attorney: str | None,
+    attorneys: tuple[str, ...],
     power: str,
     submission: str | None,
     offline: bool,
@@ -147,7 +159,7 @@ def command(
             ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
             raise Wrong(f"--report {path}: {ends}")
     if submission is not None:
-        if file or signatures or folders or policy_file or attorney:
+        if file or signatures or folders or policy_file or attorneys:
             raise Wrong(out.say("--evidence: без файла и --trust", "--evidence: without a file"))
         _again(out, submission, at, reports)
     if file is None:
@@ -161,10 +173,14 @@ def command(
     verifier = Verifier(Trust.load(trust_folders, algorithms), algorithms, asked.policy)
     at = at or datetime.now(UTC)
     report = verifier.verify(document, beside, at, kept=False)
-    if attorney is not None:
-        part = Part(name="attorney", media_type="application/xml", body=read(attorney))
-        own = _parts(_beside(attorney))
-        report = with_powers(report, part, own, verifier, at, power)
+    attached = tuple(
+        Attached(
+            attorney=Part(name=ATTORNEY, media_type="application/xml", body=read(path)),
+            signatures=_parts(_beside(path)),
+        )
+        for path in attorneys
+    )
+    report = with_powers(report, attached, verifier, at, kept=False, wanted=power)
     out.data(to_json(report))
     _show(out, report)
     _write(out, reports, report, octets)
@@ -186,7 +202,13 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
             raise Wrong(line)
         was = stored.report
         now = judged_again(
-            was, kept.document, kept.signatures, gateway.algorithms, kept.kept_at, at
+            was,
+            kept.document,
+            kept.signatures,
+            gateway.algorithms,
+            kept.kept_at,
+            at,
+            kept.attorneys,
         )
     found = differences(was, now)
     told = [{"place": one.place, "what": one.what, "was": one.was, "now": one.now} for one in found]
@@ -258,6 +280,11 @@ def _show(out: Output, report: SignatureReport) -> None:
         out.text(f"{out.mark(None)} {out.say('подписей нет', 'no signatures')}")
     for finding in report.signatures:
         _show_one(out, finding)
+    words = Words(language=out.language)
+    for one in report.attorneys:
+        name = f"{words('attorney', 'title')} {one.number or one.place}"
+        told = one.unread or one.indication.value
+        out.text(f"{name}: {told}; {words('registry', one.registry.state)}")
 
 
 def _show_one(out: Output, finding: SignatureFinding) -> None:

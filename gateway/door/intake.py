@@ -9,9 +9,13 @@ from typing import Any
 
 from gateway.door import body, media, multipart
 from gateway.errors import Rejected
-from gateway.model import Part, Problem
+from gateway.model import ATTORNEY, ATTORNEY_SIGNATURE, Part, Problem, attached
 
 IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
+ATTORNEYS_MAX, ATTORNEY_SIGNATURES_MAX = 4, 2
+"""Powers of attorney beside a document, and detached signatures of each."""
+
+NAMES = ("document", "signature", "consent", ATTORNEY, ATTORNEY_SIGNATURE)
 _UNNAMED = "application/octet-stream"
 
 
@@ -32,6 +36,11 @@ class Intake:
     @property
     def signatures(self) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.name == "signature")
+
+    @property
+    def beside(self) -> tuple[Part, ...]:
+        """Signatures and powers of attorney."""
+        return tuple(part for part in self.parts if part.name not in ("document", "consent"))
 
 
 def read(
@@ -70,26 +79,35 @@ def read(
 
 def _parts(form: tuple[multipart.FormPart, ...], signatures_max: int) -> tuple[Part, ...]:
     count = Counter(part.name for part in form)
+    parts = tuple(
+        Part(name=part.name, media_type=part.media_type or _UNNAMED, body=part.body)
+        for part in form
+    )
+    powers = attached(parts)
     wrong = (
-        set(count) - {"document", "signature", "consent"}
+        set(count) - set(NAMES)
         or count["document"] != 1
         or count["signature"] > signatures_max
         or count["consent"] > 1
+        or count[ATTORNEY] > ATTORNEYS_MAX
+        or any(len(one.signatures) > ATTORNEY_SIGNATURES_MAX for one in powers)
+        or sum(len(one.signatures) for one in powers) != count[ATTORNEY_SIGNATURE]
     )
     if wrong:
-        known = ("document", "signature", "consent")
-        found = [f"{name} × {count[name]}" for name in known]
+        found = [f"{name} × {count[name]}" for name in NAMES]
         # An unknown name is the sender's text and is counted, not said back.
-        others = sum(number for name, number in count.items() if name not in known)
-        detail = {"limit": str(signatures_max), "found": ", ".join([*found, f"? × {others}"])}
+        others = sum(number for name, number in count.items() if name not in NAMES)
+        detail = {
+            "limit": str(signatures_max),
+            "attorneys": str(ATTORNEYS_MAX),
+            "attorney_signatures": str(ATTORNEY_SIGNATURES_MAX),
+            "found": ", ".join([*found, f"? × {others}"]),
+        }
         raise Rejected(Problem(code="FMT-107", place="body", detail=detail))
     for part in form:
         if not part.body:
             raise Rejected(Problem(code="FMT-108", place=part.name))
-    return tuple(
-        Part(name=part.name, media_type=part.media_type or _UNNAMED, body=part.body)
-        for part in form
-    )
+    return parts
 
 
 def _idempotency_key(environ: Mapping[str, Any]) -> str | None:

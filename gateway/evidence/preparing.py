@@ -15,7 +15,7 @@ from gateway.signatures.hash_trees import Digest
 from gateway.store import KeyDestroyed, Store
 from gateway.store.values import ProofRow, StoredRecord
 from gateway.trust import Trust, TrustFinding
-from gateway.verification import KeptRecord, Verifier, judge_record, last_by
+from gateway.verification import KeptRecord, Verifier, every, judge_record, last_by, verified
 from gateway.verification.evidence import Objects, gathered, grounds_of
 
 LATE = "late"
@@ -112,7 +112,7 @@ class Preparer:
         stored = self.store.signatures(row.submission)
         if stored is None:
             raise Ended(CLOSED)
-        today = self.verifier.verify(kept.document, kept.signatures, now, kept=False)
+        today = verified(self.verifier, kept, now)
         good = {finding.place for finding in passed(stored.report)}
         findings = [one for one in today.signatures if one.place in good]
         lacking = [one for one in findings if one.indication is not Indication.TOTAL_PASSED]
@@ -120,7 +120,7 @@ class Preparer:
             raise Ended(LATE)
         if lacking and not urgent:
             raise Awaiting
-        both = (*stored.report.signatures, *today.signatures)
+        both = (*every(stored.report), *every(today))
         group = gathered(*(finding.evidence for finding in both))
         objects = (*_bodies(kept.parts), *(blob for _, blob in group))
         leaf = evidence_records.first_leaf(objects, self._digest(self.rules.digest))

@@ -6,7 +6,14 @@ Times are aware and in UTC; measured values are `Decimal`; FHIR resources are pl
 as `gateway.fhir.text` reads them.
 """
 
-from gateway.model.arrivals import Part, Submission
+from gateway.model.arrivals import (
+    ATTORNEY,
+    ATTORNEY_SIGNATURE,
+    Attached,
+    Part,
+    Submission,
+    attached,
+)
 from gateway.model.deliveries import Answer, Delivery, Destination, PlannedDelivery, Receipt
 from gateway.model.documents import (
     ConsentDecision,
@@ -26,13 +33,16 @@ from gateway.model.questions import CodeUse, Decision, Question
 from gateway.model.records import Ledger, PatientRecord, Placement, PlacementKind
 from gateway.model.signatures import (
     CLOCK_TOLERANCE,
+    AttorneyFinding,
     Check,
     CheckedSignature,
     CheckedTimestamp,
     Claimed,
     Covered,
     Judge,
+    Party,
     RecordFinding,
+    RegistryState,
     SignatureFinding,
     SignatureReport,
     SignedContent,
@@ -53,9 +63,13 @@ from gateway.model.words import (
 )
 
 __all__ = [
+    "ATTORNEY",
+    "ATTORNEY_SIGNATURE",
     "CLOCK_TOLERANCE",
     "Answer",
     "Assurance",
+    "Attached",
+    "AttorneyFinding",
     "Check",
     "CheckStatus",
     "CheckedSignature",
@@ -80,6 +94,7 @@ __all__ = [
     "MatchKind",
     "Node",
     "Part",
+    "Party",
     "PatientClaim",
     "PatientMatch",
     "PatientRecord",
@@ -92,6 +107,7 @@ __all__ = [
     "Question",
     "Receipt",
     "RecordFinding",
+    "RegistryState",
     "ReportClaim",
     "SignatureFinding",
     "SignatureReport",
@@ -102,4 +118,5 @@ __all__ = [
     "Times",
     "TimestampFinding",
     "Unreadable",
+    "attached",
 ]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+ATTORNEY, ATTORNEY_SIGNATURE = "attorney", "attorney-signature"
+"""A машиночитаемая доверенность, and a detached signature of the one before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,8 +15,8 @@ class Part:
     """One named part of what a sender posted, exactly as its bytes arrived."""
 
     name: str
-    """`document`, `signature` or `consent`; on the line a signature that is over the consent is
-    a `consent-signature`."""
+    """`document`, `signature`, `consent`, `attorney` or `attorney-signature`; on the line a
+    signature that is over the consent is a `consent-signature`."""
 
     media_type: str
     """Lower case, without parameters."""
@@ -21,6 +25,25 @@ class Part:
 
     about: frozenset[int] | None = None
     """Ordinals of the documents that a consent beside them speaks of; None: not told apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """A power of attorney that came with a document, with its detached signatures."""
+
+    attorney: Part
+    signatures: tuple[Part, ...] = ()
+
+
+def attached(parts: Iterable[Part]) -> tuple[Attached, ...]:
+    """Return the powers of attorney in `parts`: a signature is of the one before it."""
+    found: list[Attached] = []
+    for part in parts:
+        if part.name == ATTORNEY:
+            found.append(Attached(attorney=part))
+        elif part.name == ATTORNEY_SIGNATURE and found:
+            found[-1] = replace(found[-1], signatures=(*found[-1].signatures, part))
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +66,7 @@ class Submission:
     @property
     def signatures(self) -> tuple[Part, ...]:
         return tuple(part for part in self.parts if part.name == "signature")
+
+    @property
+    def attorneys(self) -> tuple[Attached, ...]:
+        return attached(self.parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from gateway.model.words import Assurance, CheckStatus, Identifier, Indication
 
@@ -200,6 +200,71 @@ class SignatureFinding:
     qualification_checks: tuple[Check, ...] = ()
     """What the qualification rests on, one condition each; unknown is INDETERMINATE."""
 
+    attorney: str = ""
+    """Place of the power of attorney that names the signer; empty: none does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Party:
+    """Somebody by the state's numbers, digits only; None where one is not given."""
+
+    snils: str | None = None
+    inn: str | None = None
+    ogrn: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryState:
+    """What the registry of powers of attorney says of one."""
+
+    state: str = "UNKNOWN"
+    """`UNKNOWN`, `VALID` or `REVOKED`."""
+
+    source: str = ""
+    """Who said it; empty where nobody was asked."""
+
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttorneyFinding:
+    """What an attached машиночитаемая доверенность says, and whether it may be believed."""
+
+    place: str
+    """`attorney[0]`, counted from 0 in the order they came."""
+
+    sha256: str
+    unread: str = ""
+    """Why it could not be read; then nothing else is told."""
+
+    number: str = ""
+    issued: date | None = None
+    expires: date | None = None
+    """The last day it holds, by Moscow time."""
+
+    principals: tuple[Party, ...] = ()
+    signed_by: tuple[Party, ...] = ()
+    """Those of the principals who signed it, as far as its signatures hold."""
+
+    representatives: tuple[Party, ...] = ()
+    powers: tuple[str, ...] = ()
+    """Codes by the state's classifier."""
+
+    in_words: bool = False
+    """Whether there are powers written for people alone."""
+
+    indication: Indication = Indication.INDETERMINATE
+    """The verdict on its own signatures."""
+
+    sub_indication: str | None = None
+    signatures: tuple[SignatureFinding, ...] = ()
+    """Its own."""
+
+    checks: tuple[Check, ...] = ()
+    """What does not depend on who acts under it."""
+
+    registry: RegistryState = RegistryState()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
@@ -228,6 +293,8 @@ class SignatureReport:
     """Whose signatures they are, per document (semantics, rule 5); none before it is read."""
 
     judge: Judge = Judge()
+    attorneys: tuple[AttorneyFinding, ...] = ()
+    """Powers of attorney that came with the document, in their order."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,21 +2,32 @@
 
 The unified format EMCHD_1 of the tax service is read (`urn://x-artefacts/EMCHD_1`).  A power
 of attorney is worth what its own signature is worth, so the verdict on that is handed in.
-Whether it was called back says only the registry, which is not asked here: that stays unknown.
+Anybody may write that he heads an organisation, so a signature is the principal's only under a
+certificate that names the principal itself.  Whether it was called back says only the registry
+of the tax service; where nobody can ask it, that stays unknown.
 
 Source: 63-ФЗ, articles 17.1 to 17.5; the tax service's format ON_EMCHD, version EMCHD_1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
 from lxml import etree
 
 from gateway.errors import Rejected
-from gateway.model import Check, CheckStatus, Covered, Indication, SignatureReport, Signer
+from gateway.model import (
+    Check,
+    CheckStatus,
+    Covered,
+    Indication,
+    Party,
+    RegistryState,
+    SignatureReport,
+    Signer,
+)
 from gateway.xml.parser import parse
 
 NAMESPACE = "urn://x-artefacts/EMCHD_1"
@@ -30,13 +41,26 @@ MOSCOW = timezone(timedelta(hours=3))
 TEXT_CHARACTERS_MAX = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Party:
-    """Somebody by the state's numbers, digits only; None where one is not given."""
+INN_DIGITS, OGRNIP_DIGITS = 12, 15
+"""Of a person and an entrepreneur; an organisation's ИНН has 10, its ОГРН 13."""
 
-    snils: str | None = None
-    inn: str | None = None
-    ogrn: str | None = None
+Registry = Callable[[str], RegistryState]
+"""Says what the registry knows of the power of attorney with this number."""
+
+
+def nobody(number: str) -> RegistryState:
+    """Stand in for a registry that cannot be asked: everything is unknown."""
+    return RegistryState()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principal:
+    """Who gave a power of attorney."""
+
+    party: Party
+    is_organisation: bool
+    heads: tuple[Party, ...] = ()
+    """Who acts for it without a power of attorney."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +72,7 @@ class PowerOfAttorney:
     expires: date
     """The last day it holds."""
 
-    principals: tuple[Party, ...]
-    """Organisations and people who gave it."""
-
-    heads: tuple[Party, ...]
-    """Who acts for the principal without a power of attorney."""
-
+    principals: tuple[Principal, ...]
     representatives: tuple[Party, ...]
     codes: tuple[str, ...]
     """Powers by the state's classifier."""
@@ -86,7 +105,6 @@ def read_attorney(octets: bytes) -> PowerOfAttorney:
         issued=max(begins for _, begins, _ in terms),
         expires=min(ends for _, _, ends in terms),
         principals=tuple(_principals(root)),
-        heads=tuple(_parties(root, "ЛицоБезДов")),
         representatives=tuple(_parties(root, "СвУпПред")),
         codes=tuple(_short(power.get("КодПолн", "")) for power in powers),
         in_words=root.find(f".//{_name('ТекстПолн')}") is not None,
@@ -94,26 +112,46 @@ def read_attorney(octets: bytes) -> PowerOfAttorney:
     )
 
 
-def powers_by(
+def judged(attorney: PowerOfAttorney, own: SignatureReport) -> tuple[Check, ...]:
+    """Return what may be believed of `attorney`, whoever acts under it.
+
+    `own` is the verdict on its own signatures.
+    """
+    return (_own_signature(own), _by_principal(attorney, own), _passed_on(attorney))
+
+
+def powers_of(
     attorney: PowerOfAttorney,
-    own: SignatureReport,
     signer: Signer | None,
     signed_at: datetime,
+    registry: RegistryState,
     wanted: str = "",
 ) -> tuple[Check, ...]:
     """Return whether `attorney` gives `signer` powers at the moment of signing.
 
-    `own` is the verdict on the power of attorney's own signatures, `wanted` the code of the
-    power that is asked for; empty asks for none in particular.
+    `wanted` is the code of the power that is asked for; empty asks for none in particular.
     """
     return (
-        _own_signature(own),
-        _by_principal(attorney, own),
         _term(attorney, signed_at),
         _representative(attorney, signer),
         _power(attorney, wanted),
-        _passed_on(attorney),
-        _check("attorney_revocation", CheckStatus.NOT_DONE, "the registry is not asked here"),
+        _revocation(registry, signed_at),
+    )
+
+
+def names(attorney: PowerOfAttorney, signer: Signer | None) -> bool:
+    """Say whether a signer is a representative by `attorney`."""
+    if signer is None:
+        return False
+    mine = (_person(signer), _organisation(signer))
+    return any(_same(one, other) for one in mine for other in attorney.representatives)
+
+
+def signed_by(attorney: PowerOfAttorney, own: SignatureReport) -> tuple[Party, ...]:
+    """Return those of the principals who signed it under certificates that name them."""
+    signers = [one.signer for one in own.signatures if one.signer is not None]
+    return tuple(
+        one.party for one in attorney.principals if any(_is_by(one, signer) for signer in signers)
     )
 
 
@@ -134,10 +172,18 @@ def _whole(covered: Covered) -> bool:
 
 def _by_principal(attorney: PowerOfAttorney, own: SignatureReport) -> Check:
     """Check that the principal, or who acts for it by law, signed."""
-    signers = [_party(one.signer) for one in own.signatures if one.signer is not None]
-    may = (*attorney.principals, *attorney.heads)
-    signed = any(_same(one, other) for one in signers for other in may)
+    signed = bool(signed_by(attorney, own))
     return _met("attorney_principal", signed, "" if signed else "signed by somebody else")
+
+
+def _is_by(principal: Principal, signer: Signer) -> bool:
+    """Say whether a certificate is the principal's: its seal, its head's, or the person's own."""
+    person = _person(signer)
+    if not principal.is_organisation:
+        return _same(person, principal.party)
+    if not _same(_organisation(signer), principal.party):
+        return False
+    return not signer.snils or any(_same(person, head) for head in principal.heads)
 
 
 def _term(attorney: PowerOfAttorney, signed_at: datetime) -> Check:
@@ -147,9 +193,7 @@ def _term(attorney: PowerOfAttorney, signed_at: datetime) -> Check:
 
 
 def _representative(attorney: PowerOfAttorney, signer: Signer | None) -> Check:
-    named = signer is not None and any(
-        _same(_party(signer), one) for one in attorney.representatives
-    )
+    named = names(attorney, signer)
     return _met("attorney_representative", named, "" if named else "names somebody else")
 
 
@@ -168,6 +212,17 @@ def _passed_on(attorney: PowerOfAttorney) -> Check:
     return _check("attorney_chain", CheckStatus.INDETERMINATE, detail)
 
 
+def _revocation(registry: RegistryState, signed_at: datetime) -> Check:
+    """Check that it was not called back before the signature."""
+    name = "attorney_revocation"
+    since = registry.revoked_at
+    if registry.state == "VALID" or (since and signed_at < since):
+        return _check(name, CheckStatus.PASSED, registry.source)
+    if registry.state == "REVOKED":
+        return _check(name, CheckStatus.FAILED, f"called back {since or ''}".rstrip())
+    return _check(name, CheckStatus.INDETERMINATE, "unknown: the registry was not asked")
+
+
 # --- reading ---------------------------------------------------------------------------
 
 
@@ -184,11 +239,19 @@ def _terms(root: etree._Element) -> Iterator[tuple[str, date, date]]:
         yield _short(element.get("НомДовер", "")), *days
 
 
-def _principals(root: etree._Element) -> Iterator[Party]:
+def _principals(root: etree._Element) -> Iterator[Principal]:
     for block in list(root.iter(_name("СвДоверит")))[:LISTED_MAX]:
+        heads = tuple(_parties(block, "ЛицоБезДов"))
         for kind in ("СвРосОрг", "ИПДовер", "ФЛДовер"):
             for element in list(block.iter(_name(kind)))[:LISTED_MAX]:
-                yield _numbers(element)
+                # A managing company stands below as who acts; it is not the principal.
+                if next(element.iterancestors(_name("ЛицоБезДов")), None) is None:
+                    organisation = kind == "СвРосОрг"
+                    yield Principal(
+                        party=_numbers(element),
+                        is_organisation=organisation,
+                        heads=heads if organisation else (),
+                    )
 
 
 def _parties(root: etree._Element, block: str) -> Iterator[Party]:
@@ -207,13 +270,24 @@ def _numbers(element: etree._Element) -> Party:
     return Party(snils=number("СНИЛС"), inn=number("ИННФЛ", "ИННЮЛ"), ogrn=number("ОГРН", "ОГРНИП"))
 
 
-def _party(signer: Signer) -> Party:
-    """Return a signer as a party: a person by СНИЛС and ИНН, else an organisation."""
-    if signer.snils:
-        return Party(snils=_digits(signer.snils), inn=_digits(signer.inn or "") or None)
-    inn = signer.inn_organization or signer.inn
-    ogrn = _digits(signer.ogrn or "") or None
-    return Party(inn=_digits(inn or "") or None, ogrn=ogrn)
+def _person(signer: Signer) -> Party:
+    """Return the person in a certificate; an entrepreneur's ОГРНИП is a person's too."""
+    inn = _digits(signer.inn or "")
+    ogrn = _digits(signer.ogrn or "")
+    return Party(
+        snils=_digits(signer.snils or "") or None,
+        inn=inn if len(inn) == INN_DIGITS else None,
+        ogrn=ogrn if len(ogrn) == OGRNIP_DIGITS else None,
+    )
+
+
+def _organisation(signer: Signer) -> Party:
+    """Return the organisation in a certificate."""
+    inn = signer.inn_organization or (None if signer.snils else signer.inn)
+    ogrn = _digits(signer.ogrn or "")
+    return Party(
+        inn=_digits(inn or "") or None, ogrn=ogrn if ogrn and len(ogrn) != OGRNIP_DIGITS else None
+    )
 
 
 def _same(one: Party, other: Party) -> bool:

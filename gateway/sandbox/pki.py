@@ -26,6 +26,9 @@ from gateway.sandbox.certificates import Authority, Period
 
 FAMILIES = ("gost256", "gost512", "rsa", "ecdsa")
 ROLES = ("doctor", "organisation", "revoked", "expired", "ocsp", "tsa")
+PERSON = "person"
+"""The doctor again, under a natural person's certificate: for whom, a power of attorney says."""
+
 STRANGER = "stranger"
 
 DAY = timedelta(days=1)
@@ -57,9 +60,15 @@ class Person:
     def doctor(self) -> Names:
         return (
             *self.organisation()[:-1],
+            ("title", "Врач клинической лабораторной диагностики"),
+            *self.person()[1:],
+        )
+
+    def person(self) -> Names:
+        return (
+            ("country_name", "RU"),
             ("surname", self.surname),
             ("given_name", self.given),
-            ("title", "Врач клинической лабораторной диагностики"),
             ("snils", self.snils),
             ("inn", self.inn),
             ("common_name", f"{self.surname} {self.given}"),
@@ -143,6 +152,8 @@ def build(
         # The issuing authority's list is written last, so it tells a finished family.
         if not (folder / "trust" / f"{family}-ca.crl.pem").exists():
             _build_family(folder, family, algorithms, now)
+        if not _signer_files(folder, f"{family}-{PERSON}").certificate.exists():
+            _build_person(folder, family, algorithms, now)
     if not _signer_files(folder, STRANGER).certificate.exists():
         _build_stranger(folder, families[0], algorithms, now)
     refresh(folder, algorithms, now)
@@ -231,6 +242,23 @@ def _build_family(folder: Path, family: str, algorithms: Algorithms, now: dateti
     _write(trust / f"{family}-ca.crt.pem", _chain_pem(authority.certificate))
     _write_list(trust / f"{family}-root.crl.pem", root, [], 1, algorithms, now)
     _write_list(trust / f"{family}-ca.crl.pem", authority, revoked, 1, algorithms, now)
+
+
+def _build_person(folder: Path, family: str, algorithms: Algorithms, now: datetime) -> None:
+    authority = load_authority(folder, f"{family}-ca")
+    lived = Period(begins=now - DAY, ends=now - DAY + SIGNER_LIFE)
+    key, public = algorithms.generate(family)
+    certificate = made.certify(
+        made.name(*LABORATORIES[family].person()),
+        public,
+        made.signing_extensions(lived, f"{family}-ca"),
+        lived,
+        algorithms,
+        issuer=authority,
+    )
+    files = _signer_files(folder, f"{family}-{PERSON}")
+    _write_secret(files.key, pem.armor("PRIVATE KEY", key))
+    _write(files.certificate, _chain_pem(certificate, authority.certificate))
 
 
 def _build_stranger(folder: Path, family: str, algorithms: Algorithms, now: datetime) -> None:

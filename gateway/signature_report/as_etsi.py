@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from lxml import etree
 
 from gateway.model import (
+    AttorneyFinding,
     Check,
     CheckStatus,
     Covered,
@@ -24,6 +25,7 @@ from gateway.model import (
     SignatureReport,
     TimestampFinding,
 )
+from gateway.signature_report import attorneys
 
 VR = "http://uri.etsi.org/19102/v1.2.1#"
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -61,7 +63,9 @@ def to_etsi(report: SignatureReport) -> bytes:
     findings = list(_all(report.signatures))
     for number, finding in enumerate(findings):
         _signature(root, finding, report, f"S{number}")
-    objects = _objects(findings)
+    # What the powers of attorney rest on is evidence too; what they say is told by digest.
+    others = [finding for one in report.attorneys for finding in _all(one.signatures)]
+    objects = _objects([*findings, *others])
     if objects:
         wrapped = _below(root, "SignatureValidationObjects")
         for id, (kind, blob) in objects.items():
@@ -209,6 +213,21 @@ def _status(one: etree._Element, finding: SignatureFinding, report: SignatureRep
         _typed(_below(more, "ReportData"), "scope", _scope(covered))
     for hint in finding.hints:
         _typed(_below(more, "ReportData"), "hint", hint)
+    for attorney in report.attorneys:
+        if attorney.place == finding.attorney:
+            for name, value in _powers(attorney):
+                _typed(_below(more, "ReportData"), f"attorney-{name}", value)
+
+
+def _powers(one: AttorneyFinding) -> Iterator[tuple[str, str]]:
+    """Yield what the power of attorney says under which the signer acts, and its verdict."""
+    yield "number", one.number
+    yield "sha256", one.sha256
+    yield "principals", attorneys.parties(one.principals)
+    yield "term", f"{one.issued}/{one.expires}"
+    yield "powers", " ".join(one.powers)
+    yield "indication", " ".join(filter(None, (one.indication.value, one.sub_indication)))
+    yield "registry", one.registry.state
 
 
 def _scope(covered: Covered) -> str:

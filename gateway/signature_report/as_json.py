@@ -9,11 +9,13 @@ import hashlib
 from datetime import datetime
 
 from gateway.model import (
+    AttorneyFinding,
     Check,
     Covered,
     Indication,
     Json,
     JsonValue,
+    Party,
     RecordFinding,
     SignatureFinding,
     SignatureReport,
@@ -29,6 +31,7 @@ def to_json(report: SignatureReport) -> Json:
     return {
         "indication": report.indication.value,
         "signatures": [_finding(finding) for finding in report.signatures],
+        "attorneys": [_attorney(one) for one in report.attorneys],
         "bindings": [_check(check) for check in report.bindings],
         "engine": judge.engine,
         "engine_certified": judge.certified,
@@ -60,6 +63,7 @@ def _finding(finding: SignatureFinding) -> Json:
         "signed_content": [_covered(covered) for covered in finding.covered],
         "qualification": finding.qualification,
         "qualification_checks": [_check(check) for check in finding.qualification_checks],
+        "attorney": finding.attorney or None,
         "times": {
             "claimed": _moment(finding.times.claimed),
             "best": _moment(finding.times.best),
@@ -71,6 +75,35 @@ def _finding(finding: SignatureFinding) -> Json:
         "counter_signatures": [_finding(one) for one in finding.counter_signatures],
         "revocation": [_revocation(one) for one in revocations_used(finding.evidence)],
     }
+
+
+def _attorney(one: AttorneyFinding) -> Json:
+    return {
+        "place": one.place,
+        "sha256": one.sha256,
+        "problem": one.unread or None,
+        "number": one.number or None,
+        "issued": one.issued.isoformat() if one.issued else None,
+        "expires": one.expires.isoformat() if one.expires else None,
+        "principals": [_party(party) for party in one.principals],
+        "signed_by": [_party(party) for party in one.signed_by],
+        "representatives": [_party(party) for party in one.representatives],
+        "powers": list(one.powers),
+        "powers_in_words": one.in_words,
+        "indication": one.indication.value,
+        "sub_indication": one.sub_indication,
+        "checks": [_check(check) for check in one.checks],
+        "signatures": [_finding(finding) for finding in one.signatures],
+        "registry": {
+            "state": one.registry.state,
+            "source": one.registry.source or None,
+            "revoked_at": _moment(one.registry.revoked_at),
+        },
+    }
+
+
+def _party(party: Party) -> Json:
+    return {"snils": party.snils, "inn": party.inn, "ogrn": party.ogrn}
 
 
 def _check(check: Check) -> Json:

@@ -12,44 +12,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.model import (
-    Check,
-    CheckStatus,
     Covered,
-    Indication,
     SignatureFinding,
     SignatureReport,
     Signer,
     TimestampFinding,
 )
+from gateway.signature_report import attorneys
+from gateway.signature_report.parts import TONES, CheckRow, Row, SignaturePart, check_row
 from gateway.signature_report.words import Words
+
+__all__ = ["CheckRow", "Page", "Row", "SignaturePart", "page_of"]
 
 SIGNATURES_MAX = 64
 """On one page; beyond it the JSON is for machines."""
-
-Row = tuple[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckRow:
-    """One check: its name, `good`, `bad` or `open`, the word for that, and the detail."""
-
-    name: str
-    tone: str
-    word: str
-    detail: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignaturePart:
-    """One signature as the page tells it."""
-
-    title: str
-    tone: str
-    verdict: str
-    rows: tuple[Row, ...]
-    checks: tuple[CheckRow, ...]
-    conditions: tuple[CheckRow, ...]
-    hints: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +38,7 @@ class Page:
     verdict: str
     rows: tuple[Row, ...]
     signatures: tuple[SignaturePart, ...]
-
-
-_TONES = {
-    Indication.TOTAL_PASSED: "good",
-    Indication.TOTAL_FAILED: "bad",
-    Indication.INDETERMINATE: "open",
-}
-_CHECK_TONES = {CheckStatus.PASSED: "good", CheckStatus.FAILED: "bad"}
+    """The document's, and after them the powers of attorney that came with it."""
 
 
 def page_of(report: SignatureReport, document: bytes | None, language: str) -> Page:
@@ -92,12 +61,15 @@ def page_of(report: SignatureReport, document: bytes | None, language: str) -> P
     return Page(
         words=words,
         title=words("page", "title"),
-        tone=_TONES[report.indication],
+        tone=TONES[report.indication],
         verdict=words("together", report.indication.value)
         if parts
         else words("page", "no_signatures"),
         rows=rows,
-        signatures=parts[:SIGNATURES_MAX],
+        signatures=(
+            *parts[:SIGNATURES_MAX],
+            *(attorneys.part(one, words) for one in report.attorneys),
+        ),
     )
 
 
@@ -117,11 +89,11 @@ def _part(finding: SignatureFinding, words: Words, title: str) -> SignaturePart:
         verdict += f": {words('sub_indication', finding.sub_indication)}"
     return SignaturePart(
         title=title,
-        tone=_TONES[finding.indication],
+        tone=TONES[finding.indication],
         verdict=verdict,
         rows=tuple(_rows(finding, words)),
-        checks=tuple(_check(check, words) for check in finding.checks),
-        conditions=tuple(_check(check, words) for check in finding.qualification_checks),
+        checks=tuple(check_row(check, words) for check in finding.checks),
+        conditions=tuple(check_row(check, words) for check in finding.qualification_checks),
         hints=finding.hints,
     )
 
@@ -176,15 +148,6 @@ def _stamp(stamp: TimestampFinding, words: Words) -> str:
         verdict = words("sub_indication", stamp.sub_indication)
     authority = stamp.authority.common_name if stamp.authority else "—"
     return f"{words('timestamp', stamp.kind)}, {_moment(stamp.at)}, {authority}: {verdict}"
-
-
-def _check(check: Check, words: Words) -> CheckRow:
-    return CheckRow(
-        name=words("check", check.name),
-        tone=_CHECK_TONES.get(check.status, "open"),
-        word=words("status", check.status.value),
-        detail=check.detail,
-    )
 
 
 def _moment(moment: datetime) -> str:

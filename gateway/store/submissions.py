@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from gateway.model import (
     Part,
     Problem,
     Receipt,
+    SignatureFinding,
     SignatureReport,
     Status,
     Submission,
@@ -137,7 +140,7 @@ class Folded:
     """Per covered object its octets; None where they are the document's."""
 
     evidence: tuple[tuple[str, ...], ...]
-    """Per signature: ids of evidence rows."""
+    """Per signature, those of powers of attorney last: ids of evidence rows."""
 
     def without_octets(self) -> Folded:
         """Return the same for an original whose bytes are no longer kept."""
@@ -154,7 +157,7 @@ def fold_report(
     """
     octets: list[bytes | None] = []
     bare, names, rows = [], [], []
-    for finding in report.signatures:
+    for finding in _every(report):
         octets.extend(_unless_document(one.octets, row.sha256) for one in finding.covered)
         ids = []
         for kind, blob in finding.evidence:
@@ -165,7 +168,7 @@ def fold_report(
         covered = tuple(replace(one, octets=b"", received=b"") for one in finding.covered)
         bare.append(replace(finding, covered=covered, evidence=()))
     folded = Folded(
-        report=replace(report, signatures=tuple(bare)),
+        report=_with(report, bare),
         octets=tuple(octets),
         evidence=tuple(names),
     )
@@ -214,11 +217,28 @@ def signatures(room: Room, id: str) -> StoredSignatures | None:
     document = next((part for part in load(room, id).parts if part.name == "document"), None)
     octets = iter(folded.octets)
     findings = []
-    for finding, names in zip(folded.report.signatures, folded.evidence, strict=True):
+    for finding, names in zip(_every(folded.report), folded.evidence, strict=True):
         covered = tuple(_unfold(one, next(octets), document) for one in finding.covered)
         findings.append(replace(finding, covered=covered, evidence=evidence_of(room, names)))
-    return StoredSignatures(
-        submission=id, report=replace(folded.report, signatures=tuple(findings))
+    return StoredSignatures(submission=id, report=_with(folded.report, findings))
+
+
+def _every(report: SignatureReport) -> tuple[SignatureFinding, ...]:
+    """Return the findings on the document's signatures, then on those of powers of attorney."""
+    others = (finding for one in report.attorneys for finding in one.signatures)
+    return (*report.signatures, *others)
+
+
+def _with(report: SignatureReport, findings: Iterable[SignatureFinding]) -> SignatureReport:
+    """Return the report with other findings, in the order of `_every`."""
+    left = iter(findings)
+    return replace(
+        report,
+        signatures=tuple(islice(left, len(report.signatures))),
+        attorneys=tuple(
+            replace(one, signatures=tuple(islice(left, len(one.signatures))))
+            for one in report.attorneys
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from gateway.verification.again import (
 from gateway.verification.content import HEAD_BYTES, INSIDE, covers_whole, signed_octets
 from gateway.verification.external import ExternalVerifier
 from gateway.verification.policy import LEVELS, Policy
-from gateway.verification.powers import with_powers
+from gateway.verification.powers import every, verified, with_powers
 from gateway.verification.records import KeptRecord, judge_record, last_by
 from gateway.verification.verifier import SIGNATURES_MAX, Verifier
 
@@ -33,11 +33,13 @@ __all__ = [
     "Verifier",
     "covers_whole",
     "differences",
+    "every",
     "judge_record",
     "judged_again",
     "judged_by_record",
     "last_by",
     "signed_octets",
     "to_json",
+    "verified",
     "with_powers",
 ]

@@ -10,12 +10,22 @@ Source: ETSI EN 319 102-1, clause 4.2.5 (proofs of existence kept by the verifie
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.algorithms.interface import Algorithms
-from gateway.model import Indication, Part, RecordFinding, SignatureFinding, SignatureReport
+from gateway.model import (
+    Attached,
+    AttorneyFinding,
+    Check,
+    Indication,
+    Part,
+    RecordFinding,
+    RegistryState,
+    SignatureFinding,
+    SignatureReport,
+)
 from gateway.qualification import Accreditation
 from gateway.verification.evidence import (
     KeptAccreditation,
@@ -26,6 +36,7 @@ from gateway.verification.evidence import (
     trust_of,
 )
 from gateway.verification.policy import Policy
+from gateway.verification.powers import every, with_powers
 from gateway.verification.records import KeptRecord
 from gateway.verification.verifier import Verifier, together
 
@@ -45,12 +56,16 @@ class Difference:
 
 
 def from_objects(
-    objects: Objects, algorithms: Algorithms, *, rules_of_then: bool = True
+    objects: Objects,
+    stored: SignatureReport,
+    algorithms: Algorithms,
+    *,
+    rules_of_then: bool = True,
 ) -> Verifier:
     """Return a verifier that trusts what was trusted then, by the rules of then.
 
-    Without `rules_of_then` what is asked stays as it was, and what is known of algorithms is
-    today's.
+    The registry of powers of attorney says what it said for `stored`.  Without `rules_of_then`
+    what is asked stays as it was, and what is known of algorithms is today's.
     """
     trust = trust_of(objects, algorithms)
     said, rules = kept_accreditations(objects), kept_rules(objects)
@@ -58,11 +73,16 @@ def from_objects(
     def accreditation(issuer: bytes, at: datetime) -> Accreditation:
         return said.get((hashlib.sha256(issuer).hexdigest(), at.isoformat()), UNKNOWN)
 
+    known = {one.number: one.registry for one in stored.attorneys}
+
+    def registry(number: str) -> RegistryState:
+        return known.get(number, RegistryState())
+
     if rules is None:
-        return Verifier(trust, algorithms, None, accreditation)
+        return Verifier(trust, algorithms, None, accreditation, registry)
     if rules_of_then:
         algorithms = algorithms.under(rules.algorithms)
-    return Verifier(trust, algorithms, rules.policy, accreditation)
+    return Verifier(trust, algorithms, rules.policy, accreditation, registry)
 
 
 def judged_again(
@@ -72,16 +92,19 @@ def judged_again(
     algorithms: Algorithms,
     kept_at: datetime,
     at: datetime | None = None,
+    attached: Sequence[Attached] = (),
 ) -> SignatureReport:
     """Return the verdict on a kept document from the evidence in `stored` alone.
 
     It is judged at the moment of keep, as it was; with `at`, at that moment by what is known
     of algorithms today, and then keep proves nothing.
     """
-    objects = gathered(*(finding.evidence for finding in stored.signatures))
-    verifier = from_objects(objects, algorithms, rules_of_then=at is None)
-    report = verifier.verify(document, signatures, at or kept_at, kept=at is None)
-    return report if at is None else _too_late(report, verifier.policy)
+    objects = gathered(*(finding.evidence for finding in every(stored)))
+    verifier = from_objects(objects, stored, algorithms, rules_of_then=at is None)
+    moment, kept = at or kept_at, at is None
+    report = verifier.verify(document, signatures, moment, kept)
+    report = report if kept else _too_late(report, verifier.policy)
+    return with_powers(report, attached, verifier, moment, kept=kept)
 
 
 def judged_by_record(
@@ -92,6 +115,7 @@ def judged_by_record(
     document: Part,
     algorithms: Algorithms,
     at: datetime,
+    attached: Sequence[Attached] = (),
 ) -> SignatureReport:
     """Return the verdict at moment `at` on a document that an evidence record speaks for.
 
@@ -99,11 +123,12 @@ def judged_by_record(
     then, by what it covers and nothing else.  A record that does not hold proves nothing.
     """
     if proof.proven is None:
-        report = judged_again(stored, document, signatures, algorithms, at, at)
+        report = judged_again(stored, document, signatures, algorithms, at, at, attached)
     else:
-        verifier = from_objects(kept.material[0], algorithms, rules_of_then=False)
+        verifier = from_objects(kept.material[0], stored, algorithms, rules_of_then=False)
         report = verifier.verify(document, signatures, proof.proven, kept=True)
         report = _too_late(report, verifier.policy)
+        report = with_powers(report, attached, verifier, proof.proven, kept=True)
     findings = tuple(
         replace(
             finding,
@@ -137,14 +162,21 @@ def _too_late(report: SignatureReport, policy: Policy) -> SignatureReport:
 def differences(was: SignatureReport, now: SignatureReport) -> tuple[Difference, ...]:
     """Return what came out otherwise, signature by signature; none: the verdict stands."""
     found = []
-    if len(was.signatures) != len(now.signatures):
-        counts = str(len(was.signatures)), str(len(now.signatures))
-        found.append(Difference(place="", what="signatures", was=counts[0], now=counts[1]))
-    for before, after in zip(was.signatures, now.signatures, strict=False):
-        then = dict(_told(before))
+    for what, first, second in (
+        ("signatures", was.signatures, now.signatures),
+        ("attorneys", was.attorneys, now.attorneys),
+    ):
+        if len(first) != len(second):
+            counts = str(len(first)), str(len(second))
+            found.append(Difference(place="", what=what, was=counts[0], now=counts[1]))
+    pairs = [
+        *zip(map(_signature, was.signatures), map(_signature, now.signatures), strict=False),
+        *zip(map(_attorney, was.attorneys), map(_attorney, now.attorneys), strict=False),
+    ]
+    for then, today in pairs:
         found += [
-            Difference(place=before.place, what=what, was=then[what], now=value)
-            for what, value in _told(after)
+            Difference(place=then["place"], what=what, was=then[what], now=value)
+            for what, value in today.items()
             if then[what] != value
         ]
     if was.judge.policy_sha256 != now.judge.policy_sha256:
@@ -153,15 +185,37 @@ def differences(was: SignatureReport, now: SignatureReport) -> tuple[Difference,
     return tuple(found)
 
 
-def _told(finding: SignatureFinding) -> Iterator[tuple[str, str]]:
-    """Yield what a verdict says, less the bare moment it was given for."""
-    yield "place", finding.place
-    yield "indication", finding.indication.value
-    yield "sub_indication", finding.sub_indication or ""
-    yield "format", finding.format
-    yield "level", finding.level
-    yield "qualification", finding.qualification
-    yield "signer", finding.signer.certificate_sha256 if finding.signer else ""
-    yield "best", finding.times.best.isoformat() if finding.times.best else ""
+def _signature(finding: SignatureFinding) -> dict[str, str]:
+    """Return what a verdict says, less the bare moment it was given for."""
     digests = [hashlib.sha256(covered.octets).hexdigest() for covered in finding.covered]
-    yield "signed_content", ", ".join(digests)
+    return {
+        "place": finding.place,
+        "indication": finding.indication.value,
+        "sub_indication": finding.sub_indication or "",
+        "format": finding.format,
+        "level": finding.level,
+        "qualification": finding.qualification,
+        "signer": finding.signer.certificate_sha256 if finding.signer else "",
+        "best": finding.times.best.isoformat() if finding.times.best else "",
+        "signed_content": ", ".join(digests),
+        "attorney": finding.attorney,
+        "powers": _statuses(
+            one for one in finding.qualification_checks if one.name.startswith("attorney")
+        ),
+    }
+
+
+def _attorney(finding: AttorneyFinding) -> dict[str, str]:
+    """Return what is said of a power of attorney."""
+    return {
+        "place": finding.place,
+        "sha256": finding.sha256,
+        "indication": finding.indication.value,
+        "sub_indication": finding.sub_indication or "",
+        "registry": finding.registry.state,
+        "checks": _statuses(finding.checks),
+    }
+
+
+def _statuses(checks: Iterable[Check]) -> str:
+    return ", ".join(f"{one.name}={one.status.value}" for one in checks)

@@ -36,7 +36,11 @@ class ExternalVerifier(Verifier):
 
     def __init__(self, built_in: Verifier, service: Service) -> None:
         super().__init__(
-            built_in.trust, built_in.algorithms, built_in.policy, built_in.accreditations
+            built_in.trust,
+            built_in.algorithms,
+            built_in.policy,
+            built_in.accreditations,
+            built_in.registry,
         )
         self.service = service
 

@@ -23,6 +23,7 @@ from gateway.model import (
     Times,
 )
 from gateway.qualification import Accreditation, Qualification, Tool
+from gateway.qualification.attorney import Registry, nobody
 from gateway.qualification.marks import marks_of
 from gateway.signatures.directory import Directory
 from gateway.signatures.interface import forms
@@ -66,12 +67,15 @@ class Verifier:
         algorithms: Algorithms,
         policy: Policy | None = None,
         accreditations: Accreditations | None = None,
+        registry: Registry = nobody,
     ) -> None:
-        """`accreditations` stands in for what the trusted lists say."""
+        """`accreditations` stands in for what the trusted lists say, `registry` for the
+        registry of powers of attorney, which nobody can ask from here."""
         self.trust = trust
         self.algorithms = algorithms
         self.policy = policy or Policy()
         self.accreditations = accreditations or trust.accreditation
+        self.registry = registry
         self._forms = forms()
         self._directory = Directory(trust.certificates)
         rules = Rules(policy=self.policy, algorithms=algorithms.policy)

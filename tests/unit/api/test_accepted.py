@@ -67,6 +67,24 @@ def test_waiting_for_a_good_document_ends_accepted_with_its_documents(door: Door
     assert door.get("/v1/submissions?number=77-106").get_json()["items"] == []
 
 
+def test_powers_of_attorney_are_posted_to_both_dry_runs(door: Doorway) -> None:
+    """What is none is said; one signature must follow the file it is of."""
+    power = ("attorney", "application/xml", b"<a/>")
+    type, body = form(("document", "text/plain", b"text"), ("signature", "a/b", b"0"), power)
+    (one,) = door.post("/v1/verify?power=CODE", body, type).get_json()["attorneys"]
+    assert (one["place"], one["number"], one["registry"]["state"]) == (
+        "attorney[0]",
+        None,
+        "UNKNOWN",
+    )
+    assert one["problem"] == "not a power of attorney of the format EMCHD_1"
+    assert door.post(f"/v1/verify?power={'A' * 65}", body, type).status_code == 400
+    type, body = form(("document", XML, OWN), power)
+    assert door.post("/v1/check", body, type).get_json()["signatures"]["attorneys"]
+    type, body = form(("document", XML, OWN), ("attorney-signature", "a/b", b"0"))
+    assert door.post("/v1/check", body, type).get_json()["code"] == "FMT-107"
+
+
 def test_verify_reads_any_bytes_and_judges_at_the_time_asked(door: Doorway) -> None:
     type, body = form(("document", "text/plain", b"text"), ("signature", "a/b", b"noise"))
     answer = door.post("/v1/verify?at=2026-01-01T00:00:00Z", body, type)

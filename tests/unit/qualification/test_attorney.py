@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from gateway.model import Check, Part, SignatureReport
-from gateway.qualification.attorney import OCTETS_MAX, read_attorney
+from gateway.model import Attached, Check, Part, RegistryState, SignatureReport
+from gateway.qualification.attorney import OCTETS_MAX, Registry, nobody, read_attorney
 from gateway.sandbox.pki import MERIDIAN, POLARIS, Pki
 from gateway.verification.powers import with_powers
 from tests.pki.build import NOW
@@ -28,6 +28,7 @@ def attorney(
     power: str = f'<МашПолн КодПолн="{POWER}" НаимПолн="Подписание медицинских документов"/>',
     kind: str = "Довер",
     terms: int = 1,
+    head: str = "112-233-445 95",
 ) -> bytes:
     term = (
         f'<СвДов ВидДовер="1" ПрПередов="1" ВнНомДовер="17" НомДовер="4f1c2d3e"'
@@ -38,7 +39,7 @@ def attorney(
 <Документ><{kind}>{term * terms}
 <СвДоверит ТипДоверит="1"><Доверит><РосОргДовер ЕИОФЛ="1">
 <СвРосОрг НаимОрг="ООО" {organisation}/>
-<ЛицоБезДов ПолнЮЛ="1"><СвФЛ СНИЛС="112-233-445 95"><СведФЛ/></СвФЛ></ЛицоБезДов>
+<ЛицоБезДов ПолнЮЛ="1"><СвФЛ СНИЛС="{head}"><СведФЛ/></СвФЛ></ЛицоБезДов>
 </РосОргДовер></Доверит></СвДоверит>
 <СвУпПред ТипПред="1"><Пред><СведФизЛ СНИЛС="{representative}"><СведФЛ/></СведФизЛ></Пред>
 </СвУпПред>
@@ -54,13 +55,17 @@ def powers(
     at: datetime = NOW,
     wanted: str = "",
     over: bytes | None = None,
+    registry: Registry = nobody,
 ) -> dict[str, str]:
     """Return the checks of powers beside a doctor's signature, by name."""
     report = verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW)
     report = moved(report, at)
     own = beside(signed(pki, by, octets=over or octets))
     part = Part(name="attorney", media_type="application/xml", body=octets)
-    found = with_powers(report, part, own, verifier(pki), NOW, wanted)
+    attached = Attached(attorney=part, signatures=own)
+    found = with_powers(
+        report, (attached,), verifier(pki, registry), NOW, kept=False, wanted=wanted
+    )
     checks: tuple[Check, ...] = found.signatures[0].qualification_checks
     return {c.name: c.status.value for c in checks if c.name.startswith("attorney")}
 
@@ -72,7 +77,7 @@ def moved(report: SignatureReport, at: datetime) -> SignatureReport:
 
 def test_a_good_power_of_attorney_gives_its_powers(pki: Pki) -> None:
     found = powers(pki, attorney(), wanted=POWER)
-    assert found.pop("attorney_revocation") == "NOT_DONE"
+    assert found.pop("attorney_revocation") == "INDETERMINATE"
     assert set(found.values()) == {"PASSED"}
 
 
@@ -103,6 +108,55 @@ def test_a_strangers_signature_on_it_is_undecided(pki: Pki) -> None:
 def test_the_representative_cannot_give_it_to_himself(pki: Pki) -> None:
     """A person's certificate names the organisation too, and is not the organisation."""
     assert powers(pki, attorney(), by="gost256-doctor")["attorney_principal"] == "FAILED"
+
+
+def test_the_head_gives_it_under_a_certificate_of_the_organisation(pki: Pki) -> None:
+    """The doctor's certificate of the tests names the laboratory, as a head's does."""
+    by_head = attorney(head=DOCTOR, representative=MERIDIAN.snils)
+    assert powers(pki, by_head, by="gost256-doctor")["attorney_principal"] == "PASSED"
+
+
+@pytest.mark.parametrize("by", ["gost256-person", "gost512-doctor"])
+def test_nobody_makes_himself_the_head_of_an_organisation(pki: Pki, by: str) -> None:
+    """The file may name anybody as head; the certificate must name the principal."""
+    own = {"gost256-person": POLARIS.snils, "gost512-doctor": MERIDIAN.snils}
+    assert powers(pki, attorney(head=own[by]), by=by)["attorney_principal"] == "FAILED"
+
+
+def test_a_managing_company_is_not_the_principal(pki: Pki) -> None:
+    """Who manages an organisation says its register, not the power of attorney."""
+    company = f'<СвРосОрг ОГРН="{MERIDIAN.ogrn}"/><СвФЛ '
+    managed = attorney().replace("<СвФЛ ".encode(), company.encode(), 1)
+    assert powers(pki, managed)["attorney_principal"] == "PASSED"
+    assert powers(pki, managed, by="gost512-organisation")["attorney_principal"] == "FAILED"
+
+
+def test_a_person_gives_it_under_a_certificate_of_his_own(pki: Pki) -> None:
+    given = attorney().replace("<СвРосОрг ".encode(), f'<ФЛДовер СНИЛС="{DOCTOR}"/><А '.encode())
+    assert powers(pki, given, by="gost256-person")["attorney_principal"] == "PASSED"
+    assert powers(pki, given, by="gost512-person")["attorney_principal"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        (RegistryState(), "INDETERMINATE"),
+        (RegistryState(state="VALID", source="ФНС"), "PASSED"),
+        (RegistryState(state="REVOKED", source="ФНС"), "FAILED"),
+        (RegistryState(state="REVOKED", revoked_at=NOW), "FAILED"),
+        (RegistryState(state="REVOKED", revoked_at=NOW + timedelta(seconds=1)), "PASSED"),
+    ],
+)
+def test_the_registry_is_believed_where_it_is_asked(
+    pki: Pki, state: RegistryState, status: str
+) -> None:
+    """Called back later, it still held when the document was signed."""
+
+    def registry(number: str) -> RegistryState:
+        assert number == "4f1c2d3e"
+        return state
+
+    assert powers(pki, attorney(), registry=registry)["attorney_revocation"] == status
 
 
 def test_its_last_day_counts_by_moscow_time(pki: Pki) -> None:

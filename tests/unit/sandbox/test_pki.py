@@ -12,7 +12,7 @@ from gateway.algorithms import standard
 from gateway.algorithms.interface import Scheme
 from gateway.sandbox import pki as sandbox
 from gateway.sandbox.certificates import DIGESTS
-from gateway.sandbox.pki import FAMILIES, ROLES, Pki
+from gateway.sandbox.pki import FAMILIES, PERSON, ROLES, Pki
 from gateway.trust import Trust, read_signer
 from tests.pki.build import ALGORITHMS, DAY, NOW
 
@@ -27,7 +27,7 @@ def octets(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_family_has_every_role_and_there_is_one_stranger(pki: Pki) -> None:
-    wanted = {f"{family}-{role}" for family in FAMILIES for role in ROLES} | {"stranger"}
+    wanted = {f"{family}-{role}" for family in FAMILIES for role in (*ROLES, PERSON)} | {"stranger"}
     assert set(pki.signers) == wanted
 
 

@@ -13,20 +13,24 @@ import pytest
 from lxml import etree
 
 from gateway.model import (
+    Attached,
     Check,
     CheckStatus,
     Indication,
+    Part,
     SignatureReport,
     TimestampFinding,
 )
-from gateway.sandbox.pki import Pki
+from gateway.sandbox.pki import POLARIS, Pki
 from gateway.signature_report.as_etsi import VR
 from gateway.signature_report.as_json import to_json
 from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.signature_report.revocation import revocations_used
 from gateway.signature_report.words import LANGUAGES, Words, table
+from gateway.verification import with_powers
 from gateway.xml.parser import parse
 from tests.pki.build import NOW
+from tests.unit.qualification.test_attorney import POWER, attorney
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 
 HOSTILE = "<script>alert(1)</script>\u0007&\ud800"
@@ -87,6 +91,57 @@ def report(pki: Pki) -> SignatureReport:
     """Three signatures: good, an organisation's, expired."""
     three = beside(signed(pki), signed(pki, "gost256-organisation"), signed(pki, "gost256-expired"))
     return verifier(pki).verify(document(BUNDLE, "application/fhir+json"), three, NOW)
+
+
+@pytest.fixture
+def by_power(pki: Pki) -> SignatureReport:
+    """A person's signature, under a power of attorney."""
+    octets = attorney()
+    one = Attached(
+        attorney=Part(name="attorney", media_type="application/xml", body=octets),
+        signatures=beside(signed(pki, "gost256-organisation", octets=octets)),
+    )
+    own = beside(signed(pki, "gost256-person"))
+    report = verifier(pki).verify(document(BUNDLE, "application/fhir+json"), own, NOW)
+    return with_powers(report, (one,), verifier(pki), NOW, kept=True)
+
+
+def test_json_and_xml_tell_the_power_of_attorney_and_its_verdict(by_power: SignatureReport) -> None:
+    told = to_json(by_power)
+    (one,) = told["attorneys"]
+    assert (one["number"], one["issued"], one["expires"]) == (
+        "4f1c2d3e",
+        "2026-01-01",
+        "2026-12-31",
+    )
+    assert [party["ogrn"] for party in one["signed_by"]] == [POLARIS.ogrn]
+    assert (one["powers"], one["indication"]) == ([POWER], "TOTAL_PASSED")
+    assert one["signatures"][0]["place"] == "attorney[0]/signature[0]"
+    assert told["signatures"][0]["attorney"] == "attorney[0]"
+    root = tree(by_power)
+    types = [one.text for one in named(root, "Type")]
+    values = dict(zip(types, [one.text for one in named(root, "Value")], strict=True))
+    prefix = "urn:fhir-gateway:attorney-"
+    assert values[f"{prefix}term"] == "2026-01-01/2026-12-31"
+    assert (values[f"{prefix}number"], values[f"{prefix}registry"]) == ("4f1c2d3e", "UNKNOWN")
+    assert values[f"{prefix}indication"] == "TOTAL_PASSED"
+    certificate = by_power.attorneys[0].signatures[0].evidence[0][1]
+    assert f"certificate-{hashlib.sha256(certificate).hexdigest()}" in {
+        one.get("id") for one in named(root, "ValidationObject")
+    }
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_tells_the_power_of_attorney(by_power: SignatureReport, language: str) -> None:
+    page = render("html", by_power, BUNDLE, language).octets.decode()
+    words = Words(language=language)
+    for text in ("4f1c2d3e", POLARIS.ogrn, "2026-12-31", POWER, words("registry", "UNKNOWN")):
+        assert text in page
+    assert render("pdf", by_power, BUNDLE, language).octets.startswith(b"%PDF-")
+    none = replace(by_power, attorneys=())
+    assert len(render("pdf", by_power, BUNDLE, language).octets) > len(
+        render("pdf", none, BUNDLE, language).octets
+    )
 
 
 def tree(report: SignatureReport) -> etree._Element:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.model import Indication, Part, SignatureReport
+from gateway.qualification.attorney import Registry, nobody
 from gateway.sandbox.pki import Pki
 from gateway.signatures.sign import Form, sign
 from gateway.trust import Trust
@@ -49,8 +50,8 @@ def beside(*signatures: bytes) -> tuple[Part, ...]:
     )
 
 
-def verifier(pki: Pki) -> Verifier:
-    return Verifier(Trust.load([pki.trust], ALGORITHMS), ALGORITHMS)
+def verifier(pki: Pki, registry: Registry = nobody) -> Verifier:
+    return Verifier(Trust.load([pki.trust], ALGORITHMS), ALGORITHMS, registry=registry)
 
 
 def passes_whole(report: SignatureReport) -> bool:

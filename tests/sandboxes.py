@@ -56,6 +56,6 @@ def outgoing(sandbox_walk: Walk, one: Story) -> Outgoing:
 
 def send(laboratory: Remote, what: Outgoing) -> dict[str, object]:
     """Submit and return the answer's body; anything but 200 or 202 fails the test."""
-    answer = laboratory.post_parts("/v1/submissions", what.document, what.signatures)
+    answer = laboratory.post_parts("/v1/submissions", what.document, what.beside)
     assert answer.status in (200, 202), (answer.status, answer.octets)
     return answer.body

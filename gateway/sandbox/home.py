@@ -47,6 +47,10 @@ attempts_max = 1000
 [trust]
 folders = ["trust"]
 
+[signatures]
+# Who signs for a laboratory under a certificate without it needs a power of attorney with these.
+powers = ["SANDBOX_RESULTS"]
+
 [[routes]]
 to = "{destination}"
 """

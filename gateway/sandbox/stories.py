@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from gateway.algorithms.interface import Algorithms
-from gateway.model import Part
+from gateway.model import ATTORNEY, ATTORNEY_SIGNATURE, Part
 from gateway.sandbox.fresh import Telling, fresh, report_number, telling
 from gateway.sandbox.numbers import renewals, renewed
 from gateway.signatures.sign import Form, sign, sign_bundle
@@ -21,6 +21,7 @@ from gateway.signatures.sign import Form, sign, sign_bundle
 ATTACHED_TYPE = "application/pkcs7-mime"
 DETACHED_TYPE = "application/pkcs7-signature"
 JOSE_TYPE = "application/jose"
+XML_TYPE = "application/xml"
 IN_BUNDLES = ("cades", "jws")
 """Forms that, enveloped, stand in `Bundle.signature`."""
 
@@ -95,6 +96,19 @@ class Tamper:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Powers:
+    """A power of attorney that goes with a document: unsigned, and who signs it."""
+
+    input: Path
+    signers: tuple[str, ...]
+    replace: tuple[tuple[str, str], ...] = ()
+
+    def plain(self) -> bytes:
+        """Return it before its dates are moved.  Raises BadStory."""
+        return _replaced(self.input, self.replace)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Send:
     """A laboratory sends a document."""
 
@@ -114,6 +128,8 @@ class Send:
 
     at_once: int
     """How often, before that, at the same time."""
+
+    powers: Powers | None = None
 
     def plain(self) -> bytes:
         """Return the document before it is made fresh.  Raises BadStory."""
@@ -227,6 +243,13 @@ class Outgoing:
     number: str
     """The report's number in the laboratory; empty when the document has none."""
 
+    powers: tuple[Part, ...] = ()
+    """A power of attorney, and its signatures after it."""
+
+    @property
+    def beside(self) -> tuple[Part, ...]:
+        return (*self.signatures, *self.powers)
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPair:
@@ -261,7 +284,20 @@ class Teller:
         octets = self.named(fresh(send.plain(), self.now, _new_uuid, self.shared))
         pairs = [self.signers(name) for name in send.signing.signers]
         outgoing = signed(octets, send.media_type, send.signing, pairs, self.algorithms, self.now)
+        if send.powers:
+            outgoing = replace(outgoing, powers=self._powers(send.powers))
         return _tampered(send.tamper, outgoing) if send.tamper else outgoing
+
+    def _powers(self, powers: Powers) -> tuple[Part, ...]:
+        """Return a power of attorney, its dates moved with the documents', and signed."""
+        octets = self.named(fresh(powers.plain(), self.now, _new_uuid, self.shared))
+        signing = Signing(form="cades", place="detached", signers=powers.signers)
+        pairs = [self.signers(name) for name in powers.signers]
+        made = signed(octets, XML_TYPE, signing, pairs, self.algorithms, self.now)
+        return (
+            replace(made.document, name=ATTORNEY),
+            *(replace(one, name=ATTORNEY_SIGNATURE) for one in made.signatures),
+        )
 
     def named(self, octets: bytes) -> bytes:
         """Return a document with this telling's people in it."""
@@ -324,9 +360,9 @@ def signed(
     return Outgoing(document=document, signatures=(), number=number)
 
 
-def _replaced(file: Path, replace: Sequence[tuple[str, str]]) -> bytes:
+def _replaced(file: Path, by: Sequence[tuple[str, str]]) -> bytes:
     text = file.read_text("utf-8")
-    for old, new in replace:
+    for old, new in by:
         if old not in text:
             raise BadStory(f"{file}: replace names {old!r}, which is not in it.")
         text = text.replace(old, new)
@@ -338,8 +374,7 @@ def _tampered(tamper: Tamper, outgoing: Outgoing) -> Outgoing:
     if body.count(tamper.old) < 1:
         raise BadStory("tamper.from is not in the document.")
     changed = body.replace(tamper.old, tamper.new, 1)
-    document = Part(name="document", media_type=outgoing.document.media_type, body=changed)
-    return Outgoing(document=document, signatures=outgoing.signatures, number=outgoing.number)
+    return replace(outgoing, document=replace(outgoing.document, body=changed))
 
 
 def _new_uuid() -> str:

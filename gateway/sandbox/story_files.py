@@ -19,6 +19,7 @@ from gateway.sandbox.stories import (
     Decide,
     Expect,
     Facts,
+    Powers,
     Replay,
     Revoke,
     Send,
@@ -67,6 +68,8 @@ def load_story(file: Path) -> Story:
     for step in story.steps:
         if isinstance(step, Send | Agree):
             step.plain()
+        if isinstance(step, Send) and step.powers:
+            step.powers.plain()
     return story
 
 
@@ -75,7 +78,8 @@ def _single(given: Mapping[str, Any]) -> list[dict[str, Any]]:
     missing = [key for key in ("input", "expect") if given[key] is None]
     if missing:
         raise ValidationError({key: ["is needed in a story without steps"] for key in missing})
-    send = {"as": ONLY, **given["send"], "input": given["input"], "tamper": given["tamper"]}
+    beside = {name: given[name] for name in ("input", "tamper", "attorney")}
+    send = {"as": ONLY, **given["send"], **beside}
     wanted = {"codes": [], "submissions": 1, **given["expect"]}
     steps: list[dict[str, Any]] = [{"send": send}, {"expect": wanted}]
     if given["clinic"] == "down-then-up":
@@ -134,6 +138,16 @@ class _Reader:
             tamper=self._tamper(given["tamper"]),
             times=given["times"],
             at_once=given["at_once"],
+            powers=self._powers(given["attorney"]),
+        )
+
+    def _powers(self, given: Mapping[str, Any] | None) -> Powers | None:
+        if given is None:
+            return None
+        return Powers(
+            input=self._file(given["input"]),
+            signers=tuple(given["signers"]),
+            replace=tuple(given["replace"].items()),
         )
 
     def _clinic(self, mode: str) -> Switch:
@@ -199,6 +213,12 @@ class _Sign(Schema):
     signers = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=16))
 
 
+class _Powers(Schema):
+    input = fields.String(required=True, validate=FILE_NAME)
+    signers = fields.List(fields.String(), required=True, validate=validate.Length(min=1, max=2))
+    replace = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
+
+
 class _Times(Schema):
     times = fields.Integer(load_default=1, validate=validate.Range(min=1, max=100))
     at_once = fields.Integer(load_default=0, validate=validate.Range(min=0, max=100))
@@ -210,6 +230,7 @@ class _SendFields(_Times):
     media_type = fields.String(load_default=None)
     sign = fields.Nested(_Sign, load_default=None)
     tamper = fields.Nested(_TamperSchema, load_default=None, allow_none=True)
+    attorney = fields.Nested(_Powers, load_default=None, allow_none=True)
     replace = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
 
 
@@ -259,6 +280,7 @@ class _Story(Schema):
     renew = fields.List(fields.String(validate=validate.Regexp(r".*\d")), load_default=list)
     sign = fields.Nested(_Sign, load_default=None)
     tamper = fields.Nested(_TamperSchema, load_default=None)
+    attorney = fields.Dict(load_default=None)
     send = fields.Nested(_Times, load_default=dict)
     clinic = fields.String(load_default="up", validate=validate.OneOf(["up", "down-then-up"]))
     expect = fields.Dict(load_default=None)

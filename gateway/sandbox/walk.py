@@ -173,7 +173,7 @@ class Walk:
         laboratory = self.laboratories[send.laboratory]
 
         def once() -> Answered:
-            sent = laboratory.post_parts("/v1/submissions", outgoing.document, outgoing.signatures)
+            sent = laboratory.post_parts("/v1/submissions", outgoing.document, outgoing.beside)
             if sent.status not in (200, 202) or "receipt" not in sent.body:
                 code = sent.body.get("code", "")
                 raise Failed(f"POST /v1/submissions: HTTP {sent.status} {code}".rstrip())

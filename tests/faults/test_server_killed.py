@@ -53,7 +53,7 @@ class Senders:
             what = sandboxes.outgoing(self.walk, story)
             try:
                 answer = self.walk.laboratories[story.first.laboratory].post_parts(
-                    "/v1/submissions", what.document, what.signatures
+                    "/v1/submissions", what.document, what.beside
                 )
             except Failed:
                 # The server is away: a laboratory tries again a little later.

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.sandbox.pki import MERIDIAN, POLARIS
 from tests.pki.trusted_lists import Listed, european
+from tests.unit.qualification.test_attorney import attorney
 
 from .conftest import SAMPLES, Call
 
@@ -95,6 +97,44 @@ def test_checks_without_storing(call: Call, sandbox: Path) -> None:
     assert (good.code, good.json["outcome"]) == (0, "accepted")
     assert (bad.code, bad.json["outcome"]) == (1, "rejected")
     assert call("list", "--home", sandbox, "--json").stdout.splitlines() == before
+
+
+def test_a_power_of_attorney_goes_along_with_its_signature(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    """Checked, sent, and judged again from what was kept; the nearest refused is one of another."""
+    path = tmp_path / "attorney.xml"
+    for name, code, refused in ((POLARIS.snils, 0, []), (MERIDIAN.snils, 1, ["SIG-226"])):
+        path.write_bytes(
+            attorney(
+                representative=name,
+                begins="2020-01-01",
+                ends="2099-12-31",
+                power='<МашПолн КодПолн="SANDBOX_RESULTS"/>',
+            )
+        )
+        keys = sandbox / "signers"
+        organisation = ("--key", keys / "gost256-organisation.key.pem")
+        certificate = ("--cert", keys / "gost256-organisation.crt.pem")
+        call("sign", path, *organisation, *certificate, "--format", "cades")
+        along = (
+            GOOD,
+            "--attorney",
+            path,
+            "--signer",
+            "gost256-person",
+            "--json",
+            "--home",
+            sandbox,
+        )
+        checked = call("check", *along, "--sign")
+        assert (checked.code, [p["code"] for p in checked.json["problems"]]) == (code, refused)
+        sent = call("send", *along, "--fresh", "--wait")
+        assert (sent.code, [p["code"] for p in sent.json["problems"]]) == (code, refused)
+        again = call("verify", "--evidence", sent.json["id"], "--json", "--home", sandbox)
+        assert (again.code, again.json["equal"]) == (0, True)
+        (one,) = again.json["attorneys"]
+        assert (one["indication"], one["registry"]["state"]) == ("TOTAL_PASSED", "UNKNOWN")
 
 
 def test_finds_and_shows_what_was_sent(call: Call, sandbox: Path, sent: dict[str, object]) -> None:

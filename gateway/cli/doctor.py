@@ -89,6 +89,7 @@ def _local(out: Output, gateway: Gateway, now: datetime) -> Iterator[Finding]:
     yield _gost(out, gateway)
     yield _database(out, gateway)
     yield _disk(out)
+    yield from _evidence(out, gateway, now)
     for destination in gateway.store.destinations():
         yield _destination(out, destination)
 
@@ -209,6 +210,52 @@ def _disk(out: Output) -> Finding:
         fix = out.say("освободите место", "make room")
         return Finding(name=out.say("Диск", "Disk"), good=False, detail=gigabytes, fix=fix)
     return Finding(name=out.say("Диск", "Disk"), good=True, detail=gigabytes)
+
+
+def _evidence(out: Output, gateway: Gateway, now: datetime) -> Iterator[Finding]:
+    """See whether what proves the kept signatures is renewed in time."""
+    name, rules = out.say("Доказательства", "Evidence"), gateway.settings.evidence
+    if rules is None:
+        yield Finding(
+            name=name,
+            good=None,
+            detail=out.say("не обновляются штампами времени", "not renewed by time stamps"),
+            fix=out.say(
+                "назовите службу штампов времени: [evidence] tsa в gateway.toml",
+                "name a time-stamping authority: [evidence] tsa in gateway.toml",
+            ),
+        )
+        return
+    counts = gateway.store.evidence.counts(now + rules.before)
+    first = counts.first_end.isoformat(timespec="minutes") if counts.first_end else "—"
+    overdue = counts.first_end is not None and counts.first_end < now + rules.before / 2
+    yield Finding(
+        name=name,
+        good=False if overdue else True if not counts.due else None,
+        detail=out.say(
+            f"скоро кончается: {counts.due}, первое {first}",
+            f"ends soon: {counts.due}, the first {first}",
+        )
+        if counts.due
+        else out.say(
+            f"не кончается {rules.before.days} дн.", f"none ends for {rules.before.days} d"
+        ),
+        fix="gateway evidence renew" if counts.due else "",
+    )
+    if late := counts.states.get("late", 0):
+        yield Finding(
+            name=name,
+            good=None,
+            detail=out.say(
+                f"кончилось раньше штампа: {late}", f"ended before a time stamp: {late}"
+            ),
+            fix=out.say(
+                "вердикт держится только на журнале шлюза; впредь обновляйте раньше:"
+                " [evidence] before_days",
+                "the verdict rests on the gateway's log alone; renew sooner from now on:"
+                " [evidence] before_days",
+            ),
+        )
 
 
 def _destination(out: Output, destination: Destination) -> Finding:

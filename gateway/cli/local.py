@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gateway.cli.output import Exit, Output, Wrong, leave
+from gateway.cli.output import Exit, Failed, Output, Wrong, leave
 from gateway.settings import BadSettings, Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.app import Gateway
+    from gateway.evidence.proof import Proof
+    from gateway.model import Submission
+    from gateway.trust import Trust
 
 ACTOR = "operator:local"
 
@@ -49,6 +54,34 @@ def opened(out: Output) -> Iterator[Gateway]:
         yield gateway
     finally:
         gateway.close()
+
+
+def trust(gateway: Gateway) -> Trust:
+    """Return the home's trust material, lists that were fetched included, asking nobody."""
+    from gateway.trust import Trust
+
+    sought = gateway.settings.home / "sought" / "lists"
+    folders = (*gateway.settings.trust_folders, *([sought] if sought.is_dir() else []))
+    return Trust.load(folders, gateway.algorithms, gateway.settings.path_policy)
+
+
+def proof(out: Output, gateway: Gateway, kept: Submission, at: datetime) -> Proof | None:
+    """Return what a submission's evidence record proves at a moment; None without one.
+
+    Raises Failed for a record that was changed or moved where it lies.
+    """
+    from gateway.evidence.proof import proof_of
+    from gateway.store import Unreadable
+
+    try:
+        return proof_of(gateway.store, trust(gateway), gateway.algorithms, kept, at)
+    except (Unreadable, KeyError) as error:
+        raise Failed(
+            out.say(
+                f"{kept.id}: запись доказательств повреждена или подменена",
+                f"{kept.id}: the evidence record is damaged, or another's",
+            )
+        ) from error
 
 
 def view(gateway: Gateway, submission: str, out: Output) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from gateway.model import (
     SignatureReport,
 )
 from gateway.settings import BadSettings, Settings
+from gateway.signature_report.as_json import record_json
 from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.signature_report.words import Words
 from gateway.trust import Trust
@@ -33,6 +34,7 @@ from gateway.verification import (
     Verifier,
     differences,
     judged_again,
+    judged_by_record,
     to_json,
     with_powers,
 )
@@ -200,26 +202,38 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
                 f"{id}: there is no verdict, or the original is not kept any more",
             )
             raise Wrong(line)
-        was = stored.report
-        now = judged_again(
-            was,
-            kept.document,
-            kept.signatures,
-            gateway.algorithms,
-            kept.kept_at,
-            at,
-            kept.attorneys,
-        )
+        was, algorithms, attached = stored.report, gateway.algorithms, kept.attorneys
+        document, signatures = kept.document, kept.signatures
+        proof = local.proof(out, gateway, kept, at or gateway.clock())
+        record = proof.finding if proof else None
+        if at is not None and proof is not None and record is not None:
+            now = judged_by_record(
+                was, proof.kept, record, signatures, document, algorithms, at, attached
+            )
+        else:
+            now = judged_again(was, document, signatures, algorithms, kept.kept_at, at, attached)
     found = differences(was, now)
     told = [{"place": one.place, "what": one.what, "was": one.was, "now": one.now} for one in found]
-    out.data({"submission": id, "equal": not found, "differences": told, **to_json(now)})
+    out.data(
+        {
+            "submission": id,
+            "equal": not found,
+            "differences": told,
+            **to_json(now),
+            "evidence_record": record_json(record) if record else None,
+        }
+    )
     _show(out, now)
+    for check in record.checks if record else ():
+        out.text(f"  {check.status.value}  {check.name}: {check.detail}")
     if not found:
         out.text(out.say("вердикт тот же", "the verdict is the same"))
     for one in found:
         out.text(f"{out.mark(False)} {one.place} {one.what}: {one.was or '—'} → {one.now or '—'}")
     _write(out, reports, now, kept.document.body)
-    leave(Exit.REFUSED if found and at is None else EXITS[now.indication])
+    # A record that covers something else: what is kept was changed, whatever else holds.
+    changed = record is not None and not record.stamps
+    leave(Exit.REFUSED if changed or (found and at is None) else EXITS[now.indication])
 
 
 def _write(out: Output, paths: tuple[Path, ...], report: SignatureReport, document: bytes) -> None:

@@ -30,7 +30,14 @@ def surveyed(store: Store, algorithms: Algorithms, id: str) -> ProofEnd:
     if stored is None or not kept.parts:
         return _nothing(kept.kept_at)
     asking = Asking(algorithms)
-    report = judged_again(stored.report, kept.document, kept.signatures, asking, kept.kept_at)
+    report = judged_again(
+        stored.report,
+        kept.document,
+        kept.signatures,
+        asking,
+        kept.kept_at,
+        attached=kept.attorneys,
+    )
     return _ends(report, kept, asking)
 
 

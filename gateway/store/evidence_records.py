@@ -171,18 +171,17 @@ class EvidenceRecords:
 
         self.room.database.write(transaction)
 
-    def counts(self, now: datetime, ends_before: datetime) -> ProofCounts:
+    def counts(self, ends_before: datetime) -> ProofCounts:
         """Return how many proofs are in which state, and what ends before a moment."""
         open_ = table.c.state.in_(_OPEN)
         with self.room.database.read() as connection:
             states = connection.execute(
                 select(table.c.state, func.count().label("number")).group_by(table.c.state)
             ).all()
-            due, first = connection.execute(
-                select(func.count(), func.min(table.c.ends_at)).where(
-                    open_, table.c.ends_at <= ends_before
-                )
-            ).one()
+            due = connection.execute(
+                select(func.count()).where(open_, table.c.ends_at <= ends_before)
+            ).scalar_one()
+            first = connection.execute(select(func.min(table.c.ends_at)).where(open_)).scalar()
         return ProofCounts(
             states={row.state: row.number for row in states}, due=due, first_end=first
         )

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from asn1crypto import pem
 
 from gateway.app import Gateway, open_gateway
-from gateway.model import Part, Status
+from gateway.model import Status
 from gateway.sandbox import home as sandbox_home
 from gateway.sandbox import pki
-from gateway.sandbox.fresh import fresh
 from gateway.settings import Settings
-from gateway.signatures.sign import sign
 from gateway.trust.lists import keep_list
 from gateway.verification import differences, judged_again
+from tests.handing_in import sent, worked
 from tests.pki.trusted_lists import Listed, russian
-from tests.sandboxes import GOST, SAMPLES
 
-JSON = (SAMPLES / "01-transaction-gost256" / "result.json").read_bytes()
-FHIR = "application/fhir+json"
 RULE = """
 [[signatures.documents]]
 kind = "fhir_json"
 sender = "polaris"
 qualifications = ["QES"]
 """
-
-
-@dataclass(frozen=True)
-class Laboratory:
-    client: str = "polaris"
-    organization: str = "polaris"
 
 
 @pytest.fixture
@@ -64,33 +52,6 @@ def accredit(keys: pki.Pki, word: str) -> None:
     now = datetime.now(UTC)
     one = Listed(name="УЦ", certificates=[authority], statuses=[(word, "2020-01-01T00:00:00")])
     keep_list(keys.trust, russian(one, issued=now.strftime("%Y-%m-%dT%H:%M:%S")))
-
-
-def sent(gateway: Gateway, keys: pki.Pki) -> str:
-    """Hand in a document signed by a doctor and take it to its end; return the submission."""
-    octets = fresh(JSON, datetime.now(UTC), lambda: str(uuid.uuid4()))
-    signer = keys.signer("gost256-doctor")
-    signature = sign(
-        octets,
-        key=signer.private_key(),
-        chain=signer.chain(),
-        algorithms=GOST,
-        form="cades",
-        detached=True,
-        at=datetime.now(UTC),
-    )
-    parts = (
-        Part(name="document", media_type=FHIR, body=octets),
-        Part(name="signature", media_type="application/octet-stream", body=signature),
-    )
-    kept = gateway.line.keep(Laboratory(), "multipart/form-data", parts)
-    worked(gateway)
-    return kept.submission
-
-
-def worked(gateway: Gateway) -> None:
-    for order in gateway.store.claim("submission", 1, timedelta(seconds=60)):
-        gateway.line.work(order)
 
 
 def ended(gateway: Gateway, submission: str) -> tuple[Status, set[str]]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,8 +18,9 @@ from gateway.algorithms import standard
 from gateway.cli.output import translated
 from gateway.sandbox import pki
 from gateway.sandbox.timestamping import TimestampAuthority
-from gateway.sandbox.timestamping_server import QUERY, address, make_server
+from gateway.sandbox.timestamping_server import QUERY, make_server
 from gateway.signatures.timestamps import TimeStampResp
+from tests.running import running
 from tests.unit.cli.conftest import Call
 from tests.unit.signatures.made import BUNDLE, XML
 from tests.unit.signatures.pdf_made import REPORT
@@ -32,18 +31,6 @@ FAMILIES = ("gost256", "gost512", "rsa", "ecdsa")
 def authority_of(sandbox: Path, name: str = "gost256-tsa") -> TimestampAuthority:
     files = pki.load(sandbox).signer(name)
     return TimestampAuthority(key=files.private_key(), chain=files.chain(), algorithms=standard())
-
-
-@contextmanager
-def running(server: ThreadingHTTPServer) -> Iterator[str]:
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield address(server)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture

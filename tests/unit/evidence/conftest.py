@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from gateway.algorithms.interface import Algorithms
 from gateway.evidence import Authority, Renewal, Rules
 from gateway.model import Indication, Part, RecordFinding, SignatureReport
 from gateway.sandbox.timestamping import TimestampAuthority
-from gateway.sandbox.timestamping_server import address, make_server
+from gateway.sandbox.timestamping_server import make_server
 from gateway.signatures.sign import sign
 from gateway.trust import Trust
 from gateway.verification import (
@@ -27,6 +26,7 @@ from gateway.verification import (
     last_by,
 )
 from tests.pki.build import ALGORITHMS, NOW
+from tests.running import running
 from tests.unit.signatures.made import BUNDLE
 from tests.unit.store.house import House, open_house
 from tests.unit.verification.long_lived import YEAR, World
@@ -160,13 +160,8 @@ def opened(house: House, world: World) -> Iterator[Office]:
             return respond(request, now)
 
     authority = Changing(key=world.first.key, chain=(world.first.der,), algorithms=ALGORITHMS)
-    server = make_server(authority, 0, house.clock)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
     try:
-        yield Office(house=house, world=world, url=address(server), asked=asked)
+        with running(make_server(authority, 0, house.clock)) as url:
+            yield Office(house=house, world=world, url=url, asked=asked)
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
         house.store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -18,12 +17,13 @@ from gateway.evidence.renewal import LISTS_AWAITED, RETRY_FIRST
 from gateway.model import Indication
 from gateway.sandbox.certificates import timestamper_extensions
 from gateway.sandbox.timestamping import TimestampAuthority
-from gateway.sandbox.timestamping_server import address, make_server
+from gateway.sandbox.timestamping_server import make_server
 from gateway.signatures import evidence_records
 from gateway.signatures.stamping import NotStamped
 from gateway.store import log_tables, submissions, tables
 from gateway.store.values import Overtaken
 from tests.pki.build import ALGORITHMS, DAY, NOW, issue, root
+from tests.running import running
 from tests.unit.evidence.conftest import Office
 from tests.unit.signatures.made import BUNDLE
 from tests.unit.verification.long_lived import (
@@ -373,11 +373,5 @@ def serving(
 ) -> Iterator[str]:
     """An authority on a socket whose clock is the office's, shifted."""
     server = make_server(authority, 0, lambda: office.house.clock.now + shift, credentials)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield address(server)
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running(server) as url:
+        yield url

@@ -25,6 +25,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FORMATS = ("cades", "jws", "pades", "xades", "xmldsig")
 ENVELOPED = ("pades", "xades", "xmldsig")
 NOT_A_KEY = translated("это не закрытый ключ PKCS#8", "not a PKCS#8 private key")
+NOT_A_PLACE = translated("нет такой папки, или это папка", "no such folder, or a folder itself")
 NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an X.509 certificate")
 
 
@@ -118,7 +119,10 @@ def command(
     if place == "-":
         sys.stdout.buffer.write(signed)
         return
-    Path(place).write_bytes(signed)
+    try:
+        Path(place).write_bytes(signed)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise Wrong(f"--out {place}: {NOT_A_PLACE}") from error
     out.data({"out": place, "format": form, "bytes": len(signed)})
     out.text(f"{out.mark(True)} {place}")
 

@@ -310,6 +310,20 @@ def test_what_cannot_be_signed_says_why_in_words(call: Call, sandbox: Path, tmp_
     assert "PKCS#8" in said.stderr
 
 
+def test_a_signature_that_has_no_place_to_go_is_wrong_usage(
+    call: Call, sandbox: Path, tmp_path: Path
+) -> None:
+    key, chain = (sandbox / "signers" / f"rsa-doctor.{end}.pem" for end in ("key", "crt"))
+    noise = tmp_path / "noise.txt"
+    noise.write_text("noise")
+    signing = ("sign", noise, "--key", key, "--cert", chain, "--lang", "ru", "--out")
+    for place in (tmp_path / "none" / "out.sig", tmp_path):
+        said = call(*signing, place)
+        assert said.code == 2
+        assert f"--out {place}: нет такой папки, или это папка" in said.stderr
+    assert call(*signing, tmp_path / "out.sig").code == 0
+
+
 def test_a_changed_receipt_is_refused_in_the_reader_s_language(
     call: Call, sandbox: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from gateway.signatures.cms_attributes import (
     CERTIFICATE_VALUES,
     CONTENT_TIME_STAMP,
     COUNTER_SIGNATURE,
+    EVIDENCE_RECORDS,
     LONG_TERM,
     REFERENCES_TIME_STAMP,
     REVOCATION_REFERENCES,
@@ -128,6 +129,8 @@ class _Additions:
             self._counter(written, position)
         if SIGNATURE_POLICY in self.signer.attributes:
             self.hints.append("signature policy named, not processed")
+        if any(map(unsigned.values, EVIDENCE_RECORDS)):
+            self.hints.append("evidence records are not checked")
 
     def result(self) -> CheckedSignature:
         checks = self.signer.checks

@@ -31,6 +31,9 @@ VALIDATION_TIME_STAMP = f"{_AA}.25"
 """CAdES-C time stamp: over the signature's value and what was collected to validate it."""
 
 REFERENCES_TIME_STAMP = f"{_AA}.26"
+EVIDENCE_RECORDS = (f"{_AA}.49", f"{_AA}.50")
+"""Internal and external (RFC 4998, appendix A)."""
+
 ARCHIVE_V2 = f"{_AA}.48"
 ARCHIVE_V3 = "0.4.0.1733.2.4"
 LONG_TERM = "0.4.0.1733.2.2"

@@ -84,7 +84,10 @@ class Classic:
         return False
 
     def sign(self, key: bytes, scheme: Scheme, octets: bytes) -> bytes:
-        private = serialization.load_der_private_key(key, password=None)
+        try:
+            private = serialization.load_der_private_key(key, password=None)
+        except UnsupportedAlgorithm as error:
+            raise ValueError(f"The key is not of the family {scheme.family}.") from error
         if scheme.family in _EDWARDS and isinstance(
             private, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
         ):

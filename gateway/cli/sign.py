@@ -25,6 +25,10 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FORMATS = ("cades", "jws", "pades", "xades", "xmldsig")
 ENVELOPED = ("pades", "xades", "xmldsig")
 NOT_A_KEY = translated("это не закрытый ключ PKCS#8", "not a PKCS#8 private key")
+NOT_A_PAIR = translated(
+    "закрытый ключ не от этого сертификата", "the private key is not this certificate's"
+)
+PROBE = b"Is this key the certificate's?"
 NOT_A_PLACE = translated("нет такой папки, или это папка", "no such folder, or a folder itself")
 NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an X.509 certificate")
 
@@ -112,6 +116,7 @@ def command(
         raise Wrong(out.say(*said))
     chain = _chain(cert)
     octets_of_key, algorithms = _key(out, key)
+    _require_pair(octets_of_key, chain, algorithms)
     stamp = stamper(tsa, _imprint(chain), algorithms) if tsa is not None else None
     signing = Signing(key=octets_of_key, chain=chain, algorithms=algorithms, stamp=stamp)
     signed = _signed(out, octets, signing, cast("Form", form), attached, inside)
@@ -170,6 +175,25 @@ def _signed(
         raise Failed(f"--key: {error}") from error
     except (ValueError, Unsupported) as error:
         raise Wrong(str(error)) from error
+
+
+def _require_pair(key: bytes, chain: list[bytes], algorithms: Algorithms) -> None:
+    """Raise Wrong when the key is another's: by a signature, for a key in a token shows no more."""
+    certificate = x509.Certificate.load(chain[0], strict=True)
+    try:
+        scheme = scheme_of(certificate)
+    except ValueError:
+        return  # Keys that only JWS has a name for; whether one signs is asked later.
+    try:
+        value = algorithms.sign(key, scheme, PROBE)
+    except pkcs11.TokenFault as error:
+        raise Failed(f"--key: {error}") from error
+    except (ValueError, TypeError) as error:
+        raise Wrong(f"--key, --cert: {NOT_A_PAIR}") from error
+    except Unsupported as error:
+        raise Wrong(str(error)) from error
+    if not algorithms.verify(certificate.public_key.dump(), scheme, PROBE, value):
+        raise Wrong(f"--key, --cert: {NOT_A_PAIR}")
 
 
 def _imprint(chain: list[bytes]) -> str:

@@ -13,7 +13,7 @@ from gateway.algorithms import standard
 from gateway.cli import local
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
 from gateway.cli.policy_file import read_policy
-from gateway.cli.sign import read
+from gateway.cli.sign import NOT_A_PLACE, read
 from gateway.formats.interface import formats
 from gateway.model import (
     ATTORNEY,
@@ -160,6 +160,8 @@ def command(
         if path.suffix[1:] not in MEDIA_TYPES:
             ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
             raise Wrong(f"--report {path}: {ends}")
+        if path.is_dir() or not path.parent.is_dir():
+            raise Wrong(f"--report {path}: {NOT_A_PLACE}")
     if submission is not None:
         if file or signatures or folders or policy_file or attorneys:
             raise Wrong(out.say("--evidence: без файла и --trust", "--evidence: without a file"))

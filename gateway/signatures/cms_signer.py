@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from asn1crypto import cms, core, x509
@@ -15,7 +16,7 @@ from asn1crypto import tsp as _teaches_signing_certificate_attributes  # noqa: F
 from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.model import CheckedSignature, Covered, Part
-from gateway.signatures import ber, certificates, findings
+from gateway.signatures import ber, certificates, findings, octet_hints
 from gateway.signatures.cms_file import SignedData
 from gateway.signatures.directory import NOBODY, Directory, Named
 from gateway.signatures.findings import (
@@ -221,7 +222,11 @@ class Signer:
             self._no_attributes_replayed(octets)
             self.signed_octets = self.octets = octets
             return
-        if self.content_digest(self.digest, octets) != self.attributes[MESSAGE_DIGEST][0].native:
+        signed = self.attributes[MESSAGE_DIGEST][0].native
+        if self.content_digest(self.digest, octets) != signed:
+            digest = partial(self.algorithms.digest, self.digest)
+            hint = octet_hints.of_octets(octets, lambda changed: digest(changed) == signed)
+            self.hints.extend([hint] if hint else [])
             raise failed("reference_data", HASH_FAILURE, f"{self.digest} differs")
         self.checks.passed("reference_data", self.digest)
         self.octets = octets

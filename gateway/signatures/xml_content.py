@@ -14,7 +14,7 @@ from lxml import etree
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Covered
-from gateway.signatures import findings, xades, xml_coverage, xml_hints
+from gateway.signatures import findings, octet_hints, xades, xml_coverage, xml_hints
 from gateway.signatures import xml_names as names
 from gateway.signatures import xml_references as references
 from gateway.signatures import xml_transform_syntax as transforms
@@ -213,13 +213,13 @@ class Content:
     def _guess(self, reference: Reference, target: Target) -> None:
         """Find out for people why a digest differs."""
         self.guesses += 1
-        if self.guesses > xml_hints.GUESSES_MAX or len(target.octets) > xml_hints.OCTETS_MAX:
+        if self.guesses > xml_hints.GUESSES_MAX or len(target.octets) > octet_hints.OCTETS_MAX:
             return
 
         def matches(octets: bytes) -> bool:
             return self._matches(reference, octets)
 
-        hint = xml_hints.of_octets(target.octets, matches)
+        hint = octet_hints.of_octets(target.octets, matches)
         if hint is None and target.plain and not references.is_external(reference.uri):
             given = reference.transforms
             used = given[-1].algorithm if given else ""

@@ -19,6 +19,7 @@ from gateway.model import CheckedSignature, CheckedTimestamp, Indication
 from gateway.signatures import (
     certificates,
     findings,
+    octet_hints,
     xades,
     xades_unsigned,
     xml_hints,
@@ -313,7 +314,7 @@ class Signature:
             scheme.family,
             lambda value: self._holds(candidate, scheme, self.signed_octets, value),
         )
-        form = spelling or xml_hints.of_octets(self.signed_octets, holds)
+        form = spelling or octet_hints.of_octets(self.signed_octets, holds)
         form = form or xml_hints.of_canonicalisation(
             self.canonicalisation.algorithm,
             lambda other: c14n.canonical(self.info, other),

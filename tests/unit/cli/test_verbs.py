@@ -310,6 +310,23 @@ def test_what_cannot_be_signed_says_why_in_words(call: Call, sandbox: Path, tmp_
     assert "PKCS#8" in said.stderr
 
 
+@pytest.mark.parametrize("other", ["rsa-organisation", "ecdsa-doctor", "gost256-doctor"])
+def test_a_key_of_another_certificate_signs_nothing(
+    call: Call, sandbox: Path, tmp_path: Path, other: str
+) -> None:
+    """Found out only by whoever verifies, it would cost a laboratory its day."""
+    noise, target = tmp_path / "noise.txt", tmp_path / "noise.sig"
+    noise.write_text("noise")
+    for mine, cert in (("rsa-doctor", other), (other, "rsa-doctor")):
+        key, chain = (
+            sandbox / "signers" / f"{name}.pem" for name in (f"{mine}.key", f"{cert}.crt")
+        )
+        said = call("sign", noise, "--key", key, "--cert", chain, "--out", target, "--lang", "ru")
+        assert said.code == 2
+        assert "закрытый ключ не от этого сертификата" in said.stderr
+        assert not target.exists()
+
+
 def test_a_signature_that_has_no_place_to_go_is_wrong_usage(
     call: Call, sandbox: Path, tmp_path: Path
 ) -> None:

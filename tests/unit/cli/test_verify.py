@@ -213,6 +213,15 @@ def test_a_report_of_an_unknown_form_is_wrong_usage(bundle: Path, tmp_path: Path
     assert run(verify, bundle, "--report", tmp_path / "report.docx").exit_code == 2
 
 
+def test_a_report_that_has_no_place_to_go_is_said_before_the_work(
+    pki: Pki, bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "folder.pdf").mkdir()
+    for place in (tmp_path / "none" / "report.pdf", tmp_path / "folder.pdf"):
+        done = run(verify, bundle, "--trust", pki.trust, "--report", place)
+        assert (done.exit_code, done.stdout) == (2, "")
+
+
 def test_neither_file_nor_evidence_is_wrong_usage(bundle: Path, tmp_path: Path) -> None:
     assert run(verify).exit_code == 2
     assert run(verify, bundle, "--evidence", "S1").exit_code == 2

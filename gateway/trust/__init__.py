@@ -19,7 +19,7 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication, Signer
 from gateway.trust.brought import key_of, read_brought
 from gateway.trust.chain import Question, judge_path
-from gateway.trust.definite import read_der
+from gateway.trust.definite import octets_of, read_der
 from gateway.trust.explain import Verdict
 from gateway.trust.finding import (
     Freshness,
@@ -286,8 +286,8 @@ def _evidence(verdict: Verdict, at: datetime, material: Material) -> tuple[tuple
     path = verdict.path
     found = [("certificate", c.dump()) for c in path]
     issuers = {c.issuer.hashable for c in path[:-1]}
-    found += [("crl", crl.dump()) for crl in material.crls if crl.issuer.hashable in issuers]
-    found += [("ocsp", response.dump()) for response in answers_about(material, path)]
+    found += [("crl", octets_of(crl)) for crl in material.crls if crl.issuer.hashable in issuers]
+    found += [("ocsp", octets_of(response)) for response in answers_about(material, path)]
     return tuple(found)
 
 

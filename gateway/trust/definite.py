@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from asn1crypto import core, crl, x509
+from asn1crypto import core, crl, parser, x509
 
 _Kind = TypeVar("_Kind", bound=core.Sequence)
 
@@ -27,8 +27,7 @@ def read_der(kind: type[_Kind], octets: bytes) -> _Kind:
     Raises ValueError, and whatever else asn1crypto raises, for others.
     """
     found: _Kind = kind.load(definite(octets), strict=True)
-    written = b"".join(found[field[0]].dump() for field in kind._fields)
-    if written != found.contents:
+    if _count(found.contents) > len(kind._fields):
         raise ValueError("more than its fields")
     if kind in _BODIES:
         stated = found["signature_algorithm"]
@@ -36,7 +35,27 @@ def read_der(kind: type[_Kind], octets: bytes) -> _Kind:
         if stated.dump() != found[_BODIES[kind]]["signature"].dump():
             raise ValueError("two signature algorithms")
         _ = stated["algorithm"].native
+    found._gateway_octets = octets
     return found
+
+
+def octets_of(found: core.Sequence) -> bytes:
+    """Return what `read_der` read `found` from.
+
+    `dump` may write it anew: asn1crypto takes a length that ends in 80 for an indefinite one.
+    """
+    octets: bytes = found._gateway_octets
+    return octets
+
+
+def _count(contents: bytes) -> int:
+    """Return how many elements stand one after another."""
+    number = position = 0
+    while position < len(contents):
+        _, _, _, header, inner, _ = parser.parse(contents[position:])
+        position += len(header) + len(inner)
+        number += 1
+    return number
 
 
 def definite(octets: bytes) -> bytes:

@@ -114,6 +114,27 @@ def test_an_answer_that_breaks_off_where_it_is_read_late_counts_for_nothing() ->
     assert word(revocations=(("ocsp", found.written()),)) == "TRY_LATER"
 
 
+def padded() -> bytes:
+    """Return the answer with a certificate more that is none, and a length that ends in 80."""
+    for size in range(256):
+        found = read(ANSWER)
+        basic = found.children[1].children[0].children[1].children[0]
+        basic.children[-1].children[0].children.append(Element(tag=0x30, contents=b"\x80\0" * size))
+        written = found.written()
+        if written[3] == 0x80:
+            return written
+    raise AssertionError
+
+
+def test_an_answer_is_kept_as_it_came() -> None:
+    """Found by fuzzing: asn1crypto takes such a length for an indefinite one, and writes anew
+    what it cannot even read."""
+    answer = padded()
+    trust = Trust([ROOT.certificate.dump()], (), [ROOT_LIST], algorithms=ALGORITHMS)
+    found = trust.judge(SIGNER.der, [CA_CERTIFICATE], NOW, revocations=[("ocsp", answer)])
+    assert ("ocsp", answer) in found.evidence
+
+
 def test_a_list_of_an_unknown_version_counts_for_nothing() -> None:
     """Found by fuzzing: one library reads it, and another does not and says so in its own way."""
     found = read(CA_LIST)

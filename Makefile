@@ -5,6 +5,8 @@ PYTEST := $(BIN)/python -m pytest
 WORKERS ?= 2
 SECONDS ?= 30
 CLIENTS ?= 8
+FUZZ_COUNT ?= 200000
+FUZZ_SEED ?= 1
 # An hour shows a leak of memory, of file handles or of disk.
 SOAK_SECONDS ?= 3600
 
@@ -35,7 +37,8 @@ lint: setup ## ruff, mypy --strict, import contracts
 corpus: setup ## official examples and collected files, with a table of each collection
 	@$(PYTEST) -q -s tests/corpus
 
-fuzz: setup ## mutated input at every door, full numbers
+fuzz: setup ## changed input of every form and at every door (FUZZ_COUNT=, FUZZ_SEED=)
+	@$(BIN)/python -m tests.fuzz --count $(FUZZ_COUNT) --seed $(FUZZ_SEED) --workers $(WORKERS)
 	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=full tests/attacks
 
 faults: setup ## crashes, cuts and lost leases, full numbers

@@ -95,25 +95,6 @@ def test_no_flipped_byte_of_a_detached_document_passes(pki: Pki) -> None:
             assert report.signatures[0].covered == ()
 
 
-@given(
-    start=st.floats(0, 1),
-    length=st.integers(0, 64),
-    put=st.one_of(
-        st.binary(max_size=8),
-        st.sampled_from([b"<!--x-->", b"<x/>", b"&#65;", b" ", b"\x00\x00", b"\x80", b"<?p?>"]),
-    ),
-)
-def test_no_edit_changes_what_passes_or_who_signed(
-    sample: Sample, start: float, length: int, put: bytes
-) -> None:
-    """Cuts, insertions and replacements anywhere: the same promise, and never a crash."""
-    position = int(start * len(sample.file))
-    changed = sample.file[:position] + put + sample.file[position + length :]
-    report = sample.judged(changed)
-    if report.indication is Indication.TOTAL_PASSED:
-        assert believed(report) == believed(sample.judged(sample.file))
-
-
 @given(cut=st.floats(0, 1))
 def test_no_cut_file_passes(sample: Sample, cut: float) -> None:
     """A file cut short is broken or says nothing; it is never good."""

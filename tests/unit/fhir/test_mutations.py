@@ -123,14 +123,6 @@ def test_a_changed_bundle_is_taken_or_refused(octets: bytes) -> None:
     parse(octets)
 
 
-@given(st.integers(0, len(text.dumps(BUNDLE)) - 1), st.integers(0, 255))
-def test_a_changed_byte_is_taken_or_refused(at: int, byte: int) -> None:
-    """The same one level down."""
-    octets = bytearray(text.dumps(BUNDLE))
-    octets[at] = byte
-    parse(bytes(octets))
-
-
 @given(st.integers(0, len(text.dumps(BUNDLE)) - 1))
 def test_a_cut_bundle_is_refused(length: int) -> None:
     """Half a report is no report."""

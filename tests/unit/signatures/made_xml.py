@@ -127,6 +127,23 @@ def _of_sandbox(pki: Pki, name: str) -> tuple[Signing, Scheme]:
     )
 
 
+def envelope(pki: Pki, reference: str) -> tuple[str, str]:
+    """Return a SOAP envelope with a token, and KeyInfo that names the token."""
+    token = base64.b64encode(pki.signer("ecdsa-doctor").chain()[0]).decode()
+    envelope = (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
+        f' xmlns:wsu="{names.WSU}" xmlns:wsse="{names.WSSE}"><s:Header>'
+        '<wsse:Security s:actor="http://smev.gosuslugi.ru/actors/smev">'
+        f'<wsse:BinarySecurityToken wsu:Id="t">{token}</wsse:BinarySecurityToken>'
+        '</wsse:Security></s:Header><s:Body wsu:Id="body"><v>5,10</v></s:Body></s:Envelope>'
+    )
+    info = (
+        f'<wsse:SecurityTokenReference xmlns:wsse="{names.WSSE}">{reference}'
+        "</wsse:SecurityTokenReference>"
+    )
+    return envelope, info
+
+
 def _placed(document: str, place: str, block: str) -> str:
     """Return the text with the signature in it; lxml would drop namespaces it thinks idle."""
     if not document:

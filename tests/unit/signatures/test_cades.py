@@ -354,3 +354,13 @@ def test_an_evidence_record_inside_is_not_checked_and_said_so(pki: Pki) -> None:
         one = checked(adding(file, attribute(kind, b"\x30\x00")))
         assert one.indication is Indication.TOTAL_PASSED
         assert "evidence records are not checked" in one.hints
+
+
+def test_a_file_with_everything_in_it_holds_in_every_part(pki: Pki) -> None:
+    """Counter-signed, with values for the long term and under an archive time stamp."""
+    file = countersigned(pki, long_term(pki))
+    for archived in (archived_v3(pki, file, BUNDLE), archived_v2(pki, file, BUNDLE)):
+        one = checked(archived)
+        parts = (one, *one.counter_signatures, *one.timestamps)
+        assert len(parts) == 4
+        assert {part.indication for part in parts} == {PASSED}

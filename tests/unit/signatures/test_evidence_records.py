@@ -28,7 +28,11 @@ def sha256(octets: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def record(pki: Pki) -> Record:
-    """A record of two stamps in one chain and one in another, among other leaves."""
+    return made_record(pki)
+
+
+def made_record(pki: Pki) -> Record:
+    """Return a record of two stamps in one chain and one in another, among other leaves."""
     files = pki.signer("gost256-tsa")
     # Nothing signs the certificates beside the authority's own: a change there is no matter.
     authority = TimestampAuthority(

@@ -21,6 +21,7 @@ from tests.unit.signatures.made_xml import (
     WHOLE,
     Ref,
     checked,
+    envelope,
     filter2,
     scopes,
     signed_xml,
@@ -251,31 +252,14 @@ def test_a_bare_key_proves_the_value_and_nobody(pki: Pki) -> None:
     assert failed(checked(file.replace(b"5,10", b"5,11")), "HASH_FAILURE")
 
 
-def _envelope(pki: Pki, reference: str) -> tuple[str, str]:
-    """Return a SOAP envelope with a token, and KeyInfo that names the token."""
-    token = base64.b64encode(pki.signer("ecdsa-doctor").chain()[0]).decode()
-    envelope = (
-        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"'
-        f' xmlns:wsu="{names.WSU}" xmlns:wsse="{names.WSSE}"><s:Header>'
-        '<wsse:Security s:actor="http://smev.gosuslugi.ru/actors/smev">'
-        f'<wsse:BinarySecurityToken wsu:Id="t">{token}</wsse:BinarySecurityToken>'
-        '</wsse:Security></s:Header><s:Body wsu:Id="body"><v>5,10</v></s:Body></s:Envelope>'
-    )
-    info = (
-        f'<wsse:SecurityTokenReference xmlns:wsse="{names.WSSE}">{reference}'
-        "</wsse:SecurityTokenReference>"
-    )
-    return envelope, info
-
-
 @pytest.mark.parametrize(
     "reference", ['<wsse:Reference URI="#t"/>', "<wsse:KeyIdentifier>AAAA</wsse:KeyIdentifier>"]
 )
 def test_a_web_service_message_brings_its_certificate_as_a_token(pki: Pki, reference: str) -> None:
-    envelope, info = _envelope(pki, reference)
+    message, info = envelope(pki, reference)
     file = signed_xml(
         pki,
-        envelope,
+        message,
         Ref(uri="#body", transforms=EXCLUSIVE),
         key_info=info,
         place=f"{{*}}Header/{{{names.WSSE}}}Security",
@@ -287,10 +271,10 @@ def test_a_web_service_message_brings_its_certificate_as_a_token(pki: Pki, refer
 
 
 def test_a_token_reference_to_something_else_is_refused(pki: Pki) -> None:
-    envelope, info = _envelope(pki, '<wsse:Reference URI="#body"/>')
+    message, info = envelope(pki, '<wsse:Reference URI="#body"/>')
     file = signed_xml(
         pki,
-        envelope,
+        message,
         Ref(uri="#body", transforms=EXCLUSIVE),
         key_info=info,
         place=f"{{*}}Header/{{{names.WSSE}}}Security",

@@ -1,0 +1,1 @@
+"""Forms that break every promise: the fuzzer must notice each."""

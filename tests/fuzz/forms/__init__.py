@@ -1,0 +1,1 @@
+"""Forms of input that are fuzzed: a module with NAME, `seeds` and `judge` joins by lying here."""

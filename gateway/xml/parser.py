@@ -47,6 +47,13 @@ ENCODINGS = (
 )
 """What laboratories and signers send.  A short list keeps two parsers from disagreeing."""
 
+_LARGE = 1024 * 1024
+_CROWD = 4096
+"""Attributes in one tag that no file has, not even in a comment or in quoted HTML."""
+
+_CROWDED = re.compile(
+    rb"<[^<>=\"']++(?:=[\s\0]*+(?:\"[^<\"]*+\"|'[^<']*+')[^<>=\"']*+){%d}" % _CROWD
+)
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -93,6 +100,10 @@ def is_xml(head: bytes) -> bool:
 
 def _survey(octets: bytes) -> None:
     """Refuse what breaks a limit before a tree is built of it."""
+    # Expat tells of a tag when it has all of it, and a million attributes take it seconds.
+    if len(octets) > _LARGE and (crowded := _CROWDED.search(octets)) is not None:
+        line = octets.count(b"\n", 0, crowded.start()) + 1
+        raise Rejected(_limit("attributes", ATTRIBUTES_MAX, f"line {line}"))
     survey = _Survey()
     try:
         survey.expat.Parse(octets, True)

@@ -84,6 +84,14 @@ def test_attributes_are_limited() -> None:
     assert refusal(element(parser.ATTRIBUTES_MAX + 1))[0] == "FMT-203"
 
 
+def test_a_crowd_of_attributes_in_a_large_file_is_refused_at_its_line() -> None:
+    """Expat takes seconds over a million; what looks like them in a text is text."""
+    crowd = "".join(f" b{i} = '='" for i in range(100_000))
+    for encoding in ("utf-8", "utf-16"):
+        assert refusal(f"<r>\n<a{crowd}/></r>".encode(encoding)) == ("FMT-203", "line 2")
+        assert len(parse(f"<r>{crowd}<a/></r>".encode(encoding))) == 1
+
+
 def test_namespaces_in_scope_are_limited_and_those_of_neighbours_are_not_added() -> None:
     """Every element knows all of them: many elements below many namespaces cost hours."""
 

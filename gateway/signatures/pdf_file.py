@@ -20,8 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pyhanko.pdf_utils import generic, misc
+from pyhanko.pdf_utils import generic, misc, xref
 from pyhanko.pdf_utils.decode_limits import (
+    DEFAULT_PURPOSE_LIMITS,
     DecodeContext,
     DecodeLimits,
     DecodePurpose,
@@ -50,9 +51,17 @@ WORK_MAX = 800_000
 LOOK = 8
 """Steps that one look at an object costs at least."""
 
+ENTRY = 4
+"""Steps that one entry of a cross-reference stream costs, declared or there."""
+
+FLATE = ("/FlateDecode", "/Fl", ["/FlateDecode"], ["/Fl"])
+
 OBJECT_STREAMS_MAX = 256
 DECODED_BYTES_MAX = 32 * 1024 * 1024
 """What all compressed streams of one file may grow to."""
+
+_METADATA = StreamDecodeLimits(max_ratio=20, ratio_floor=64 * 1024, max_output_size=1024 * 1024)
+"""Metadata are the one thing that is decoded however they are encoded."""
 
 UNREADABLE = (
     *MALFORMED,
@@ -206,7 +215,8 @@ class Reader(PdfFileReader):
         self.work = Work()
         per_stream = StreamDecodeLimits(max_output_size=DECODED_BYTES_MAX)
         budget = DocumentDecodeBudget(base_allowance=DECODED_BYTES_MAX, max_ratio=0)
-        limits = DecodeLimits(per_stream=per_stream, document_budget=budget)
+        purposes = {**DEFAULT_PURPOSE_LIMITS, DecodePurpose.XMP_METADATA: _METADATA}
+        limits = DecodeLimits(per_stream=per_stream, per_purpose=purposes, document_budget=budget)
         self._budget = _OneBudget(limits, input_size=len(octets))
         self._object_streams: dict[int, tuple[bytes, list[tuple[int, int]]]] = {}
         super().__init__(_Counted(octets, self.work), strict=True, decode_limits=limits)
@@ -246,16 +256,49 @@ class Reader(PdfFileReader):
         if len(self._object_streams) >= OBJECT_STREAMS_MAX:
             raise TooMuch
         stream = self.get_object(generic.Reference(stmnum, 0, self))
-        assert isinstance(stream, generic.StreamObject)
+        octets = decoded(stream, DecodePurpose.OBJECT_STREAM)
         assert stream["/Type"] == "/ObjStm"
-        octets = bytes(stream.read_data(DecodePurpose.OBJECT_STREAM))
-        first = int(stream["/First"])
-        self.work.take(len(octets) // 64)
-        numbers = [int(one) for one in octets[:first].split()]
-        if len(numbers) != 2 * int(stream["/N"]):
+        first, count = int(stream["/First"]), int(stream["/N"])
+        self.work.take(len(octets) // 64 + max(0, count))
+        numbers = [int(one) for one in octets[:first].split(maxsplit=2 * max(0, count))]
+        if len(numbers) != 2 * count:
             raise misc.PdfStrictReadError("The index of an object stream is broken.")
         pairs = zip(numbers[::2], numbers[1::2], strict=True)
         return octets, [(number, first + offset) for number, offset in pairs]
+
+
+def decoded(stream: Any, purpose: DecodePurpose) -> bytes:
+    """Return the octets of a stream that is written plainly or as FlateDecode and no more.
+
+    Whatever else there is (predictors, base 85) the library undoes octet by octet.
+    """
+    assert isinstance(stream, generic.StreamObject)
+    named, parameters = entry(stream, "/Filter", FLATE[0]), entry(stream, "/DecodeParms")
+    if named not in FLATE or isinstance(parameters, (list, dict)):
+        raise misc.PdfStrictReadError("A stream encoded as none of its kind needs to be.")
+    return bytes(stream.read_data(purpose))
+
+
+_read_entries = xref.parse_xref_stream
+
+
+def _weighed(xref_stream: generic.StreamObject, strict: bool = True) -> Iterator[xref.XRefEntry]:
+    """Read a cross-reference stream once its entries are paid for.
+
+    pyHanko believes their number: entries without width need not even be there.
+    """
+    handler = xref_stream.get_container_ref().get_pdf_handler()  # type: ignore[no-untyped-call]
+    if isinstance(handler, Reader):
+        widths = [int(one) for one in xref_stream["/W"]]
+        sections = [int(one) for one in xref_stream.get("/Index", (0, xref_stream["/Size"]))]
+        if len(widths) != 3 or min(widths + sections) < 0:
+            raise misc.PdfStrictReadError("Numbers of a cross-reference stream are none.")
+        handler.work.take(ENTRY * sum(sections[1::2]))
+    return _read_entries(xref_stream, strict)
+
+
+# The library has no other place to ask before it reads.
+xref.parse_xref_stream = _weighed
 
 
 def entry(dictionary: Any, key: str, default: Any = None) -> Any:

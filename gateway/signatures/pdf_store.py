@@ -65,9 +65,7 @@ def _objects(reader: Reader, part: str) -> list[bytes]:
             continue
         if len(found) >= OBJECTS_MAX:
             raise failed(CHECK, FORMAT_FAILURE, f"more than {OBJECTS_MAX} objects of a kind")
-        stream = reference.get_object()
-        assert isinstance(stream, generic.StreamObject)
-        found[key] = bytes(stream.read_data(_PURPOSES[part]))
+        found[key] = pdf_file.decoded(reference.get_object(), _PURPOSES[part])
     return list(dict.fromkeys(found.values()))
 
 

@@ -123,11 +123,73 @@ def test_a_file_that_asks_for_much_gets_little(
     timed(build(good))
 
 
-@pytest.mark.parametrize(("build", "why"), [(deep, "too deep"), (bomb, "compressed beyond")])
+def tabled(good: bytes, entries: bytes, table: bytes) -> bytes:
+    """Return an update whose cross-reference is a stream that says `entries` of itself."""
+    head = b"/Type /XRef /Root 1 0 R /Prev %d %s " % (last_startxref(good), entries)
+    body = b"9 0 obj\n%s\nendobj\n" % stream(table, head)
+    return good + body + b"startxref\n%d\n%%%%EOF\n" % len(good)
+
+
+def entries_packed(good: bytes) -> bytes:
+    table = zlib.compress(bytes(2 * 10_000_000), 9)
+    return tabled(good, b"/Size 10000000 /W [1 1 0] /Filter /FlateDecode", table)
+
+
+def entries_without_width(good: bytes) -> bytes:
+    return tabled(good, b"/Size 9 /Index [0 1000000000] /W [0 0 0]", b"")
+
+
+def entries_taken_back(good: bytes) -> bytes:
+    """Sections of a billion entries and of a billion less than none."""
+    sections = b"/Size 9 /Index [0 1000000000 1000000000 -1000000000] /W [0 0 0]"
+    return tabled(good, sections, b"")
+
+
+def held(good: bytes, entries: bytes, octets: bytes, first: int = 5) -> bytes:
+    """Return an update whose form stands in an object stream that is read as `entries` say."""
+    body = stream(octets, b"/Type /ObjStm /N 1 /First %d %s" % (first, entries))
+    file = rooted(good, b"/AcroForm 90 0 R", {91: body})
+    start = len(file)
+    about = b"/Type /XRef /Size 93 /W [1 2 1] /Index [90 1] /Root 1 0 R /Prev %d "
+    table = stream(bytes([2, 0, 91, 0]), about % last_startxref(file))
+    return file + b"92 0 obj\n%s\nendobj\nstartxref\n%d\n%%%%EOF\n" % (table, start)
+
+
+def predicted(good: bytes) -> bytes:
+    rows = b"".join(b"\0" + b"%c" % one for one in b"90 0 << >>")
+    about = b"/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 1 >> "
+    return held(good, about, zlib.compress(rows + bytes(3_300_000)))
+
+
+def based_on_85(good: bytes) -> bytes:
+    return held(
+        good, b"/Filter [/FlateDecode /ASCII85Decode] ", zlib.compress(b"z" * 800_000 + b"~>")
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "why"),
+    [
+        (deep, "too deep"),
+        (bomb, "compressed beyond"),
+        (entries_packed, "more work"),
+        (entries_without_width, "more work"),
+        (entries_taken_back, "broken cross-reference"),
+        (predicted, "not readable"),
+        (based_on_85, "not readable"),
+    ],
+)
 def test_a_bomb_does_not_go_off(good: bytes, build: Callable[[bytes], bytes], why: str) -> None:
     (one,) = timed(build(good))
     assert one.indication is UNDECIDED
     assert why in said(one)
+
+
+def test_an_index_longer_than_its_objects_is_not_read(good: bytes) -> None:
+    octets = b"90 0 " + b"0 " * 1_600_000
+    about = b"/Filter /FlateDecode "
+    (one,) = timed(held(good, about, zlib.compress(octets), first=len(octets)))
+    assert one.indication is UNDECIDED
 
 
 def test_ways_without_number_are_not_walked(pki: Pki) -> None:

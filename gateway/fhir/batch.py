@@ -24,9 +24,10 @@ from typing import NamedTuple
 
 from gateway.errors import Rejected
 from gateway.fhir import bundle as whole
-from gateway.fhir import structure
+from gateway.fhir import structure, text
 from gateway.fhir.references import Bundled
 from gateway.fhir.shape import PROBLEMS_MAX, has_shape
+from gateway.fhir.tables import elements, resource_types
 from gateway.fhir.text import DOUBLED, plain_name
 from gateway.model import Json, JsonValue, Problem
 
@@ -46,6 +47,10 @@ _SHARED = frozenset(
 
 _OF_EVERY_REPORT = _SHARED | {"Consent"}
 """What holds for each report of a patient alike, and is stored once however often it is read."""
+
+
+_SUBJECTS = frozenset(("subject", "patient", "beneficiary"))
+"""Elements that name the patient a resource is of."""
 
 
 class Piece(NamedTuple):
@@ -218,7 +223,8 @@ def _by_report(
     }
     _join(groups, links, types)
     if adopt:
-        _adopt(groups, links, types)
+        whose = {report: _whose(flat[report], bundled) for report in groups}
+        _adopt(groups, links, types, whose)
     for position, group in groups.items():
         members = tuple(sorted(group))
         mine = tuple(problem for member in members for problem in problems[member])
@@ -290,20 +296,50 @@ def _join(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[i
             groups[report] |= {one for one in reached if own.get(one, report) == report}
 
 
-def _adopt(groups: dict[int, set[int]], links: dict[int, set[int]], types: dict[int, str]) -> None:
+def _adopt(
+    groups: dict[int, set[int]],
+    links: dict[int, set[int]],
+    types: dict[int, str],
+    whose: dict[int, str],
+) -> None:
     """Give what belongs to no report to the first of the patient it speaks of.
 
-    Where it names no patient, to the first that has something it names; of a bundle with one
-    patient everything is that one's.
+    Where it names no patient, to the first that has something it names; where all reports are
+    of one patient, everything is that one's.  What may be of a patient and is as near to one as
+    to another is nobody's: a laboratory that both share does not say whose result it is.
     """
     patients = {position for position, type in types.items() if type == "Patient"}
+    of_one = len(patients) < 2 and len(set(whose.values())) < 2
     for position in sorted(links.keys() - set().union(*groups.values())):
         mine = _reached(position, links, types)
         named = mine & patients or mine
         homes = [
             report
             for report, group in groups.items()
-            if (named <= group if named <= patients else named & group) or len(patients) < 2
+            if of_one or (named <= group if named <= patients else named & group)
         ]
+        several = len({whose[report] for report in homes}) > 1
+        if several and any(_is_personal(types[one]) for one in mine):
+            continue
         for report in homes if types[position] in _OF_EVERY_REPORT else homes[:1]:
             groups[report] |= mine
+
+
+def _whose(report: Json, bundled: Bundled) -> str:
+    """Return a mark of the patient a report names; what is written otherwise is another."""
+    subject = report.get("subject")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    if isinstance(reference, str) and reference.startswith("#"):
+        contained = report.get("contained")
+        several = contained if isinstance(contained, list) else []
+        own = [one for one in several if isinstance(one, dict) and one.get("id") == reference[1:]]
+        return text.dumps(list[JsonValue](own)).decode()
+    found = bundled.resolve(reference) if isinstance(reference, str) else None
+    return found.place if found else text.dumps(subject).decode()
+
+
+def _is_personal(kind: str) -> bool:
+    """Say whether resources of a type are of some patient."""
+    if kind in _SHARED or kind not in resource_types():
+        return kind == "Patient"
+    return not _SUBJECTS.isdisjoint(elements(kind))

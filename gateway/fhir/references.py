@@ -73,11 +73,13 @@ class Bundled:
         self.positions = positions
         self.entries = tuple(self._entries())
         self._by_url: dict[str, Entry] = {}
-        self._by_identity: dict[str, Entry] = {}
+        self._by_identity: dict[str, Entry | None] = {}
         for entry in self.entries:
             self._by_url.setdefault(entry.full_url, entry)
             identity = f"{entry.resource.get('resourceType')}/{entry.resource.get('id')}"
-            self._by_identity.setdefault(identity, entry)
+            known = self._by_identity.setdefault(identity, entry)
+            if known is not None and not _same(known, entry):
+                self._by_identity[identity] = None
 
     def position(self, index: int) -> int:
         """Return the position, in what was sent, of the entry that is `index`-th here."""
@@ -87,7 +89,8 @@ class Bundled:
         """Return the entry `reference` points to, or None.
 
         `source` is the fullUrl of the entry the reference stands in: a relative reference is
-        relative to its server.  Where that tells nothing, type and id decide.
+        relative to its server.  Where that tells nothing, type and id decide, unless two entries
+        of different servers share them: the patient of one is not that of the other.
         """
         if entry := self._by_url.get(reference):
             return entry if reference else None
@@ -111,6 +114,10 @@ class Bundled:
                 url = full_url if isinstance(full_url, str) else ""
                 place = f"{self.place}/entry/{self.position(index)}/resource"
                 yield Entry(place, url, resource)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return (one.full_url != "" and one.full_url == other.full_url) or one.resource == other.resource
 
 
 def walk(node: JsonValue, place: str = "") -> Iterator[Found]:

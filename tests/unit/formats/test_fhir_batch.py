@@ -420,3 +420,71 @@ def test_a_batch_has_a_limit() -> None:
     with pytest.raises(Rejected) as refused:
         parsed(*([{"request": {"method": "POST", "url": "x"}}] * number))
     assert [p.code for p in refused.value.problems] == ["FMT-338"]
+
+
+# --- what two patients' reports share ---------------------------------------------------
+
+
+def bare(url: str, **more: Any) -> Entry:
+    """Return an Observation that does not say whose it is."""
+    found = observation(url, "nobody", **more)
+    del found["resource"]["subject"]
+    return found
+
+
+def collected(*entries: Entry) -> list[tuple[str, ...]]:
+    given = [{k: v for k, v in one.items() if k != "request"} for one in entries]
+    return told(parsed(*given, type="collection"))
+
+
+def named_by(performer: str) -> dict[str, Any]:
+    return {"performer": [{"reference": f"urn:uuid:{performer}"}]}
+
+
+@pytest.mark.parametrize("second", ["a", "b"])
+def test_a_laboratory_that_two_share_does_not_say_whose_a_result_is(second: str) -> None:
+    found = collected(
+        patient("a"),
+        patient("b"),
+        entry("lab", "Organization", name="L"),
+        {**report("r1", "a"), "resource": {**report("r1", "a")["resource"], **named_by("lab")}},
+        {**report("r2", "b"), "resource": {**report("r2", second)["resource"], **named_by("lab")}},
+        bare("o", **named_by("lab")),
+    )
+    stray = ("/entry/5/resource", "FMT-337 /entry/5/resource")
+    assert (stray in found) == (second == "b")
+
+
+@pytest.mark.parametrize("second", ["1", "2"])
+def test_a_result_is_nobodys_where_reports_contain_their_patients(second: str) -> None:
+    """Neither is an entry of the bundle, and yet they are two."""
+
+    def own(url: str, value: str) -> Entry:
+        made = report(url, "nobody")
+        made["resource"]["subject"] = {"reference": "#p"}
+        person = {"resourceType": "Patient", "id": "p", "identifier": [{"value": value}]}
+        made["resource"]["contained"] = [person]
+        return made
+
+    found = collected(own("r1", "1"), own("r2", second), bare("o"))
+    stray = ("/entry/2/resource", "FMT-337 /entry/2/resource")
+    assert (stray in found) == (second == "2")
+
+
+def test_a_name_that_two_patients_bear_names_neither() -> None:
+    """Two servers number their patients alike; the first is not meant by both."""
+    bundle = (
+        {**entry("", "Patient", id="1", name=[{"family": "A"}]), "fullUrl": "http://a/Patient/1"},
+        {**entry("", "Patient", id="1", name=[{"family": "B"}]), "fullUrl": "http://b/Patient/1"},
+        report("r1", "x"),
+    )
+    subject = bundle[2]["resource"]["subject"]
+    subject["reference"] = "http://b/Patient/1"
+    assert held(parsed(*bundle)[1]) == ["/entry/1/resource", "/entry/2/resource"]
+    subject["reference"] = "Patient/1"
+    assert not any(
+        "/entry/0" in place
+        for one in parsed(*bundle)
+        if isinstance(one, Document)
+        for place in held(one)
+    )

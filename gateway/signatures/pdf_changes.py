@@ -71,8 +71,13 @@ def check_later(reader: Reader, field: Field, extent: Extent, checks: Checks) ->
         _in_order(reader, extent)
         rules = _rules(reader, field, extent.revision)
         signed = reader.get_historical_resolver(extent.revision)
-        known = {name for name, _, _ in enumerate_sig_fields(signed)}
+        known = {name: value is not None for name, value, _ in enumerate_sig_fields(signed)}
         now = {name: value is not None for name, value, _ in enumerate_sig_fields(reader)}
+        shown = {
+            name: pdf_file.is_stamp(pdf_file.entry(reference.get_object(), "/V"))
+            for name, value, reference in enumerate_sig_fields(reader)
+            if not known.get(name) and _is_shown(reference.get_object())
+        }
         level = ModificationLevel.NONE
         filled: set[str] = set()
         for revision in range(extent.revision + 1, reader.total_revisions):
@@ -90,6 +95,10 @@ def check_later(reader: Reader, field: Field, extent: Extent, checks: Checks) ->
         raise failed(CHECK, HASH_FAILURE, "changed after signing, which the signer ruled out")
     if level > ModificationLevel.FORM_FILLING:
         raise failed(CHECK, HASH_FAILURE, "annotations changed after signing")
+    if rules.document is not None and shown.keys() - known:
+        raise failed(CHECK, HASH_FAILURE, "a field added to a page of a certified document")
+    if any(shown.values()):
+        raise failed(CHECK, HASH_FAILURE, "a time stamp that shows something on a page")
     if not same_properties:
         detail = "document properties changed after signing"
         raise undecided(CHECK, SIG_CONSTRAINTS_FAILURE, detail)
@@ -102,6 +111,18 @@ def check_later(reader: Reader, field: Field, extent: Extent, checks: Checks) ->
     signatures = level > ModificationLevel.LTA_UPDATES
     allowed = "further signatures" if signatures else "validation material and time stamps"
     checks.passed(CHECK, f"{allowed} added after signing, nothing else")
+
+
+def _is_shown(field: Any) -> bool:
+    """Say whether a field takes room on a page, where its appearance may hide what was signed."""
+    widgets = (field, *(kid.get_object() for kid in pdf_file.entry(field, "/Kids", ())))
+    for widget in widgets:
+        corners = [float(one.get_object()) for one in pdf_file.entry(widget, "/Rect", ())]
+        if corners:
+            left, bottom, right, top = corners
+            if left != right and bottom != top:
+                return True
+    return False
 
 
 def _properties(revision: Any) -> dict[str, str]:

@@ -45,7 +45,6 @@ MEDIA_TYPE = "application/pdf"
 PLAIN, ADES = "PDF", "PAdES"
 
 DETACHED = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
-TIME_STAMP = "/ETSI.RFC3161"
 WEAK = ("/adbe.pkcs7.sha1", "/adbe.x509.rsa_sha1")
 """Both rest on SHA-1 by definition."""
 
@@ -84,7 +83,7 @@ class _Found:
 
     @property
     def is_stamp(self) -> bool:
-        return bool(self.field.value.get("/SubFilter") == TIME_STAMP)
+        return pdf_file.is_stamp(self.field.value)
 
     @property
     def begins(self) -> int:

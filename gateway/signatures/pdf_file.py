@@ -54,6 +54,7 @@ LOOK = 8
 ENTRY = 4
 """Steps that one entry of a cross-reference stream costs, declared or there."""
 
+TIME_STAMP = "/ETSI.RFC3161"
 FLATE = ("/FlateDecode", "/Fl", ["/FlateDecode"], ["/Fl"])
 
 OBJECT_STREAMS_MAX = 256
@@ -307,6 +308,11 @@ def entry(dictionary: Any, key: str, default: Any = None) -> Any:
         return dictionary[key]
     except KeyError:
         return default
+
+
+def is_stamp(value: Any) -> bool:
+    """Say whether the value of a signature field is a document time stamp: nobody's signature."""
+    return isinstance(value, dict) and entry(value, "/SubFilter") == TIME_STAMP
 
 
 def offset_of(reader: Reader, reference: Any) -> int | None:

@@ -10,6 +10,7 @@ Source: Mladenov et al., "1 Trillion Dollar Refund" (CCS 2019: USF, ISA, SWA); M
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ from tests.unit.signatures.pdf_made import (
     objects,
     pdf_signed,
     said,
+    stamped,
     stream,
     updated,
     whole,
@@ -352,3 +354,51 @@ def test_a_sneaky_signature_field_is_refused(pki: Pki, good: bytes, is_certified
     (one,) = checked(updated(file, sneak))
     assert one.indication in (FAILED, UNDECIDED)
     assert not whole((one,))
+
+
+def shown_over(
+    writer: IncrementalPdfFileWriter, name: str, corners: Sequence[int], numbers: Sequence[int] = ()
+) -> None:
+    """Add a signature field with an appearance of its own; `numbers` are objects for corners."""
+    box = generic.ArrayObject(map(generic.NumberObject, corners))
+    append_signature_field(writer, SigFieldSpec(name, box=(0, 0, 595, 842)))
+    field = writer.root["/AcroForm"]["/Fields"][-1]
+    if numbers:
+        box = generic.ArrayObject(generic.IndirectObject(one, 0, writer) for one in numbers)
+    form = generic.StreamObject(
+        {
+            pdf_name("/Type"): pdf_name("/XObject"),
+            pdf_name("/Subtype"): pdf_name("/Form"),
+            pdf_name("/BBox"): generic.ArrayObject(map(generic.NumberObject, (0, 0, 595, 842))),
+        },
+        stream_data=b"1 g 0 0 595 842 re f 0 g " + FORGED,
+    )
+    field[pdf_name("/Rect")] = box
+    field[pdf_name("/AP")] = generic.DictionaryObject({pdf_name("/N"): writer.add_object(form)})
+    writer.update_container(field)
+
+
+@pytest.mark.parametrize(
+    ("corners", "verdict"), [((0, 0, 0, 0), PASSED), ((0, 0, 595, 842), FAILED)]
+)
+def test_a_time_stamp_that_shows_another_result_is_refused(
+    pki: Pki, good: bytes, corners: tuple[int, ...], verdict: Indication
+) -> None:
+    """Anybody can have a time stamp, and nobody signs what its field shows over the page."""
+    file = updated(good, lambda writer: shown_over(writer, "Stamp", corners))
+    (one,) = checked(stamped(pki, file, field="Stamp"))
+    assert one.indication is verdict
+    assert ("shows something" in said(one)) == (verdict is FAILED)
+    assert not any(covered.scope == "FULL" for covered in one.covered)
+
+
+@pytest.mark.parametrize(("width", "verdict"), [(0, PASSED), (595, FAILED)])
+def test_a_field_over_a_certified_page_is_refused_wherever_its_corners_stand(
+    pki: Pki, width: int, verdict: Indication
+) -> None:
+    """Corners that are numbers elsewhere in what was signed look like no corners at all."""
+    parts = {**objects(), 6: b"0", 7: b"%d" % width, 8: b"842"}
+    file = certified(pki, MDPPerm.FILL_FORMS, built(parts))
+    file = updated(file, lambda writer: shown_over(writer, "Third", (), (6, 6, 7, 8)))
+    one, other = checked(embedded(file, cms_of(pki, "stranger"), name="Third"))
+    assert (one.indication, other.indication) == (verdict, PASSED)

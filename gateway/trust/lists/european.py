@@ -20,8 +20,10 @@ from gateway.trust.lists.values import (
     Service,
     Status,
     TrustedList,
+    issue_of,
     limited,
     moment_of,
+    number_of,
 )
 
 TSL = "{http://uri.etsi.org/02231/v2#}"
@@ -68,14 +70,13 @@ def read(root: etree._Element, sha256: str) -> TrustedList:
             found, broken = _service(service, " ".join(name.split()))
             unread += broken
             services += found
-    number = (scheme.findtext(f"{TSL}TSLSequenceNumber") or "").strip()
     return TrustedList(
         source=source,
-        issued_at=moment_of(issued),
+        issued_at=issue_of(issued),
         next_update=None if update is None else moment_of(update),
         services=() if of_lists else limited(services),
         sha256=sha256,
-        sequence=int(number) if number.isascii() and number.isdigit() else None,
+        sequence=number_of(scheme.findtext(f"{TSL}TSLSequenceNumber")),
         unread=unread,
         pointers=tuple(_pointers(scheme)) if of_lists else (),
     )

@@ -13,7 +13,16 @@ from datetime import timedelta, timezone
 from lxml import etree
 
 from gateway.trust.lists.keys import keys_of
-from gateway.trust.lists.values import NotAList, Service, Status, TrustedList, limited, moment_of
+from gateway.trust.lists.values import (
+    NotAList,
+    Service,
+    Status,
+    TrustedList,
+    issue_of,
+    limited,
+    moment_of,
+    number_of,
+)
 
 SOURCE = "ru"
 ROOT = "АккредитованныеУдостоверяющиеЦентры"
@@ -50,14 +59,13 @@ def read(root: etree._Element, sha256: str) -> TrustedList:
                 statuses=tuple(_statuses(center)),
             )
         )
-    version = (root.findtext("Версия") or "").strip()
     return TrustedList(
         source=SOURCE,
-        issued_at=moment_of(issued, MOSCOW),
+        issued_at=issue_of(issued, MOSCOW),
         next_update=None,
         services=limited(services),
         sha256=sha256,
-        sequence=int(version) if version.isascii() and version.isdigit() else None,
+        sequence=number_of(root.findtext("Версия")),
         unread=unread,
     )
 

@@ -12,6 +12,10 @@ State = Literal["accredited", "not", "unknown"]
 SERVICES_MAX = 20_000
 """The largest national list has some thousand services and a few statuses each."""
 
+NUMBER_DIGITS_MAX = 18
+YEAR_MAX = 9000
+"""Of a date of issue: days are added to it."""
+
 
 class NotAList(ValueError):
     """The octets hold no trusted list we can read."""
@@ -120,6 +124,24 @@ def moment_of(text: str, zone: tzinfo = UTC) -> datetime:
     except ValueError as error:
         raise NotAList("a date that is none") from error
     return found if found.tzinfo is not None else found.replace(tzinfo=zone)
+
+
+def issue_of(text: str, zone: tzinfo = UTC) -> datetime:
+    """Return the moment a list was issued, from which others are reckoned.  Raises NotAList."""
+    found = moment_of(text, zone)
+    if found.year > YEAR_MAX:
+        raise NotAList("a date of issue that is none")
+    return found
+
+
+def number_of(text: str | None) -> int | None:
+    """Return the number of a list in its row; None for no number.  Raises NotAList."""
+    digits = (text or "").strip()
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    if len(digits) > NUMBER_DIGITS_MAX:
+        raise NotAList("a number longer than any")
+    return int(digits)
 
 
 def limited(services: Sequence[Service]) -> tuple[Service, ...]:

@@ -220,3 +220,23 @@ def test_a_pin_is_a_certificate(tmp_path: Path, octets: bytes) -> None:
     path.write_bytes(octets)
     with pytest.raises(ValueError, match=r"x\.crt"):
         read_certificate(path)
+
+
+@pytest.mark.parametrize(("digits", "comes"), [(18, True), (19, False), (5_000, False)])
+def test_a_list_whose_number_has_no_end_does_not_come_in(
+    tmp_path: Path, digits: int, comes: bool
+) -> None:
+    octets = signed(russian(GOOD, version="9" * digits))
+    if comes:
+        assert admitted(tmp_path, octets).found.sequence == 10**digits - 1
+    else:
+        assert code(tmp_path, octets) == "SIG-240"
+
+
+@pytest.mark.parametrize(("year", "refused"), [(9000, "SIG-243"), (9999, "SIG-240")])
+def test_a_list_of_the_end_of_time_does_not_come_in(
+    tmp_path: Path, year: int, refused: str
+) -> None:
+    """Nothing can be added to its last day; the year before is merely yet to come."""
+    octets = signed(european(GRANTED, issued=f"{year}-12-31T23:59:59Z", update=None))
+    assert code(tmp_path, octets) in (refused, "SIG-241")

@@ -27,7 +27,7 @@ def read_der(kind: type[_Kind], octets: bytes) -> _Kind:
     Raises ValueError, and whatever else asn1crypto raises, for others.
     """
     found: _Kind = kind.load(definite(octets), strict=True)
-    if _count(found.contents) > len(kind._fields):
+    if _has_more(found.contents, len(kind._fields)):
         raise ValueError("more than its fields")
     if kind in _BODIES:
         stated = found["signature_algorithm"]
@@ -48,14 +48,15 @@ def octets_of(found: core.Sequence) -> bytes:
     return octets
 
 
-def _count(contents: bytes) -> int:
-    """Return how many elements stand one after another."""
-    number = position = 0
-    while position < len(contents):
+def _has_more(contents: bytes, count: int) -> bool:
+    """Return whether more than `count` elements stand one after another; looks no further."""
+    position = 0
+    for _ in range(count):
+        if position >= len(contents):
+            return False
         _, _, _, header, inner, _ = parser.parse(contents[position:])
         position += len(header) + len(inner)
-        number += 1
-    return number
+    return position < len(contents)
 
 
 def definite(octets: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -153,3 +154,12 @@ def test_what_breaks_off_is_not_definite(octets: bytes) -> None:
 def test_long_tags_and_long_lengths_are_stepped_over() -> None:
     octets = b"\x30\x81\x85\x1f\x81\x01\x01\x80\x04\x7e" + b"\x80" * 126
     assert definite(octets) == octets
+
+
+def test_a_list_of_countless_elements_is_passed_over_at_once() -> None:
+    """Only whether there is one too many is asked."""
+    inside = b"\x05\x00" * 400_000
+    countless = b"\x30\x83" + len(inside).to_bytes(3, "big") + inside
+    started = time.process_time()
+    assert word(revocations=(("crl", countless), ("crl", CA_LIST))) is None
+    assert time.process_time() - started < 2.0

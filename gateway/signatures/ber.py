@@ -80,6 +80,23 @@ def length(size: int) -> bytes:
     return bytes([0x80 | len(written)]) + written
 
 
+def shaped(octets: bytes, *most: int) -> bool:
+    """Say whether the first element has so many elements at most, and its first one in turn.
+
+    It looks no further, so that what has millions is known at once.  Raises LookupError.
+    """
+    begins = 0
+    for count in most:
+        _, position, end, _ = _head(octets, begins)
+        begins = position
+        for _ in range(count):
+            if position < end:
+                position = _head(octets, position)[3]
+        if position < end:
+            return False
+    return True
+
+
 def _head(octets: bytes, position: int) -> tuple[int, int, int, int]:
     """Return (identifier, where the contents begin, where they end, where the next begins)."""
     identifier, length, start = octets[position], octets[position + 1], position + 2

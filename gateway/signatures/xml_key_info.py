@@ -18,7 +18,7 @@ from lxml import etree
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckStatus
-from gateway.signatures import certificates, findings, xml_key_names, xml_key_values
+from gateway.signatures import ber, certificates, findings, xml_key_names, xml_key_values
 from gateway.signatures import xml_names as names
 from gateway.signatures import xml_references as references
 from gateway.signatures.directory import Named
@@ -209,6 +209,8 @@ def _named(element: etree._Element, found: Keys) -> None:
 
 def _is_list(octets: bytes) -> bool:
     try:
+        if not ber.shaped(octets, 3, 7):  # RFC 5280, section 5.1
+            return False
         crl.CertificateList.load(octets, strict=True)["tbs_cert_list"]["issuer"].dump()
     except MALFORMED:
         return False

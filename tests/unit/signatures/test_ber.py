@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from asn1crypto import core
 from hypothesis import given
@@ -109,3 +111,14 @@ def test_noise_is_refused_or_has_one_der(noise: bytes) -> None:
     except ber.NotStrict:
         return
     assert ber.walk(ber.der(noise))
+
+
+@pytest.mark.parametrize(("inside", "fits"), [(7, True), (8, False), (500_000, False)])
+def test_what_has_too_many_elements_is_known_at_once(inside: int, fits: bool) -> None:
+    body = b"\x05\x00" * inside
+    nested = b"\x30\x83" + len(body).to_bytes(3, "big") + body
+    octets = b"\x30\x83" + (len(nested) + 4).to_bytes(3, "big") + nested + b"\x05\x00" * 2
+    started = time.process_time()
+    assert ber.shaped(octets, 3, 7) is fits
+    assert not ber.shaped(octets, 2, 7)
+    assert time.process_time() - started < 0.2

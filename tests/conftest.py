@@ -12,7 +12,13 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from gateway.sandbox.pki import Pki, build
+from gateway.signatures.pyhanko_apart import untaught
 from tests.pki.build import ALGORITHMS, NOW
+
+# The tests make PDF files with pyHanko themselves; the product keeps it apart, and so do they.
+with untaught():
+    import pyhanko.sign.signers
+    import pyhanko.sign.validation  # noqa: F401
 
 READY_SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 

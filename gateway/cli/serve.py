@@ -165,10 +165,12 @@ class Application:
         from gateway.api import create_app
         from gateway.app import open_gateway
         from gateway.sandbox.processes import die_with_parent
+        from gateway.signatures import pades
 
         # A worker whose server was killed would hold the port and the database.
         die_with_parent(self.parent, signal.SIGKILL)
         logs.configure()
+        pades.load()
         gateway = open_gateway(self.settings)
         line = LineProcess(self.settings.home) if self.pipeline else None
         # A forked process ends without atexit; this is what multiprocessing runs instead.

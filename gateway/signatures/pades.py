@@ -8,9 +8,13 @@ Source: ISO 32000-2, clause 12.8; ETSI EN 319 142-1; ETSI EN 319 142-2 (CMS in P
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, Part
 from gateway.signatures.directory import NOBODY, Directory
+from gateway.signatures.pyhanko_apart import untaught
 
 NAME = "pades"
 
@@ -28,10 +32,20 @@ def check(
     """Check every signature in the PDF file that `document` is."""
     if not recognises(document.body):
         return ()
-    # pyHanko takes a second to import, and few documents are PDF.
-    from gateway.signatures.pdf_document import signatures_in
+    return _reader()(document.body, algorithms, directory)
 
-    return signatures_in(document.body, algorithms, directory)
+
+def load() -> None:
+    """Load the reader of PDF files now, as a server does before it has threads."""
+    _reader()
+
+
+@cache
+def _reader() -> Callable[[bytes, Algorithms, Directory], tuple[CheckedSignature, ...]]:
+    # pyHanko takes a second to import, and few documents are PDF.
+    with untaught():
+        from gateway.signatures.pdf_document import signatures_in
+    return signatures_in
 
 
 def recognises(octets: bytes) -> bool:

@@ -157,8 +157,12 @@ class _Writer:
 
 
 def _commit_together(connection: Connection, first: _Piece, following: Iterable[_Piece]) -> None:
-    """Write a group in one transaction; tell everybody only after the commit."""
+    """Write a group in one transaction; tell everybody only after the commit.
+
+    Also whoever failed: told before, he would look again and not yet see what he failed on.
+    """
     done: list[tuple[Future[Any], Any]] = []
+    failed: list[tuple[Future[Any], BaseException]] = []
     taken = [first.future]
     driver = connection.connection.driver_connection
     assert driver is not None
@@ -174,7 +178,7 @@ def _commit_together(connection: Connection, first: _Piece, following: Iterable[
             except BaseException as error:  # noqa: BLE001
                 driver.execute("ROLLBACK TO piece")
                 driver.execute("RELEASE piece")
-                piece.future.set_exception(error)
+                failed.append((piece.future, error))
             else:
                 driver.execute("RELEASE piece")
                 done.append((piece.future, result))
@@ -184,9 +188,10 @@ def _commit_together(connection: Connection, first: _Piece, following: Iterable[
         if driver.in_transaction:
             driver.execute("ROLLBACK")
         for future in taken:
-            if not future.done():
-                future.set_exception(error)
+            future.set_exception(error)
         return
+    for future, why in failed:
+        future.set_exception(why)
     for future, result in done:
         future.set_result(result)
 

@@ -131,8 +131,12 @@ def tried(ground: Ground, run: int, row: str, number: int, found: Tally) -> Fail
 
 
 def peak() -> int:
-    """Return how many octets this process held at most since the peak was forgotten."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return how many octets this process held at most since the peak was forgotten.
+
+    Not what getrusage says: that begins with the peak of whoever started this process.
+    """
+    status = Path("/proc/self/status").read_text("ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def forget_peak() -> None:

@@ -15,6 +15,9 @@ from pathlib import Path
 from gateway.store import LostLease, Moved
 from tests.unit.store.house import House, open_house
 
+AHEAD = threading.Semaphore(40)
+"""So much is kept and not yet delivered: a longer queue would only take longer to finish."""
+
 LEASE = timedelta(milliseconds=1)
 """So short that whoever starts after a kill may take the work over at once."""
 
@@ -30,6 +33,7 @@ def main() -> None:
 
 def _keep(house: House, name: str) -> None:
     for number in count():
+        AHEAD.acquire()
         body = f"{name}-{number}".encode()
         kept = house.store.keep(house.arrive(body))
         _say("kept", body.decode(), kept.submission, kept.receipt.number)
@@ -53,6 +57,7 @@ def _send(house: House) -> None:
                 receipt = house.deliver(order)
             except LostLease:
                 continue
+            AHEAD.release()
             _say("delivered", order.subject, "", receipt.number)
 
 

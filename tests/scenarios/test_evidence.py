@@ -6,13 +6,21 @@ import json
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from gateway.cli import verbs
 from tests import sandboxes
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +42,7 @@ def receipts(home: Path) -> list[str]:
         submission = json.loads(line)["id"]
         for kind in ("accepted", "registered", "refused", "delivered"):
             fetched = gateway(home, "receipt", submission, "--kind", kind)
-            if fetched.returncode == 0:
+            if fetched.code == 0:
                 found.append(fetched.stdout.strip())
     return found
 
@@ -45,7 +53,7 @@ def test_every_receipt_verifies_offline(home: Path, receipts: list[str], tmp_pat
     for receipt in receipts:
         (tmp_path / "receipt.jws").write_text(receipt, "ascii")
         verified = gateway(home, "receipt", "verify", str(tmp_path / "receipt.jws"), "--json")
-        assert verified.returncode == 0, verified.stdout
+        assert verified.code == 0, verified.stdout
         assert json.loads(verified.stdout)["valid"] is True
 
 
@@ -59,13 +67,13 @@ def test_a_receipt_with_one_byte_changed_is_refused(
         other = chance.choice([c for c in "ABab01-_." if c != receipt[at]])
         (tmp_path / "receipt.jws").write_text(receipt[:at] + other + receipt[at + 1 :], "ascii")
         verified = gateway(home, "receipt", "verify", str(tmp_path / "receipt.jws"), "--json")
-        assert verified.returncode == 1, (at, len(receipt))
+        assert verified.code == 1, (at, len(receipt))
 
 
 def test_the_audit_log_verifies_until_a_row_is_edited(home: Path, tmp_path: Path) -> None:
     """Whoever edits the database by hand is found out."""
     untouched = gateway(home, "audit", "verify", "--json")
-    assert untouched.returncode == 0, untouched.stdout
+    assert untouched.code == 0, untouched.stdout
     assert json.loads(untouched.stdout)["valid"] is True
     assert json.loads(untouched.stdout)["entries"] > 10
 
@@ -77,7 +85,7 @@ def test_the_audit_log_verifies_until_a_row_is_edited(home: Path, tmp_path: Path
             " WHERE rowid = (SELECT rowid FROM audit_entry LIMIT 1 OFFSET 4)"
         )
     edited = gateway(copy, "audit", "verify", "--json")
-    assert edited.returncode == 1
+    assert edited.code == 1
     verdict = json.loads(edited.stdout)
     assert verdict["valid"] is False
     assert verdict["first_bad"]
@@ -98,20 +106,15 @@ def test_a_verdict_comes_out_again_without_the_trust_folder(home: Path, tmp_path
         assert (told["equal"], told["differences"]) == (True, []), again.stderr
         assert told["submission"] == submission
         assert report.exists()
-        codes.append(again.returncode)
+        codes.append(again.code)
         later = gateway(
             copy, "verify", "--evidence", submission, "--at", "2060-01-01T00:00:00Z", "--json"
         )
         assert json.loads(later.stdout)["indication"] != "TOTAL_PASSED"
     assert sorted(codes) == [0, 0, 1]
-    assert gateway(copy, "verify", "--evidence", "nobody").returncode == 2
+    assert gateway(copy, "verify", "--evidence", "nobody").code == 2
 
 
-def gateway(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gateway.cli", *arguments, "--home", str(home)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def gateway(home: Path, *arguments: str) -> Said:
+    result = CliRunner().invoke(verbs, [*arguments, "--home", str(home)], catch_exceptions=False)
+    return Said(code=result.exit_code, stdout=result.stdout, stderr=result.stderr)

@@ -211,7 +211,7 @@ class Laboratory(RuleBasedStateMachine):
 
 TestLaboratory = Laboratory.TestCase
 TestLaboratory.settings = settings(
-    max_examples=25 if settings.default.max_examples <= 60 else 400,
+    max_examples=12 if settings.default.max_examples <= 60 else 400,
     stateful_step_count=12,
     deadline=None,
 )

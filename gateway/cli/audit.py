@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from gateway.cli import local
-from gateway.cli.list import TIME
+from gateway.cli.dates import TIME
 from gateway.cli.output import (
     Exit,
     Output,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from gateway.cli import local
+from gateway.cli.dates import DAY
 from gateway.cli.output import (
     Failed,
     Output,
@@ -167,12 +168,12 @@ def show(out: Output) -> None:
 @click.option(
     "--from",
     "since",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help=translated("Снимок на этот день.", "The snapshot as of this day."),
 )
 @click.option(
     "--until",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help=translated("Снимок на этот день (иначе последний).", "As of this day (else the latest)."),
 )
 @options

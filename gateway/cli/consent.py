@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from gateway.cli import local, remote
+from gateway.cli.dates import moment
 from gateway.cli.output import (
     Exit,
     Output,
@@ -129,7 +130,7 @@ def add(
             deny=deny,
             tests=[_test(out, one) for one in tests],
             start=datetime.now(UTC),
-            end=_moment(out, until),
+            end=moment(out, "--until", until),
         )
     with _at_desk(out) as desk:
         try:
@@ -344,16 +345,6 @@ def _places(refused: Rejected | TurnedAway) -> list[str]:
     if isinstance(refused, TurnedAway):
         return [str(one.get("place")) for one in refused.problems]
     return [one.place for one in refused.problems]
-
-
-def _moment(out: Output, written: str | None) -> datetime | None:
-    if written is None:
-        return None
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError as error:
-        raise Wrong(out.say("--until: время по ISO 8601", "--until: ISO 8601 time")) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _octets(file: str) -> bytes:

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 import click
 
 from gateway.cli import words
+from gateway.cli.dates import TIME
 from gateway.cli.desk import at_desk
 from gateway.cli.output import Output, options_to, translated
 from gateway.cli.status import mark, whole
 from gateway.model import Status
-
-TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 
 
 @click.command(

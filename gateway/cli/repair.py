@@ -9,6 +9,7 @@ import click
 
 from gateway.cli import words
 from gateway.cli.answering import explained
+from gateway.cli.dates import DAY
 from gateway.cli.output import (
     Exit,
     Output,
@@ -121,7 +122,7 @@ def show(out: Output, question: str) -> None:
 @click.option(
     "--from",
     "first_day",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help=translated(
         "Первый день взятия материала, с которого решение действует.",
         "First day of specimen collection the decision holds for.",

@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 import click
 
 from gateway.cli import words
+from gateway.cli.dates import TIME
 from gateway.cli.desk import at_desk
-from gateway.cli.list import TIME
 from gateway.cli.output import Exit, Failed, Output, Wrong, leave, options_to, translated
 from gateway.cli.status import whole
 from gateway.cli.workbench import Workbench, at_workbench

@@ -47,8 +47,6 @@ SENTENCES = {
     "Option {name!r} requires {nargs} arguments.": "Ключу {name!r} нужно значений: {nargs}.",
     "{value!r} is not {choice}.": "{value!r}: можно только {choice}.",
     "{value!r} is not one of {choices}.": "{value!r}: можно одно из {choices}.",
-    "{value!r} does not match the format {format}.": "{value!r}: нужно в виде {format}.",
-    "{value!r} does not match the formats {formats}.": "{value!r}: нужно в виде {formats}.",
     "{value!r} is not a valid {number_type}.": "{value!r}: нужно число.",
     "{value} is not in the range {range}.": "{value}: нужно {range}.",
     "file": "файл",
@@ -63,6 +61,16 @@ SENTENCES = {
     "unknown error": "неизвестная ошибка",
 }
 
+PLACEHOLDERS = {
+    "[OPTIONS]": "[КЛЮЧИ]",
+    "COMMAND [ARGS]...": "КОМАНДА [АРГУМЕНТЫ]...",
+    "TEXT": "ТЕКСТ",
+    "INTEGER": "ЧИСЛО",
+    "INTEGER RANGE": "ЧИСЛО",
+    "FLOAT RANGE": "ЧИСЛО",
+}
+"""What stands for a value in the usage line and beside an option; click never looks these up."""
+
 _spoken: ContextVar[str] = ContextVar("spoken", default="ru")
 
 
@@ -71,16 +79,39 @@ def speak(language: str) -> None:
     _spoken.set(language)
 
 
+def either(ru: str, en: str) -> str:
+    """Return the text in the language click's own words come in."""
+    return ru if _spoken.get() == "ru" else en
+
+
 def install() -> None:
     """Give click's modules our look-up; once is enough."""
     for module in MODULES:
         for name, lookup in (("_", _one), ("ngettext", _counted)):
             if hasattr(module, name):
                 setattr(module, name, lookup)
+    write_usage, make_metavar = formatting.HelpFormatter.write_usage, core.Parameter.make_metavar
+
+    def usage(
+        self: formatting.HelpFormatter, prog: str, args: str = "", prefix: str | None = None
+    ) -> None:
+        for english in ("[OPTIONS]", "COMMAND [ARGS]..."):
+            args = args.replace(english, _placeholder(english))
+        write_usage(self, prog, args, prefix)
+
+    def metavar(self: core.Parameter, ctx: core.Context) -> str:
+        return _placeholder(make_metavar(self, ctx))
+
+    formatting.HelpFormatter.write_usage = usage  # type: ignore[method-assign]
+    core.Parameter.make_metavar = metavar  # type: ignore[method-assign]
+
+
+def _placeholder(written: str) -> str:
+    return either(PLACEHOLDERS.get(written, written), written)
 
 
 def _one(sentence: str) -> str:
-    return SENTENCES.get(sentence, sentence) if _spoken.get() == "ru" else sentence
+    return either(SENTENCES.get(sentence, sentence), sentence)
 
 
 def _counted(one: str, many: str, number: int) -> str:

@@ -11,6 +11,7 @@ import click
 
 from gateway.algorithms import standard
 from gateway.cli import local
+from gateway.cli.dates import moment
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
 from gateway.cli.policy_file import read_policy
 from gateway.cli.sign import NOT_A_PLACE, read
@@ -84,7 +85,7 @@ EXITS = {
 )
 @click.option(
     "--at",
-    "moment",
+    "written",
     help=translated("На какой момент судить, ISO 8601.", "The time to judge at, ISO 8601."),
 )
 @click.option(
@@ -147,7 +148,7 @@ def command(
     file: str | None,
     signatures: tuple[str, ...],
     folders: tuple[Path, ...],
-    moment: str | None,
+    written: str | None,
     policy_file: Path | None,
     reports: tuple[Path, ...],
     attorneys: tuple[str, ...],
@@ -155,7 +156,7 @@ def command(
     submission: str | None,
     offline: bool,
 ) -> None:
-    at = _moment(out, moment)
+    at = moment(out, "--at", written)
     for path in reports:
         if path.suffix[1:] not in MEDIA_TYPES:
             ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
@@ -243,21 +244,6 @@ def _write(out: Output, paths: tuple[Path, ...], report: SignatureReport, docume
         rendered = render(path.suffix[1:], report, document, out.language)
         path.write_bytes(rendered.octets)
         out.note(out.say(f"отчёт: {path}", f"report: {path}"))
-
-
-def _moment(out: Output, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Wrong(
-            out.say(
-                f"--at {text}: нужен ISO 8601, например 2026-11-21T10:00:00Z",
-                f"--at {text}: ISO 8601 is needed, such as 2026-11-21T10:00:00Z",
-            )
-        ) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _trust(out: Output, folders: tuple[Path, ...]) -> tuple[tuple[Path, ...], str]:

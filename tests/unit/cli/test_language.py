@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
-from gateway.cli import russian
+from gateway.cli import russian, verbs
 
 from .conftest import SAMPLES, Call
 
 GOOD = SAMPLES / "01-transaction-gost256" / "result.json"
-LATIN = re.compile(r"\b(Usage|Error|Options|Commands|Missing|Invalid|No such|Try|Did you mean)\b")
+LATIN = re.compile(
+    r"\b(Usage|Error|Options|Commands|Missing|Invalid|No such|Try|Did you mean)\b"
+    r"|OPTIONS|ARGS|COMMAND|TEXT|INTEGER|FLOAT|RANGE|%[YmdHMSz]"
+)
 
 MISTAKES = [
     ("list", "--limmit"),
@@ -48,6 +53,52 @@ def test_a_file_that_is_not_there_is_told_in_russian(call: Call) -> None:
     assert said.code == 2
     assert "не существует" in said.stderr
     assert LATIN.search(said.stderr) is None
+
+
+def helps(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of every command, groups too."""
+    yield words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from helps(found, *words, name)
+
+
+def test_the_help_of_every_verb_is_russian_to_its_placeholders(call: Call) -> None:
+    for words in helps(verbs):
+        said = call(*words, "--help").stdout
+        assert said.startswith("Вызов: ")
+        assert LATIN.search(said) is None, said
+        english = call("--lang", "en", *words, "--help").stdout
+        assert "[OPTIONS]" in english.splitlines()[0], english
+
+
+@pytest.mark.parametrize(
+    ("words", "ru", "en"),
+    [
+        (
+            ("cert", "list", "diff", "--from", "11.11.2026"),
+            "'11.11.2026': нужно в виде ГГГГ-ММ-ДД, например 2026-11-21",
+            "'11.11.2026' is not written as YYYY-MM-DD, such as 2026-11-21",
+        ),
+        (("list", "--until", "today"), "например 2026-11-21T10:00", "such as 2026-11-21T10:00"),
+        (
+            ("verify", __file__, "--at", "today"),
+            "--at today: нужен ISO 8601, например 2026-11-21T10:00:00Z",
+            "--at today: ISO 8601 is needed, such as 2026-11-21T10:00:00Z",
+        ),
+    ],
+    ids=["day", "time", "moment"],
+)
+def test_a_wrong_date_is_told_the_form_by_an_example(
+    call: Call, words: tuple[str, ...], ru: str, en: str
+) -> None:
+    for language, told in (("ru", ru), ("en", en)):
+        said = call(*words, "--lang", language)
+        assert said.code == 2
+        assert told in said.stderr
 
 
 def test_every_sentence_of_the_table_keeps_its_blanks() -> None:

@@ -28,6 +28,7 @@ from gateway.model import Identifier
 from gateway.qualification import QUALIFICATIONS
 from gateway.routing import ASK, BASES, BASES_USUAL, STORE, Route
 from gateway.signatures.evidence_records import DIGESTS
+from gateway.tables import faults
 from gateway.trust import PathPolicy, read_policy
 from gateway.trust.fetching import WebRules
 from gateway.verification import LEVELS
@@ -44,6 +45,13 @@ LINE_WORKERS_SQLITE = 1
 
 class BadSettings(Exception):
     """A setting is wrong; the message names the file, the key and what is expected."""
+
+    def __init__(self, file: Path, ru: str, en: str) -> None:
+        self.ru = f"{file}: {ru}"
+        super().__init__(f"{file}: {en}")
+
+    def say(self, language: str) -> str:
+        return str(self) if language == "en" else self.ru
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +187,8 @@ def _path_policy(file: Path, given: Mapping[str, Any]) -> PathPolicy:
     try:
         return read_policy(given)
     except ValueError as error:
-        raise BadSettings(f"{file}: trust.path: {error}") from error
+        said = f"trust.path: {error}"
+        raise BadSettings(file, said, said) from error
 
 
 def _network(given: Mapping[str, Any] | None) -> WebRules | None:
@@ -287,7 +296,8 @@ class _Trust(Schema):
     network = fields.Nested(_Network, load_default=None)
 
 
-POWER_CODE = validate.Regexp(r"\S{1,64}\Z")
+IDENTIFIER = validate.Regexp(r"\S+\|\S+\Z", error="system|value")
+POWER_CODE = validate.Regexp(r"\S{1,64}\Z", error="CODE")
 """A code of the state's classifier of powers, as it stands in a power of attorney."""
 
 
@@ -305,7 +315,7 @@ class _DocumentRule(_DemandedSignatures):
 
 class _OwnSignatures(_DemandedSignatures):
     mismatch = fields.String(validate=validate.OneOf(MISMATCHES))
-    sends_for = fields.List(fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")))
+    sends_for = fields.List(fields.String(validate=IDENTIFIER))
 
 
 class _Signatures(_OwnSignatures):
@@ -317,9 +327,7 @@ class _Signatures(_OwnSignatures):
     )
     powers = fields.List(fields.String(validate=POWER_CODE), load_default=list)
     documents = fields.List(fields.Nested(_DocumentRule), load_default=list)
-    sends_for = fields.List(
-        fields.String(validate=validate.Regexp(r"\S+\|\S+\Z")), load_default=list
-    )
+    sends_for = fields.List(fields.String(validate=IDENTIFIER), load_default=list)
     organizations = fields.Dict(
         keys=fields.String(), values=fields.Nested(_OwnSignatures), load_default=dict
     )
@@ -377,7 +385,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text("utf-8") if file.exists() else ""
         return cast("dict[str, Any]", _File().load(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError as error:
-        raise BadSettings(f"{file}: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(file, f"это не TOML: {error}", f"not TOML: {error}") from error
     except ValidationError as error:
-        raise BadSettings(f"{file}: {error.messages}") from error
+        found = faults(_File(), error)
+        ru, en = ("; ".join(one.say(language) for one in found) for language in ("ru", "en"))
+        raise BadSettings(file, ru, en) from error

@@ -35,6 +35,13 @@ _DATES = ("since", "until", "foreseen")
 class BadPolicy(ValueError):
     """A table of rules is not one; the message says what is wrong, for whoever wrote it."""
 
+    def __init__(self, place: str, ru: str, en: str) -> None:
+        self.ru = f"{place}: {ru}"
+        super().__init__(f"{place}: {en}")
+
+    def say(self, language: str) -> str:
+        return str(self) if language == "en" else self.ru
+
 
 class SchemeLike(Protocol):
     """What is judged of a `Scheme`."""
@@ -108,12 +115,12 @@ class AlgorithmPolicy:
 
     def laid_over(self, table: Mapping[str, Any]) -> AlgorithmPolicy:
         """Return this policy with the rules of `table` in place of its own.  Raises BadPolicy."""
-        unknown = set(table) - {"name", "digests", "keys"}
-        if unknown:
-            raise BadPolicy(f"{', '.join(sorted(unknown))}: name, digests, keys")
+        _require_known("", table, ("name", "digests", "keys"))
         name = table.get("name", self.name)
         if not isinstance(name, str) or not 0 < len(name) <= 100:
-            raise BadPolicy("name: a text of at most 100 characters")
+            raise BadPolicy(
+                "name", "нужна строка до 100 знаков", "a text of at most 100 characters is expected"
+            )
         digests, keys = _digests(table.get("digests", {})), _keys(table.get("keys", []))
         return replace(
             self,
@@ -168,23 +175,25 @@ def _refused(what: str, rule: Rule | None, at: datetime | None) -> str | None:
 
 def _digests(table: Any) -> dict[str, Rule]:
     if not isinstance(table, dict) or len(table) > RULES_MAX:
-        raise BadPolicy("digests: a table of names")
+        raise BadPolicy("digests", "нужна таблица имён", "a table of names is expected")
     return {name: _rule(f"digests.{name}", written) for name, written in table.items()}
 
 
 def _keys(rows: Any) -> dict[str, tuple[Rule, ...]]:
     if not isinstance(rows, list) or len(rows) > RULES_MAX:
-        raise BadPolicy("keys: a list of rules")
+        raise BadPolicy("keys", "нужен список правил", "a list of rules is expected")
     found: dict[str, list[Rule]] = {}
     for number, row in enumerate(rows):
         place = f"keys[{number}]"
         if not isinstance(row, dict):
-            raise BadPolicy(f"{place}: a table")
+            raise BadPolicy(place, "нужна таблица", "a table is expected")
         families, bits = row.get("families"), row.get("bits", 0)
         if not isinstance(families, list) or not _is_names(families):
-            raise BadPolicy(f"{place}.families: a list of names")
+            raise BadPolicy(f"{place}.families", "нужен список имён", "a list of names is expected")
         if not isinstance(bits, int) or isinstance(bits, bool) or bits < 0:
-            raise BadPolicy(f"{place}.bits: 0, 1, 2 …")
+            raise BadPolicy(
+                f"{place}.bits", "нужно целое число от 0", "a whole number from 0 is expected"
+            )
         rest = {name: row[name] for name in row if name not in ("families", "bits")}
         rule = replace(_rule(place, rest), bits=bits)
         for family in families:
@@ -197,9 +206,25 @@ def _is_names(written: Sequence[Any]) -> bool:
 
 
 def _rule(place: str, written: Any) -> Rule:
-    if not isinstance(written, dict) or not set(written) <= set(_DATES):
-        raise BadPolicy(f"{place}: {', '.join(_DATES)}")
+    if not isinstance(written, dict):
+        raise BadPolicy(place, "нужна таблица", "a table is expected")
+    _require_known(f"{place}.", written, _DATES)
     for name, day in written.items():
         if not isinstance(day, date) or isinstance(day, datetime):
-            raise BadPolicy(f"{place}.{name}: a date")
+            raise BadPolicy(
+                f"{place}.{name}",
+                "нужна дата, например 2026-11-21",
+                "a date is expected, such as 2026-11-21",
+            )
     return Rule(**written)
+
+
+def _require_known(before: str, table: Mapping[str, Any], known: Sequence[str]) -> None:
+    for name in table:
+        if name not in known:
+            listed = ", ".join(known)
+            raise BadPolicy(
+                f"{before}{name}",
+                f"такого ключа нет; есть: {listed}",
+                f"there is no such key, only: {listed}",
+            )

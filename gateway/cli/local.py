@@ -29,7 +29,7 @@ def settings(out: Output) -> Settings:
     try:
         return Settings.load(out.home, os.environ)
     except BadSettings as error:
-        raise Wrong(str(error)) from error
+        raise Wrong(error.say(out.language)) from error
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from gateway.algorithms import policy
 from gateway.algorithms.policy import AlgorithmPolicy, BadPolicy
 from gateway.bindings import ROLES
-from gateway.cli.output import Wrong
+from gateway.cli import files
+from gateway.cli.output import Output, Wrong
 from gateway.qualification import QUALIFICATIONS
+from gateway.tables import faults
 from gateway.verification import LEVELS, Policy
 
 FORMS = ("CMS", "CAdES", "PDF", "PAdES", "XMLDSig", "XAdES", "JWS", "JAdES")
@@ -21,15 +23,9 @@ FORMS = ("CMS", "CAdES", "PDF", "PAdES", "XMLDSig", "XAdES", "JWS", "JAdES")
 
 _LISTS = ("forms", "levels", "qualifications", "roles")
 
-FILE_BYTES_MAX = 64 * 1024
-
 
 def _words(known: tuple[str, ...]) -> fields.List[str]:
-    return fields.List(
-        fields.String(validate=validate.OneOf(known)),
-        load_default=list,
-        metadata={"expected": ", ".join(known)},
-    )
+    return fields.List(fields.String(validate=validate.OneOf(known)), load_default=list)
 
 
 def _truth(given: object) -> None:
@@ -48,16 +44,14 @@ class _File(Schema):
     levels = _words(LEVELS)
     qualifications = _words(QUALIFICATIONS)
     roles = _words(ROLES)
-    signatures_min = fields.Integer(
-        load_default=0, strict=True, validate=validate.Range(0, 32), metadata={"expected": "0–32"}
-    )
+    signatures_min = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, 32))
     whole_document = fields.Raw(
         load_default=False,
         validate=_truth,
         metadata={"expected": "true, false"},
     )
 
-    algorithms = fields.Dict(load_default=dict, metadata={"expected": "[algorithms]"})
+    algorithms = fields.Dict(load_default=dict)
 
     @post_load
     def asked(self, given: dict[str, Any], **_: object) -> Asked:
@@ -74,24 +68,19 @@ class Asked:
     algorithms: AlgorithmPolicy
 
 
-def read_policy(file: Path | None) -> Asked:
+def read_policy(out: Output, file: Path | None) -> Asked:
     """Return the policy in a TOML file; the default one for None.  Raises Wrong."""
     if file is None:
         return Asked(policy=Policy(), algorithms=policy.standard())
     try:
-        with file.open("rb") as stream:
-            given = tomllib.loads(stream.read(FILE_BYTES_MAX).decode("utf-8"))
+        given = tomllib.loads(files.settings(out, "--policy", file).decode("utf-8"))
         asked: Asked = _File().load(given)
     except BadPolicy as error:
-        raise Wrong(f"{file}: [algorithms] {error}") from error
+        raise Wrong(f"--policy {file}: algorithms.{error.say(out.language)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Wrong(f"{file}: {error}") from error
+        said = out.say("это не TOML", "not TOML")
+        raise Wrong(f"--policy {file}: {said}: {error}") from error
     except ValidationError as error:
-        raise Wrong(f"{file}: {_expected(error)}") from error
+        said = "; ".join(one.say(out.language) for one in faults(_File(), error))
+        raise Wrong(f"--policy {file}: {said}") from error
     return asked
-
-
-def _expected(error: ValidationError) -> str:
-    messages = error.messages if isinstance(error.messages, dict) else {}
-    known = {name: field.metadata.get("expected", "") for name, field in _File().fields.items()}
-    return "; ".join(f"{name}: {known.get(name, ', '.join(known))}" for name in messages)

@@ -169,7 +169,7 @@ def command(
         _again(out, submission, at, reports)
     if file is None:
         raise Wrong(out.say("назовите файл или --evidence ID", "name a file or --evidence ID"))
-    asked = read_policy(policy_file)
+    asked = read_policy(out, policy_file)
     trust_folders, gost = _trust(out, folders)
     octets = read(file)
     document = Part(name="document", media_type=_media_type(octets), body=octets)

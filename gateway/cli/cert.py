@@ -25,6 +25,8 @@ from gateway.cli.output import (
     options_before,
     translated,
 )
+from gateway.errors import Rejected
+from gateway.model import Problem
 from gateway.trust.lists import TrustedList, keep_list, snapshot_name, snapshots
 from gateway.trust.lists.changes import Change, changes
 from gateway.trust.lists.signers import Signers, read_certificate
@@ -90,28 +92,28 @@ def bring(out: Output, source: str, certificates: tuple[Path, ...]) -> None:
     from gateway.verification.lists import admit
 
     given = _given(certificates)
-    with local.opened(out) as gateway, out.progress(4, out.say("список", "list")) as step:
+    with local.opened(out) as gateway:
         octets = _octets(out, gateway, source)
-        step(out.say(f"получен, {len(octets)} байт", f"there, {len(octets)} bytes"))
-        known = snapshots(gateway.settings.trust_folders)
-        step(out.say(f"снимков здесь: {len(known)}", f"snapshots here: {len(known)}"))
-        signers = Signers(gateway.settings.list_signers, known)
-        admitted = admit(
-            octets,
-            lists=known,
-            signers=signers,
-            given=given,
-            algorithms=gateway.algorithms,
-            now=gateway.clock(),
-        )
-        step(out.say("подпись верна", "the signature holds"))
-        folder = gateway.settings.trust_folders[0] / FOLDER
-        if not admitted.known:
-            keep_list(folder, octets)
-        for certificate in given:
-            signers.pin(admitted.found.source, certificate)
-        _traced(gateway, admitted, given)
-        step(snapshot_name(admitted.found))
+        with out.progress(3, out.say("список", "list")) as step:
+            known = snapshots(gateway.settings.trust_folders)
+            step(out.say(f"снимков здесь: {len(known)}", f"snapshots here: {len(known)}"))
+            signers = Signers(gateway.settings.list_signers, known)
+            admitted = admit(
+                octets,
+                lists=known,
+                signers=signers,
+                given=given,
+                algorithms=gateway.algorithms,
+                now=gateway.clock(),
+            )
+            step(out.say("подпись верна", "the signature holds"))
+            folder = gateway.settings.trust_folders[0] / FOLDER
+            if not admitted.known:
+                keep_list(folder, octets)
+            for certificate in given:
+                signers.pin(admitted.found.source, certificate)
+            _traced(gateway, admitted, given)
+            step(snapshot_name(admitted.found))
         age_max = gateway.settings.path_policy.list_age_max
         _told(out, admitted, given, admitted.ended(gateway.clock(), age_max), folder)
 
@@ -213,7 +215,15 @@ def _given(certificates: tuple[Path, ...]) -> list[bytes]:
 
 
 def _octets(out: Output, gateway: Gateway, source: str) -> bytes:
-    """Return the list's octets; over the network only from where its address leads."""
+    """Return the list's octets.  Raises Rejected (FMT-108) when there are none."""
+    octets = _fetched(out, gateway, source)
+    if not octets:
+        raise Rejected(Problem(code="FMT-108", place=source))
+    return octets
+
+
+def _fetched(out: Output, gateway: Gateway, source: str) -> bytes:
+    """Return what is in a file or at an address, asked only where a home may ask."""
     from gateway.trust.fetching import NotFetched, Web, WebRules
 
     place = urlsplit(source)

@@ -6,8 +6,9 @@ import click
 
 from gateway.cli import documents, words
 from gateway.cli.desk import at_desk
-from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
+from gateway.cli.output import Exit, Output, Wrong, leave, options_to, problem_json, translated
 from gateway.cli.status import mark, problem_lines
+from gateway.errors import Rejected
 
 EXITS = {"accepted": Exit.GOOD, "rejected": Exit.REFUSED, "needs_info": Exit.UNDECIDED}
 WORST_FIRST = (Exit.REFUSED, Exit.UNDECIDED, Exit.GOOD)
@@ -56,10 +57,15 @@ def command(
     codes = []
     with at_desk(out) as desk, out.progress(len(files), out.say("файл", "file")) as step:
         for file in files:
-            given = documents.read(out, file, signature, media_type)
-            if sign:
-                given = documents.signed(out, given, signer, fresh=False)
-            found = desk.check(given.document, (*given.beside, *powers))
+            try:
+                given = documents.read(out, file, signature, media_type)
+                if sign:
+                    given = documents.signed(out, given, signer, fresh=False)
+                found = desk.check(given.document, (*given.beside, *powers))
+            except Rejected as error:
+                # What the door would not take does not stop the files after it.
+                problems = [problem_json(one, out.language) for one in error.problems]
+                found = {"outcome": "rejected", "problems": problems, "signatures": None}
             codes.append(EXITS[found["outcome"]])
             step(file)
             out.data({"file": file, **found})

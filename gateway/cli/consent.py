@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from gateway.cli import local, remote
+from gateway.cli import files, local, remote
 from gateway.cli.dates import moment
 from gateway.cli.output import (
     Exit,
@@ -123,7 +121,7 @@ def add(
     if file is not None:
         if patient or recipient or tests or deny or until:
             raise Wrong(out.say("файл или слова, не вместе", "a file or words, not both"))
-        resource = text.loads(_octets(file))
+        resource = text.loads(files.content(out, file))
     else:
         resource = written(
             _question(out, patient, recipient, purpose, None),
@@ -345,10 +343,6 @@ def _places(refused: Rejected | TurnedAway) -> list[str]:
     if isinstance(refused, TurnedAway):
         return [str(one.get("place")) for one in refused.problems]
     return [one.place for one in refused.problems]
-
-
-def _octets(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
 def _row(out: Output, one: Object) -> tuple[str, ...]:

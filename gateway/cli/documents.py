@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.files import STDIN, content
 from gateway.cli.output import Output, Wrong, translated
 from gateway.model import ATTORNEY, ATTORNEY_SIGNATURE, Part
 
 if TYPE_CHECKING:
     from gateway.sandbox.stories import Outgoing, Signing
 
-STDIN = "-"
 FHIR_JSON, XML = "application/fhir+json", "application/xml"
 SUFFIXES = {
     ".json": FHIR_JSON,
@@ -28,7 +27,6 @@ SUFFIXES = {
 }
 SIGNATURE_SUFFIXES = (".p7s", ".sig", ".sgn", ".jws")
 SIGNATURE_TYPE = "application/pkcs7-signature"
-FILE_BYTES_MAX = 512 * 1024 * 1024
 SIGNER_DEFAULT = "gost256-doctor"
 
 attorney_option = click.option(
@@ -83,12 +81,12 @@ def _expanded(out: Output, name: str) -> list[str]:
 
 def read(out: Output, name: str, signature: str | None, media_type: str | None) -> Given:
     """Return the document in a file, with the detached signatures that lie beside it."""
-    octets = sys.stdin.buffer.read() if name == STDIN else _bytes(out, Path(name))
+    octets = _octets(out, name)
     kind = media_type or _kind(out, name, octets)
     document = Part(name="document", media_type=kind, body=octets)
-    files = [Path(signature)] if signature else list(_beside(name))
+    files = [signature] if signature else list(_beside(name))
     signatures = tuple(
-        Part(name="signature", media_type=SIGNATURE_TYPE, body=_bytes(out, file)) for file in files
+        Part(name="signature", media_type=SIGNATURE_TYPE, body=_octets(out, file)) for file in files
     )
     return Given(name=name, document=document, signatures=signatures)
 
@@ -97,9 +95,9 @@ def attorneys(out: Output, names: Sequence[str]) -> tuple[Part, ...]:
     """Return powers of attorney as parts, each with the detached signatures that lie beside it."""
     parts = []
     for name in names:
-        parts.append(Part(name=ATTORNEY, media_type=XML, body=_bytes(out, Path(name))))
+        parts.append(Part(name=ATTORNEY, media_type=XML, body=_octets(out, name)))
         parts += [
-            Part(name=ATTORNEY_SIGNATURE, media_type=SIGNATURE_TYPE, body=_bytes(out, file))
+            Part(name=ATTORNEY_SIGNATURE, media_type=SIGNATURE_TYPE, body=_octets(out, file))
             for file in _beside(name)
         ]
     return tuple(parts)
@@ -144,12 +142,10 @@ def _signing(media_type: str, signer: str) -> Signing:
     return Signing(form="cades", place="detached", signers=(signer,))
 
 
-def _bytes(out: Output, path: Path) -> bytes:
-    if not path.is_file():
-        raise Wrong(out.say(f"{path}: нет такого файла", f"{path}: no such file"))
-    if path.stat().st_size > FILE_BYTES_MAX:
-        raise Wrong(out.say(f"{path}: файл слишком велик", f"{path}: the file is too large"))
-    return path.read_bytes()
+def _octets(out: Output, file: str) -> bytes:
+    if file != STDIN and not Path(file).is_file():
+        raise Wrong(out.say(f"{file}: нет такого файла", f"{file}: no such file"))
+    return content(out, file)
 
 
 def _kind(out: Output, name: str, octets: bytes) -> str:
@@ -172,10 +168,9 @@ def _kind(out: Output, name: str, octets: bytes) -> str:
     )
 
 
-def _beside(name: str) -> Iterator[Path]:
+def _beside(name: str) -> Iterator[str]:
     if name == STDIN:
         return
     for suffix in SIGNATURE_SUFFIXES:
-        file = Path(name + suffix)
-        if file.is_file():
-            yield file
+        if Path(name + suffix).is_file():
+            yield name + suffix

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from gateway.cli import documents, local
+from gateway.cli import files, local
 from gateway.cli.desk import Desk, at_desk
 from gateway.cli.output import Exit, Output, Wrong, leave, options_to, translated
 from gateway.cli.status import require
@@ -63,7 +63,7 @@ def command(out: Output, what: str, file: str | None, kind: str | None, jwks: Pa
 
 
 def _octets(file: str) -> bytes:
-    if file == documents.STDIN:
+    if file == files.STDIN:
         return sys.stdin.buffer.read(FILE_BYTES_MAX)
     with Path(file).open("rb") as stream:
         return stream.read(FILE_BYTES_MAX)

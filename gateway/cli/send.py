@@ -127,14 +127,14 @@ def command(
     with _counter(out, key) as counter, out.progress(len(files), out.say("файл", "file")) as step:
         for file in files:
             started = time.monotonic()
-            given = documents.read(out, file, signature, media_type)
             try:
+                given = documents.read(out, file, signature, media_type)
                 if fresh or sign:
                     given = documents.signed(out, given, signer, fresh=fresh)
                 given = replace(given, attorneys=powers)
                 sent = _send(out, counter, given, timeout if wait else 0)
             except Rejected as error:
-                # One file that cannot be made fresh or signed does not stop those after it.
+                # One file that cannot be taken, made fresh or signed does not stop those after it.
                 problems = [problem_json(one, out.language) for one in error.problems]
                 view = _nothing("rejected", problems)
                 sent = Sent(file=file, view=view, code=Exit.REFUSED)

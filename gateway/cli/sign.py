@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import click
-from asn1crypto import keys, pem, x509
 
-from gateway.algorithms import pkcs11, standard
-from gateway.algorithms.interface import Algorithms, Unsupported
+from gateway.algorithms import pkcs11
+from gateway.algorithms.interface import Unsupported
+from gateway.cli import files, signer
 from gateway.cli.output import Failed, Output, Wrong, options, translated
+from gateway.cli.signer import Signer
 from gateway.cli.stamps import stamper
 from gateway.errors import GatewayError
 from gateway.signatures.sign import Form, sign, sign_bundle
-from gateway.signatures.sign_cms import scheme_of
-from gateway.signatures.stamping import NotStamped, Stamp
+from gateway.signatures.stamping import NotStamped
 from gateway.xml.parser import is_xml
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FORMATS = ("cades", "jws", "pades", "xades", "xmldsig")
 ENVELOPED = ("pades", "xades", "xmldsig")
-NOT_A_KEY = translated("это не закрытый ключ PKCS#8", "not a PKCS#8 private key")
-NOT_A_PAIR = translated(
-    "закрытый ключ не от этого сертификата", "the private key is not this certificate's"
-)
-PROBE = b"Is this key the certificate's?"
+PDF_HEADER = b"%PDF-"
+PDF_HEADER_WITHIN = 1024
+"""Octets in which readers look for the header (ISO 32000-1, implementation notes)."""
+
 NOT_A_PLACE = translated("нет такой папки, или это папка", "no such folder, or a folder itself")
-NOT_A_CERTIFICATE = translated("это не сертификат X.509", "not an X.509 certificate")
 
 
 @click.command(
@@ -106,22 +104,23 @@ def command(
     tsa: str | None,
     target: str | None,
 ) -> None:
-    if stamped is not (tsa is not None):
-        raise Wrong(out.say("-T и --tsa идут вместе", "-T and --tsa go together"))
-    octets = read(file)
+    _require_authority(out, stamped, tsa)
+    octets = files.content(out, file)
     xml = is_xml(octets[:64]) and not attached and not inside
     form = form or ("xades" if xml else "cades")
     if (attached or inside) and (form in ENVELOPED or attached is inside):
         said = "--attached или --inside, для cades и jws", "--attached or --inside, for cades, jws"
         raise Wrong(out.say(*said))
-    chain = _chain(cert)
-    octets_of_key, algorithms = _key(out, key)
-    _require_pair(octets_of_key, chain, algorithms)
-    stamp = stamper(tsa, _imprint(chain), algorithms) if tsa is not None else None
-    signing = Signing(key=octets_of_key, chain=chain, algorithms=algorithms, stamp=stamp)
-    signed = _signed(out, octets, signing, cast("Form", form), attached, inside)
+    if form == "pades" and PDF_HEADER not in octets[:PDF_HEADER_WITHIN]:
+        raise Wrong(out.say(*_not_a_pdf(file)))
+    by = signer.read(out, key, cert)
+    if tsa is not None:
+        by = replace(by, stamp=stamper(tsa, by.imprint, by.algorithms))
+    at = datetime.now(UTC)
+    signed = _signed(out, octets, by, cast("Form", form), attached, inside, at)
+    signer.warn_out_of_term(out, cert, by, at)
     place = target or _beside(file, form, attached, inside)
-    if place == "-":
+    if place == files.STDIN:
         sys.stdout.buffer.write(signed)
         return
     try:
@@ -132,20 +131,41 @@ def command(
     out.text(f"{out.mark(True)} {place}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Signing:
-    """With what a file is signed."""
+def _require_authority(out: Output, stamped: bool, tsa: str | None) -> None:
+    """Raise Wrong for a time stamp without an authority, and for an authority without one."""
+    if stamped and tsa is None:
+        raise Wrong(
+            out.say(
+                "-T: назовите службу штампов времени, --tsa URL; для пробы её заменит"
+                " gateway mock tsa",
+                "-T: name the time-stamping authority, --tsa URL; gateway mock tsa is one to try",
+            )
+        )
+    if tsa is not None and not stamped:
+        raise Wrong(
+            out.say(
+                "--tsa без -T: штамп ставится с ключом -T",
+                "--tsa without -T: -T asks for the time stamp",
+            )
+        )
 
-    key: bytes
-    chain: list[bytes]
-    algorithms: Algorithms
-    stamp: Stamp | None
+
+def _not_a_pdf(file: str) -> tuple[str, str]:
+    return (
+        f"{file}: это не PDF (нет заголовка %PDF-), --format pades только для PDF",
+        f"{file}: not a PDF (no header %PDF-), --format pades is for PDF alone",
+    )
 
 
 def _signed(
-    out: Output, octets: bytes, by: Signing, form: Form, attached: bool, inside: bool
+    out: Output,
+    octets: bytes,
+    by: Signer,
+    form: Form,
+    attached: bool,
+    inside: bool,
+    at: datetime,
 ) -> bytes:
-    at = datetime.now(UTC)
     try:
         if inside:
             return sign_bundle(
@@ -177,89 +197,12 @@ def _signed(
         raise Wrong(str(error)) from error
 
 
-def _require_pair(key: bytes, chain: list[bytes], algorithms: Algorithms) -> None:
-    """Raise Wrong when the key is another's: by a signature, for a key in a token shows no more."""
-    certificate = x509.Certificate.load(chain[0], strict=True)
-    try:
-        scheme = scheme_of(certificate)
-    except ValueError:
-        return  # Keys that only JWS has a name for; whether one signs is asked later.
-    try:
-        value = algorithms.sign(key, scheme, PROBE)
-    except pkcs11.TokenFault as error:
-        raise Failed(f"--key: {error}") from error
-    except (ValueError, TypeError) as error:
-        raise Wrong(f"--key, --cert: {NOT_A_PAIR}") from error
-    except Unsupported as error:
-        raise Wrong(str(error)) from error
-    if not algorithms.verify(certificate.public_key.dump(), scheme, PROBE, value):
-        raise Wrong(f"--key, --cert: {NOT_A_PAIR}")
-
-
-def _imprint(chain: list[bytes]) -> str:
-    """Return the digest a time stamp should be by: the one the signer's own key goes with."""
-    try:
-        return scheme_of(x509.Certificate.load(chain[0], strict=True)).digest
-    except ValueError:
-        return "sha256"  # Keys that only JWS has a name for; whether one signs is asked later.
-
-
-def read(file: str) -> bytes:
-    """Return the bytes of a file, or of standard input for `-`."""
-    if file == "-":
-        return sys.stdin.buffer.read()
-    return Path(file).read_bytes()
-
-
 def _beside(file: str, form: str, attached: bool, inside: bool) -> str:
     """Return where the result goes when nobody said: beside the file, never over it."""
-    if file == "-":
-        return "-"
+    if file == files.STDIN:
+        return files.STDIN
     path = Path(file)
     if form not in ENVELOPED and not inside:
         ends = {"cades": ("sig", "p7m"), "jws": ("jws", "jose")}[form]
         return f"{path}.{ends[attached]}"
     return str(path.with_name(f"{path.stem}.signed{path.suffix}"))
-
-
-def _key(out: Output, key: str) -> tuple[bytes, Algorithms]:
-    """Return a private key and what signs by it; a key in a token has no octets."""
-    algorithms = standard()
-    if not pkcs11.is_uri(key):
-        if not Path(key).is_file():
-            raise Wrong(out.say(f"--key {key}: нет файла", f"--key {key}: no file"))
-        return _private_key(Path(key)), algorithms
-    try:
-        return b"", pkcs11.TokenSigner(algorithms, pkcs11.read_uri(key))
-    except (pkcs11.TokenFault, Unsupported) as error:
-        raise Wrong(f"--key: {error}") from error
-
-
-def _private_key(path: Path) -> bytes:
-    octets = _plain(path)[0]
-    try:
-        keys.PrivateKeyInfo.load(octets, strict=True)["private_key_algorithm"].native  # noqa: B018
-    except (ValueError, TypeError, KeyError) as error:
-        raise Wrong(f"{path}: {NOT_A_KEY}") from error
-    return octets
-
-
-def _chain(path: Path) -> list[bytes]:
-    chain = _plain(path)
-    try:
-        for one in chain:
-            x509.Certificate.load(one, strict=True).serial_number  # noqa: B018
-    except (ValueError, TypeError, KeyError) as error:
-        raise Wrong(f"{path}: {NOT_A_CERTIFICATE}") from error
-    return chain
-
-
-def _plain(path: Path) -> list[bytes]:
-    """Return the DER objects in a PEM or DER file."""
-    octets = path.read_bytes()
-    if not pem.detect(octets):
-        return [octets]
-    try:
-        return [der for _, _, der in pem.unarmor(octets, multiple=True)]
-    except ValueError as error:
-        raise Wrong(f"{path}: PEM") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -10,11 +10,11 @@ from typing import NoReturn
 import click
 
 from gateway.algorithms import standard
-from gateway.cli import local
+from gateway.cli import files, local
 from gateway.cli.dates import moment
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
 from gateway.cli.policy_file import read_policy
-from gateway.cli.sign import NOT_A_PLACE, read
+from gateway.cli.sign import NOT_A_PLACE
 from gateway.formats.interface import formats
 from gateway.model import (
     ATTORNEY,
@@ -25,7 +25,6 @@ from gateway.model import (
     SignatureFinding,
     SignatureReport,
 )
-from gateway.settings import BadSettings, Settings
 from gateway.signature_report.as_json import record_json
 from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.signature_report.words import Words
@@ -42,6 +41,10 @@ from gateway.verification import (
 
 BESIDE = (".sig", ".p7s", ".sgn", ".jws")
 """What signing programs append to the name of what they sign."""
+
+NO_CONTENT = "SIGNED_DATA_NOT_FOUND"
+DETACHED = ("CMS", "CAdES", "JWS", "JAdES")
+"""Forms that may stand in a file of their own, beside what they sign."""
 
 EXITS = {
     Indication.TOTAL_PASSED: Exit.GOOD,
@@ -159,8 +162,7 @@ def command(
     at = moment(out, "--at", written)
     for path in reports:
         if path.suffix[1:] not in MEDIA_TYPES:
-            ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
-            raise Wrong(f"--report {path}: {ends}")
+            raise Wrong(f"--report {path}: {_unknown_report(out)}")
         if path.is_dir() or not path.parent.is_dir():
             raise Wrong(f"--report {path}: {NOT_A_PLACE}")
     if submission is not None:
@@ -171,23 +173,26 @@ def command(
         raise Wrong(out.say("назовите файл или --evidence ID", "name a file or --evidence ID"))
     asked = read_policy(out, policy_file)
     trust_folders, gost = _trust(out, folders)
-    octets = read(file)
+    octets = files.content(out, file)
     document = Part(name="document", media_type=_media_type(octets), body=octets)
-    beside = _parts(signatures or _beside(file))
+    beside = _parts(out, signatures or _beside(file))
     algorithms = standard(gost).under(asked.algorithms)
     verifier = Verifier(Trust.load(trust_folders, algorithms), algorithms, asked.policy)
     at = at or datetime.now(UTC)
     report = verifier.verify(document, beside, at, kept=False)
     attached = tuple(
         Attached(
-            attorney=Part(name=ATTORNEY, media_type="application/xml", body=read(path)),
-            signatures=_parts(_beside(path)),
+            attorney=Part(
+                name=ATTORNEY, media_type="application/xml", body=files.content(out, path)
+            ),
+            signatures=_parts(out, _beside(path)),
         )
         for path in attorneys
     )
     report = with_powers(report, attached, verifier, at, kept=False, wanted=power)
     out.data(to_json(report))
     _show(out, report)
+    _say_what_is_missing(out, file, report)
     _write(out, reports, report, octets)
     leave(EXITS[report.indication])
 
@@ -251,23 +256,22 @@ def _trust(out: Output, folders: tuple[Path, ...]) -> tuple[tuple[Path, ...], st
     for folder in folders:
         if not folder.is_dir():
             raise Wrong(out.say(f"--trust {folder}: нет папки", f"--trust {folder}: no folder"))
-    try:
-        settings = Settings.load(out.home, os.environ)
-    except BadSettings as error:
-        raise Wrong(str(error)) from error
+    settings = local.settings(out)
     return folders or settings.trust_folders, settings.gost
 
 
-def _parts(paths: tuple[str, ...]) -> tuple[Part, ...]:
+def _parts(out: Output, paths: tuple[str, ...]) -> tuple[Part, ...]:
     return tuple(
-        Part(name="signature", media_type="application/octet-stream", body=read(path))
+        Part(name="signature", media_type="application/octet-stream", body=files.content(out, path))
         for path in paths
     )
 
 
 def _beside(file: str) -> tuple[str, ...]:
     """Return the signature files that stand beside `file` under its name."""
-    return tuple(f"{file}{end}" for end in BESIDE if file != "-" and Path(f"{file}{end}").is_file())
+    if file == files.STDIN:
+        return ()
+    return tuple(f"{file}{end}" for end in BESIDE if Path(f"{file}{end}").is_file())
 
 
 def _media_type(octets: bytes) -> str:
@@ -275,6 +279,35 @@ def _media_type(octets: bytes) -> str:
         if form.recognises(octets[:HEAD_BYTES]):
             return form.MEDIA_TYPES[0]
     return "application/octet-stream"
+
+
+def _unknown_report(out: Output) -> str:
+    ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
+    return out.say(
+        f"неизвестный вид отчёта; по окончанию имени пишется {ends}",
+        f"no known kind of report; by the name's ending it is {ends}",
+    )
+
+
+def _say_what_is_missing(out: Output, file: str, report: SignatureReport) -> None:
+    """Say on stderr how to call, where a detached signature was given without what it signs."""
+    if not any(
+        one.sub_indication == NO_CONTENT and one.place == "document" and one.format in DETACHED
+        for one in report.signatures
+    ):
+        return
+    document, end = Path(file).with_suffix(""), Path(file).suffix
+    if end in BESIDE and document.is_file():
+        call = f"gateway verify {shlex.quote(str(document))}"
+    else:
+        signed = out.say("ДОКУМЕНТ", "DOCUMENT")
+        call = f"gateway verify {signed} --signature {shlex.quote(file)}"
+    out.note(
+        out.say(
+            f"{file}: это отдельная подпись, сам подписанный файл не назван. Вызов: {call}",
+            f"{file}: a detached signature, without the file it signs. Call: {call}",
+        )
+    )
 
 
 def _show(out: Output, report: SignatureReport) -> None:

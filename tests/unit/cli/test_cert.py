@@ -117,6 +117,18 @@ def test_an_older_list_is_refused(call: Call, home: Path, pin: Path, tmp_path: P
     assert (again.code, again.json["known"], again.json["changes"]) == (0, True, [])
 
 
+@pytest.mark.parametrize(("language", "told"), [("ru", "файл пуст"), ("en", "is empty")])
+def test_an_empty_list_is_refused_before_anything_is_done(
+    call: Call, home: Path, tmp_path: Path, language: str, told: str
+) -> None:
+    file = written(tmp_path, b"")
+    said = call("cert", "list", "import", file, "--home", home, "--lang", language)
+    assert (said.code, said.stderr) == (1, "")
+    assert "FMT-108" in said.stdout
+    assert told in said.stdout
+    assert str(file) in said.stdout
+
+
 def test_an_ended_list_comes_in_with_a_warning(
     call: Call, home: Path, pin: Path, tmp_path: Path
 ) -> None:

@@ -162,6 +162,20 @@ def test_time_stamp_options_that_do_not_fit_are_wrong_usage(
     assert call("sign", file, *keys(sandbox, "rsa-doctor"), *options).code == 2
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("ru", "назовите службу штампов времени"), ("en", "name the time-stamping authority")],
+)
+def test_a_time_stamp_by_nobody_is_told_who_may_give_it(
+    call: Call, sandbox: Path, tmp_path: Path, language: str, told: str
+) -> None:
+    file = tmp_path / "b.json"
+    file.write_bytes(BUNDLE)
+    said = call("sign", file, *keys(sandbox, "rsa-doctor"), "-T", "--lang", language)
+    assert f"-T: {told}, --tsa URL" in said.stderr
+    assert "gateway mock tsa" in said.stderr
+
+
 @pytest.mark.parametrize("form", ["cades", "jws"])
 def test_a_bundle_carries_its_stamped_signature_inside(
     call: Call, sandbox: Path, tmp_path: Path, tsa: str, form: str

@@ -176,6 +176,55 @@ def test_a_policy_of_ones_own_says_which_algorithms_count(
 
 
 @pytest.mark.parametrize(
+    ("written", "ru", "en"),
+    [
+        (
+            'levls = ["T"]',
+            "levls: такого ключа нет (может быть, levels?)",
+            "levls: there is no such key (perhaps levels?)",
+        ),
+        ('levels = ["X"]', "levels[0]: нужно: из BES, B, T", "levels[0]: expected: of BES, B, T"),
+        ("algorithms.weak = true", "algorithms.weak: такого", "algorithms.weak: there is no such"),
+        (
+            "algorithms.digests.sha1.until = 2020",
+            "algorithms.digests.sha1.until: нужна дата, например 20",
+            "algorithms.digests.sha1.until: a date is expected, such as 20",
+        ),
+        ("levels = [", "это не TOML", "not TOML"),
+    ],
+)
+def test_a_wrong_line_of_a_policy_is_told_in_both_languages(
+    bundle: Path, tmp_path: Path, written: str, ru: str, en: str
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(written)
+    for language, told in (("ru", ru), ("en", en)):
+        said = run(verify, bundle, "--policy", policy, "--lang", language)
+        assert said.exit_code == 2
+        assert f"--policy {policy}: {told}" in said.stderr
+
+
+@pytest.mark.parametrize("form", ["cades", "jws"])
+def test_a_detached_signature_alone_is_told_the_right_call(
+    pki: Pki, bundle: Path, form: str
+) -> None:
+    """The first thing a newcomer tries; the verdict says only that something is elsewhere."""
+    made = run(sign, bundle, *keys(pki), "--format", form, "--json")
+    signature = Path(json.loads(made.stdout)["out"])
+    arguments = ("--trust", pki.trust, *AT, "--lang")
+    beside = run(verify, signature, *arguments, "ru")
+    assert beside.exit_code == 3
+    assert f"{signature}: это отдельная подпись" in beside.stderr
+    assert beside.stderr.endswith(f"Вызов: gateway verify {bundle}\n")
+    alone = signature.rename(signature.with_name("alone.sig"))
+    said = run(verify, alone, *arguments, "en", "--json")
+    assert json.loads(said.stdout)["indication"] == "INDETERMINATE"
+    assert said.stderr.endswith(f"Call: gateway verify DOCUMENT --signature {alone}\n")
+    with_document = run(verify, bundle, "--signature", alone, *arguments, "en")
+    assert (with_document.exit_code, with_document.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
     ("asked", "code"),
     [
         ("roles = ['doctor']", 0),
@@ -209,8 +258,14 @@ def test_a_report_is_written_in_the_form_its_name_says(
     assert report.read_bytes().startswith(head)
 
 
-def test_a_report_of_an_unknown_form_is_wrong_usage(bundle: Path, tmp_path: Path) -> None:
-    assert run(verify, bundle, "--report", tmp_path / "report.docx").exit_code == 2
+def test_a_report_of_an_unknown_form_is_wrong_usage_and_told_the_known_ones(
+    bundle: Path, tmp_path: Path
+) -> None:
+    for language, told in (("ru", "неизвестный вид отчёта"), ("en", "no known kind of report")):
+        said = run(verify, bundle, "--report", tmp_path / "report.doc", "--lang", language)
+        assert said.exit_code == 2
+        assert told in said.stderr
+        assert ".xml, .html, .pdf" in said.stderr
 
 
 def test_a_report_that_has_no_place_to_go_is_said_before_the_work(

@@ -15,6 +15,7 @@ from typing import Any
 
 from asn1crypto import algos, core, keys, x509
 
+from gateway.algorithms import asn1_octets  # noqa: F401
 from gateway.algorithms.interface import DIGESTS, Scheme, Unsupported
 
 KEY_OIDS = {

@@ -14,7 +14,7 @@ Source: RFC 4998, sections 3.1, 4.1, 4.3, 5.1 and 5.3, appendix A.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from asn1crypto import algos, cms, core
@@ -162,15 +162,8 @@ def read(octets: bytes) -> Record:
 def write(record: Record) -> bytes:
     """Return a record as DER."""
     names = dict.fromkeys(stamp.digest for stamp in record.stamps)
-    return bytes(
-        _EvidenceRecord(
-            {
-                "version": 1,
-                "digest_algorithms": [{"algorithm": name} for name in names],
-                "sequence": _sequence(record),
-            }
-        ).dump()
-    )
+    digests = _Digests([{"algorithm": name} for name in names])
+    return _listed([core.Integer(1).dump(), digests.dump(), _sequence(record)])
 
 
 # --- making ----------------------------------------------------------------------------
@@ -287,21 +280,26 @@ def _read_stamp(written: _ArchiveTimeStamp) -> Stamp:
     return Stamp(digest=name, lists=lists, token=token, octets=bytes(written.dump()))
 
 
-def _written(stamp: Stamp) -> _ArchiveTimeStamp:
+def _written(stamp: Stamp) -> bytes:
     if stamp.octets:
-        # What was stamped is written as it stood, octet for octet.
-        return _ArchiveTimeStamp.load(stamp.octets)  # type: ignore[no-any-return]
+        return stamp.octets
     fields = {
         "digest_algorithm": {"algorithm": stamp.digest},
         "time_stamp": cms.ContentInfo.load(stamp.token),
     }
     if stamp.lists:
         fields["reduced"] = [list(level) for level in stamp.lists]
-    return _ArchiveTimeStamp(fields)
+    return bytes(_ArchiveTimeStamp(fields).dump())
 
 
-def _sequence(record: Record) -> _Chains:
-    return _Chains([_Chain([_written(stamp) for stamp in chain]) for chain in record.chains])
+def _sequence(record: Record) -> bytes:
+    """Return all chains; what was stamped is written as it stood, octet for octet."""
+    return _listed([_listed(map(_written, chain)) for chain in record.chains])
+
+
+def _listed(elements: Iterable[bytes]) -> bytes:
+    contents = b"".join(elements)
+    return b"\x30" + ber.length(len(contents)) + contents
 
 
 def _hashes(objects: Sequence[bytes], digest: Digest) -> tuple[bytes, ...]:
@@ -310,7 +308,7 @@ def _hashes(objects: Sequence[bytes], digest: Digest) -> tuple[bytes, ...]:
 
 def _rehashed(record: Record, objects: Sequence[bytes], digest: Digest) -> tuple[bytes, ...]:
     """Return the digests of the objects, each joined with that of all chains so far."""
-    chains = digest(_sequence(record).dump())
+    chains = digest(_sequence(record))
     return tuple(sorted({digest(digest(octets) + chains) for octets in objects}))
 
 

@@ -179,12 +179,12 @@ def _in_element(
 ) -> Iterator[Carried]:
     if element.tag == f"{_F}Bundle":
         bundled = Bundled(_outline(element))
-        signatures = element.findall(f"{_F}signature")
-        for index, signature in enumerate(signatures):
+        if found := list(map(as_json, element.findall(f"{_F}signature"))):
             yield Carried(
-                signature=as_json(signature),
-                place=f"{place}/signature" + (f"[{index + 1}]" if index else ""),
-                target=XmlTarget(element, own=True) if len(signatures) == 1 else None,
+                # A bundle has one; what has several is read as the list that it is in JSON.
+                signature=found[0] if len(found) == 1 else list(found),
+                place=f"{place}/signature",
+                target=XmlTarget(element, own=True),
                 is_root=depth == 0,
                 around=bundled,
             )

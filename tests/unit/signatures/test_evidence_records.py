@@ -74,6 +74,15 @@ def test_what_was_written_is_read(record: Record) -> None:
     assert {one.indication for one in checked} == {Indication.TOTAL_PASSED}
 
 
+def test_what_was_stamped_is_not_written_anew(record: Record) -> None:
+    """A definite length may end in 80 as an indefinite one does, and look like BER to a library."""
+    first, second = record.chains[0]
+    strange = b"\x30\x82\x01\x80" + b"\x05\x00" * 0xC0
+    chains = ((first, replace(second, octets=strange)), *record.chains[1:])
+    with pytest.raises(Flaw, match="time stamp 3 covers something else"):
+        records.roots(Record(chains=chains), OBJECTS, MATERIALS, ALGORITHMS)
+
+
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_token_over_another_root_or_by_another_digest_is_refused(
     record: Record, place: int

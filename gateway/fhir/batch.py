@@ -222,12 +222,13 @@ def _by_report(
         position: _reached(position, links, types) for position in flat if types[position] == REPORT
     }
     _join(groups, links, types)
+    whose = {report: _whose(flat[report], bundled) for report in groups}
     if adopt:
-        whose = {report: _whose(flat[report], bundled) for report in groups}
         _adopt(groups, links, types, whose)
+    unclear = _of_several(groups, flat, whose)
     for position, group in groups.items():
         members = tuple(sorted(group))
-        mine = tuple(problem for member in members for problem in problems[member])
+        mine = tuple(p for member in members for p in (*problems[member], *unclear[member]))
         yield Piece(f"/entry/{position}/resource", members, "report", mine[:PROBLEMS_MAX])
     taken = {member for group in groups.values() for member in group}
     for position in flat.keys() - taken:
@@ -325,6 +326,26 @@ def _adopt(
             groups[report] |= mine
 
 
+def _of_several(
+    groups: dict[int, set[int]], flat: dict[int, Json], whose: dict[int, str]
+) -> Faults:
+    """Return a problem for what reports of several patients share and does not say whose it is.
+
+    Each report would take it for its own patient's, and one of them is wrong.
+    """
+    patients: defaultdict[int, set[str]] = defaultdict(set)
+    for report, group in groups.items():
+        for member in group:
+            patients[member].add(whose[report])
+    found: Faults = defaultdict(tuple)
+    for member, several in patients.items():
+        kind = str(flat[member].get("resourceType"))
+        if len(several) > 1 and _is_personal(kind) and not _says_whose(flat[member]):
+            place = f"/entry/{member}/resource"
+            found[member] = (Problem(code="MAP-112", place=place, detail={"type": kind}),)
+    return found
+
+
 def _whose(report: Json, bundled: Bundled) -> str:
     """Return a mark of the patient a report names; what is written otherwise is another."""
     subject = report.get("subject")
@@ -339,7 +360,15 @@ def _whose(report: Json, bundled: Bundled) -> str:
 
 
 def _is_personal(kind: str) -> bool:
-    """Say whether resources of a type are of some patient."""
+    """Say whether resources of a type are of some patient; a Binary is some patient's page."""
     if kind in _SHARED or kind not in resource_types():
         return kind == "Patient"
-    return not _SUBJECTS.isdisjoint(elements(kind))
+    return kind == "Binary" or not _SUBJECTS.isdisjoint(elements(kind))
+
+
+def _says_whose(resource: Json) -> bool:
+    """Say whether a resource is a patient or names one by more than words."""
+    named = (resource.get(name) for name in _SUBJECTS)
+    return resource["resourceType"] == "Patient" or any(
+        isinstance(one, dict) and one.keys() & {"reference", "identifier"} for one in named
+    )

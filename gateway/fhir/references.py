@@ -15,7 +15,7 @@ from gateway.model import Json, JsonValue
 
 _LITERAL = re.compile(
     r"(?P<base>https?://\S+/)?(?P<type>[A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})"
-    r"(?P<version>/_history/[A-Za-z0-9.-]{1,64})?"
+    r"(?:/_history/(?P<version>[A-Za-z0-9.-]{1,64}))?"
 )
 
 
@@ -27,6 +27,8 @@ class Literal(NamedTuple):
 
     type: str
     id: str
+    version: str
+    """Empty where any version is meant."""
 
 
 class Found(NamedTuple):
@@ -48,14 +50,23 @@ def literal(reference: str) -> Literal | None:
     """Take a literal reference apart; None when it does not name type and id.
 
     >>> literal("http://x/fhir/Patient/2/_history/1")
-    Literal(base='http://x/fhir/', type='Patient', id='2')
+    Literal(base='http://x/fhir/', type='Patient', id='2', version='1')
     >>> literal("urn:uuid:0") is None
     True
     """
     match = _LITERAL.fullmatch(reference)
     if match is None or (match["base"] and match["type"] not in resource_types()):
         return None
-    return Literal(match["base"] or "", match["type"], match["id"])
+    return Literal(match["base"] or "", match["type"], match["id"], match["version"] or "")
+
+
+def absolute(reference: str, source: str) -> Literal | None:
+    """Take a reference apart that stands in an entry of fullUrl `source`.
+
+    A relative one is relative to that entry's server.
+    """
+    parts, own = literal(reference), literal(source)
+    return parts._replace(base=own.base) if parts and own and not parts.base else parts
 
 
 class Bundled:
@@ -72,14 +83,13 @@ class Bundled:
         self.place = place
         self.positions = positions
         self.entries = tuple(self._entries())
-        self._by_url: dict[str, Entry] = {}
-        self._by_identity: dict[str, Entry | None] = {}
+        self._by_url: _Named = {}
+        self._by_identity: _Named = {}
         for entry in self.entries:
-            self._by_url.setdefault(entry.full_url, entry)
-            identity = f"{entry.resource.get('resourceType')}/{entry.resource.get('id')}"
-            known = self._by_identity.setdefault(identity, entry)
-            if known is not None and not _same(known, entry):
-                self._by_identity[identity] = None
+            if entry.full_url:
+                _note(self._by_url, entry.full_url, entry)
+            for identity in _identities(entry):
+                _note(self._by_identity, identity, entry)
 
     def position(self, index: int) -> int:
         """Return the position, in what was sent, of the entry that is `index`-th here."""
@@ -88,21 +98,20 @@ class Bundled:
     def resolve(self, reference: str, source: str = "") -> Entry | None:
         """Return the entry `reference` points to, or None.
 
-        `source` is the fullUrl of the entry the reference stands in: a relative reference is
-        relative to its server.  Where that tells nothing, type and id decide, unless two entries
-        of different servers share them: the patient of one is not that of the other.
+        `source` is the fullUrl of the entry the reference stands in.  Where its server tells
+        nothing, type and id decide.  A name that two different resources bear leads nowhere,
+        lest a result go to the first of two patients; two versions are told apart by number.
         """
-        if entry := self._by_url.get(reference):
-            return entry if reference else None
-        parts = literal(reference)
+        if reference in self._by_url:
+            return _meant(self._by_url[reference])
+        parts = absolute(reference, source)
         if parts is None:
             return None
-        own = literal(source)
-        base = parts.base or (own.base if own else "")
         identity = f"{parts.type}/{parts.id}"
-        if entry := self._by_url.get(base + identity):
-            return entry
-        return None if parts.base else self._by_identity.get(identity)
+        if versions := self._by_url.get(parts.base + identity):
+            return _meant(versions, parts.version)
+        is_relative = reference.startswith(f"{parts.type}/")
+        return _meant(self._by_identity.get(identity, {}), parts.version) if is_relative else None
 
     def _entries(self) -> Iterator[Entry]:
         entries = self.bundle.get("entry")
@@ -116,8 +125,31 @@ class Bundled:
                 yield Entry(place, url, resource)
 
 
-def _same(one: Entry, other: Entry) -> bool:
-    return (one.full_url != "" and one.full_url == other.full_url) or one.resource == other.resource
+_Named = dict[str, dict[str, Entry | None]]
+"""Name → version it says to be → entry; None where two different ones bear both."""
+
+
+def _identities(entry: Entry) -> Iterator[str]:
+    """Yield type and id as the resource tells them, and as its fullUrl does, which may differ."""
+    if isinstance(id_ := entry.resource.get("id"), str):
+        yield f"{entry.resource.get('resourceType')}/{id_}"
+    if url := literal(entry.full_url):
+        yield f"{url.type}/{url.id}"
+
+
+def _note(named: _Named, name: str, entry: Entry) -> None:
+    meta = entry.resource.get("meta")
+    version = str(meta.get("versionId", "")) if isinstance(meta, dict) else ""
+    known = named.setdefault(name, {}).setdefault(version, entry)
+    if known is not None and known.resource != entry.resource:
+        named[name][version] = None
+
+
+def _meant(versions: dict[str, Entry | None], version: str = "") -> Entry | None:
+    """Return the entry of that version, or one that does not say which it is; the only one."""
+    if version:
+        return versions.get(version) or versions.get("")
+    return next(iter(versions.values())) if len(versions) == 1 else None
 
 
 def walk(node: JsonValue, place: str = "") -> Iterator[Found]:

@@ -128,7 +128,7 @@ def _not_taken(resource: Json, place: str, taken: frozenset[str]) -> tuple[Probl
 
 def _not_one_report(bundled: Bundled) -> tuple[Problem, ...]:
     """Refuse what is no report of one patient, contained patients counted as well."""
-    problems = list(_interactions(bundled))
+    problems = [*_interactions(bundled), *_two_versions(bundled)]
     patients: list[str] = []
     reports = 0
     for entry in bundled.entries:
@@ -146,6 +146,16 @@ def _not_one_report(bundled: Bundled) -> tuple[Problem, ...]:
     if not reports:
         problems.append(Problem(code="FMT-336", place=f"{bundled.place}/entry"))
     return tuple(problems)
+
+
+def _two_versions(bundled: Bundled) -> Iterator[Problem]:
+    """Yield each fullUrl that stood before: of two versions of a result only one can be meant."""
+    first: dict[str, str] = {}
+    for entry in bundled.entries:
+        here = f"{entry.place.removesuffix('resource')}fullUrl"
+        known = first.setdefault(entry.full_url, here)
+        if entry.full_url and known != here:
+            yield Problem(code="FMT-331", place=here, detail={"first": known})
 
 
 def _interactions(bundled: Bundled) -> Iterator[Problem]:

@@ -36,6 +36,18 @@ def test_what_is_not_in_the_bundle_is_not_found() -> None:
     assert found.full_url == "http://b/fhir/Patient/1"
 
 
+def test_the_number_in_a_fullurl_and_the_resources_own_name_one_thing() -> None:
+    """Where a fullUrl says 1 and its resource 2, nobody knows which of them 1 means."""
+    crossed = text.loads(b"""{"resourceType":"Bundle","type":"collection","entry":[
+     {"fullUrl":"http://a/fhir/Patient/1","resource":{"resourceType":"Patient","id":"2"}},
+     {"fullUrl":"http://a/fhir/Patient/2","resource":{"resourceType":"Patient","id":"1"}}]}""")
+    bundled = references.Bundled(crossed)
+    assert bundled.resolve("Patient/1", "urn:uuid:3") is None
+    found = bundled.resolve("Patient/1", "http://a/fhir/Observation/3")
+    assert found is not None
+    assert found.place == "/entry/0/resource"
+
+
 def test_walking_names_every_reference_with_its_place() -> None:
     """Displays without a reference point nowhere."""
     found = {item.place: item.node["reference"] for item in references.walk(CONTENT)}

@@ -66,7 +66,7 @@ def carried(octets: bytes) -> Iterator[Carried]:
         if wide or (FHIR.encode() in octets and _XML_SIGNS.search(octets)):
             yield from _in_xml(octets)
     elif _has_name(octets, "resourceType") and (
-        _has_name(octets, "signature") or _SELF_CONTAINED.search(octets)
+        _has_name(octets, "signature") or any(one in octets for one in _SUBTYPES)
     ):
         yield from _in_json(octets)
 
@@ -81,7 +81,7 @@ def _spelt(name: str) -> re.Pattern[bytes]:
 
 
 _SPELT = {name: _spelt(name) for name in ("resourceType", "signature")}
-_SELF_CONTAINED = re.compile(rb"application\\?/(?:pkcs7-mime|jose)")
+_SUBTYPES = [kind.removeprefix("application").encode() for kind in SELF_CONTAINED]
 
 
 def _has_name(octets: bytes, name: str) -> bool:

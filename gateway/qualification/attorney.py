@@ -48,6 +48,10 @@ Registry = Callable[[str], RegistryState]
 """Says what the registry knows of the power of attorney with this number."""
 
 
+class NotAnAttorney(ValueError):
+    """The octets are no power of attorney we can read; the message says why."""
+
+
 def nobody(number: str) -> RegistryState:
     """Stand in for a registry that cannot be asked: everything is unknown."""
     return RegistryState()
@@ -85,19 +89,19 @@ class PowerOfAttorney:
 
 
 def read_attorney(octets: bytes) -> PowerOfAttorney:
-    """Return the power of attorney in an XML file.  Raises ValueError for anything else."""
+    """Return the power of attorney in an XML file.  Raises NotAnAttorney for anything else."""
     if len(octets) > OCTETS_MAX:
-        raise ValueError("longer than any power of attorney")
+        raise NotAnAttorney("longer than any power of attorney")
     try:
         root = parse(octets)
     except Rejected as error:
-        raise ValueError("not well-formed XML") from error
+        raise NotAnAttorney("not well-formed XML") from error
     if root.tag != _name("Доверенность"):
-        raise ValueError("not a power of attorney of the format EMCHD_1")
+        raise NotAnAttorney("not a power of attorney of the format EMCHD_1")
     passed_on = root.find(f".//{_name('Передов')}") is not None
     terms = list(_terms(root))
     if not terms or (len(terms) > 1 and not passed_on):
-        raise ValueError("not one power of attorney with a term")
+        raise NotAnAttorney("not one power of attorney with a term")
     powers = list(root.iter(_name("МашПолн")))[:LISTED_MAX]
     return PowerOfAttorney(
         number=terms[0][0],
@@ -219,7 +223,7 @@ def _revocation(registry: RegistryState, signed_at: datetime) -> Check:
     if registry.state == "VALID" or (since and signed_at < since):
         return _check(name, CheckStatus.PASSED, registry.source)
     if registry.state == "REVOKED":
-        return _check(name, CheckStatus.FAILED, f"called back {since or ''}".rstrip())
+        return _check(name, CheckStatus.FAILED, f"called back {since}" if since else "called back")
     return _check(name, CheckStatus.INDETERMINATE, "unknown: the registry was not asked")
 
 
@@ -235,7 +239,7 @@ def _terms(root: etree._Element) -> Iterator[tuple[str, date, date]]:
         try:
             days = date.fromisoformat(begins), date.fromisoformat(ends)
         except ValueError as error:
-            raise ValueError("a term that is no dates") from error
+            raise NotAnAttorney("a term that is no dates") from error
         yield _short(element.get("НомДовер", "")), *days
 
 

@@ -17,6 +17,7 @@ from gateway.model import (
     Submission,
 )
 from gateway.qualification.attorney import (
+    NotAnAttorney,
     PowerOfAttorney,
     judged,
     names,
@@ -97,7 +98,7 @@ def _opened(
     bare = AttorneyFinding(place=place, sha256=hashlib.sha256(octets).hexdigest())
     try:
         read = read_attorney(octets)
-    except ValueError as error:
+    except NotAnAttorney as error:
         return _Opened(read=None, finding=replace(bare, unread=str(error)))
     document = replace(attached.attorney, name="document")
     own = verifier.verify(document, attached.signatures, at, kept)

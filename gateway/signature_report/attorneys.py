@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from gateway.model import AttorneyFinding, Party
-from gateway.signature_report.parts import TONES, Row, SignaturePart, check_row
+from gateway.signature_report.parts import TONES, Row, SignaturePart, check_rows
 from gateway.signature_report.words import Words
 
 
@@ -23,7 +23,7 @@ def part(one: AttorneyFinding, words: Words) -> SignaturePart:
         tone="bad" if one.unread else TONES[one.indication],
         verdict=verdict,
         rows=told,
-        checks=tuple(check_row(check, words) for check in (*one.checks, *own)),
+        checks=check_rows((*one.checks, *own), words),
         conditions=(),
         hints=(),
     )

@@ -19,7 +19,7 @@ from gateway.model import (
     TimestampFinding,
 )
 from gateway.signature_report import attorneys
-from gateway.signature_report.parts import TONES, CheckRow, Row, SignaturePart, check_row
+from gateway.signature_report.parts import TONES, CheckRow, Row, SignaturePart, check_rows
 from gateway.signature_report.words import Words
 
 __all__ = ["CheckRow", "Page", "Row", "SignaturePart", "page_of"]
@@ -92,8 +92,8 @@ def _part(finding: SignatureFinding, words: Words, title: str) -> SignaturePart:
         tone=TONES[finding.indication],
         verdict=verdict,
         rows=tuple(_rows(finding, words)),
-        checks=tuple(check_row(check, words) for check in finding.checks),
-        conditions=tuple(check_row(check, words) for check in finding.qualification_checks),
+        checks=check_rows(finding.checks, words),
+        conditions=check_rows(finding.qualification_checks, words),
         hints=finding.hints,
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from gateway.model import Check, CheckStatus, Indication
 from gateway.signature_report.words import Words
@@ -40,7 +42,13 @@ class SignaturePart:
     hints: tuple[str, ...]
 
 
-def check_row(check: Check, words: Words) -> CheckRow:
+def check_rows(checks: Iterable[Check], words: Words) -> tuple[CheckRow, ...]:
+    """Return the rows of checks; several references make rows that say the same: one is told."""
+    rows = (_row(check, words) for check in checks)
+    return tuple(row for row, _ in groupby(rows))
+
+
+def _row(check: Check, words: Words) -> CheckRow:
     return CheckRow(
         name=words("check", check.name),
         tone=_CHECK_TONES.get(check.status, "open"),

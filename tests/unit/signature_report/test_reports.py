@@ -24,6 +24,7 @@ from gateway.model import (
 from gateway.sandbox.pki import POLARIS, Pki
 from gateway.signature_report.as_etsi import VR
 from gateway.signature_report.as_json import to_json
+from gateway.signature_report.page import page_of
 from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.signature_report.revocation import revocations_used
 from gateway.signature_report.words import LANGUAGES, Words, table
@@ -228,6 +229,22 @@ def test_one_good_signature_fits_on_one_page(pki: Pki) -> None:
     one = verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW)
     octets = render("pdf", one, BUNDLE, "ru").octets
     assert len(re.findall(rb"/Type /Page\b", octets)) == 1
+
+
+def test_rows_that_say_the_same_one_after_another_are_told_once(report: SignatureReport) -> None:
+    """Each reference of a signature makes a row; a reader learns nothing from the second."""
+    same = Check(name="reference_data", status=CheckStatus.PASSED, detail="sha256")
+    other = replace(same, detail="sha512")
+    failed = replace(same, status=CheckStatus.FAILED)
+    checks = (same, same, other, same, failed, failed)
+    first = replace(report.signatures[0], checks=checks, qualification_checks=(same, same))
+    report = replace(report, signatures=(first,))
+    (part,) = page_of(report, BUNDLE, "ru").signatures
+    assert [row.detail for row in part.checks] == ["sha256", "sha512", "sha256", "sha256"]
+    assert [row.tone for row in part.checks] == ["good", "good", "good", "bad"]
+    assert len(part.conditions) == 1
+    (told,) = to_json(report)["signatures"]  # type: ignore[misc,union-attr]
+    assert len(told["checks"]) == len(checks)  # type: ignore[arg-type,call-overload,index]
 
 
 @pytest.mark.parametrize("kind", sorted(MEDIA_TYPES))

@@ -15,9 +15,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gateway import sentences
 from gateway.model import Problem, Question
 
 LANGUAGES = ("ru", "en")
+
+OF_CHECKS = ("check", "found", "expected")
+"""Where the detail of a problem quotes a check of the verifier, which speaks English."""
 
 
 class GatewayError(Exception):
@@ -96,6 +100,9 @@ def say(problem: Problem, language: str = "ru") -> Explanation:
     """Return the explanation of `problem` with its reason and fix filled in."""
     page = explain(problem.code, language)
     words = _Blank(problem.detail)
+    if "check" in words:
+        for name in words.keys() & set(OF_CHECKS):
+            words[name] = sentences.say(words[name], language)
     return replace(page, reason=page.reason.format_map(words), fix=page.fix.format_map(words))
 
 

@@ -123,7 +123,7 @@ def show(out: Output, id: str) -> None:
         who = stamp.authority.subject if stamp.authority else "—"
         out.text(f"{out.mark(good)} {stamp.at.isoformat()}  {digest}  {who}")
     for check in finding.checks:
-        out.text(f"  {check.status.value}  {check.name}: {check.detail}")
+        out.check(check)
     leave(
         {
             Indication.TOTAL_PASSED: Exit.GOOD,

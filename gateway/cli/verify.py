@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import click
 
+from gateway import sentences
 from gateway.algorithms import standard
 from gateway.cli import files, local
 from gateway.cli.dates import moment
@@ -233,7 +234,7 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
     )
     _show(out, now)
     for check in record.checks if record else ():
-        out.text(f"  {check.status.value}  {check.name}: {check.detail}")
+        out.check(check)
     if not found:
         out.text(out.say("вердикт тот же", "the verdict is the same"))
     for one in found:
@@ -318,7 +319,7 @@ def _show(out: Output, report: SignatureReport) -> None:
     words = Words(language=out.language)
     for one in report.attorneys:
         name = f"{words('attorney', 'title')} {one.number or one.place}"
-        told = one.unread or one.indication.value
+        told = sentences.say(one.unread, out.language) or one.indication.value
         out.text(f"{name}: {told}; {words('registry', one.registry.state)}")
 
 
@@ -338,10 +339,11 @@ def _show_one(out: Output, finding: SignatureFinding) -> None:
         out.text(f"  {words('page', 'timestamps')}, {kind}: {stamp.at.isoformat()}{because}")
     for check in finding.checks:
         if check.status is not CheckStatus.PASSED:
-            out.text(f"  {check.status.value}  {check.name}: {check.detail}")
+            out.check(check)
     for check in finding.qualification_checks:
         if check.name.startswith("attorney"):
             told = words("status", check.status.value)
-            out.text(f"  {words('check', check.name)}: {told} {check.detail}".rstrip())
+            why = sentences.say(check.detail, out.language)
+            out.text(f"  {words('check', check.name)}: {told} {why}".rstrip())
     for hint in finding.hints:
-        out.text(out.dim(f"  {hint}"))
+        out.text(out.dim(f"  {sentences.say(hint, out.language)}"))

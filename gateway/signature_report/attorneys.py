@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gateway import sentences
 from gateway.model import AttorneyFinding, Party
 from gateway.signature_report.parts import TONES, Row, SignaturePart, check_rows
 from gateway.signature_report.words import Words
@@ -16,7 +17,8 @@ def part(one: AttorneyFinding, words: Words) -> SignaturePart:
     if one.sub_indication:
         verdict += f": {words('sub_indication', one.sub_indication)}"
     if one.unread:
-        verdict = f"{words('attorney', 'unread')}: {one.unread}"
+        why = sentences.say(one.unread, words.language)
+        verdict = f"{words('attorney', 'unread')}: {why}"
     own = [check for finding in one.signatures for check in finding.checks]
     return SignaturePart(
         title=f"{words('attorney', 'title')} {one.number or one.place}",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from gateway import sentences
 from gateway.model import (
     Covered,
     SignatureFinding,
@@ -18,6 +18,7 @@ from gateway.model import (
     Signer,
     TimestampFinding,
 )
+from gateway.sentences import moment
 from gateway.signature_report import attorneys
 from gateway.signature_report.parts import TONES, CheckRow, Row, SignaturePart, check_rows
 from gateway.signature_report.words import Words
@@ -94,7 +95,7 @@ def _part(finding: SignatureFinding, words: Words, title: str) -> SignaturePart:
         rows=tuple(_rows(finding, words)),
         checks=check_rows(finding.checks, words),
         conditions=check_rows(finding.qualification_checks, words),
-        hints=finding.hints,
+        hints=tuple(sentences.say(hint, words.language) for hint in finding.hints),
     )
 
 
@@ -114,10 +115,10 @@ def _rows(finding: SignatureFinding, words: Words) -> Iterator[Row]:
     for covered in finding.covered:
         yield row("covered", _covered(covered, words))
     best = finding.times.best
-    yield row("best", _moment(best) if best else words("page", "unproven"))
+    yield row("best", moment(best) if best else words("page", "unproven"))
     if finding.times.claimed:
-        yield row("claimed", _moment(finding.times.claimed))
-    yield row("validation", _moment(finding.times.validation))
+        yield row("claimed", moment(finding.times.claimed))
+    yield row("validation", moment(finding.times.validation))
     if finding.claimed is not None:
         yield row("claimed_signer", words("claim", finding.claimed_signer))
     for stamp in finding.timestamps:
@@ -147,8 +148,4 @@ def _stamp(stamp: TimestampFinding, words: Words) -> str:
     if stamp.sub_indication:
         verdict = words("sub_indication", stamp.sub_indication)
     authority = stamp.authority.common_name if stamp.authority else "—"
-    return f"{words('timestamp', stamp.kind)}, {_moment(stamp.at)}, {authority}: {verdict}"
-
-
-def _moment(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{words('timestamp', stamp.kind)}, {moment(stamp.at)}, {authority}: {verdict}"

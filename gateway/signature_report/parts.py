@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from gateway import sentences
 from gateway.model import Check, CheckStatus, Indication
 from gateway.signature_report.words import Words
 
@@ -53,5 +54,5 @@ def _row(check: Check, words: Words) -> CheckRow:
         name=words("check", check.name),
         tone=_CHECK_TONES.get(check.status, "open"),
         word=words("status", check.status.value),
-        detail=check.detail,
+        detail=sentences.say(check.detail, words.language),
     )

@@ -42,12 +42,11 @@ def of_value(value: bytes, family: str, holds: Callable[[bytes], bool]) -> str |
         return None
     half = len(value) // 2
     first, second = value[:half], value[half:]
-    spellings = {
-        "r and s stand in the other order": second + first,
-        "the value is written from its last octet": value[::-1],
-        "r and s are written from their last octets": first[::-1] + second[::-1],
-    }
-    for hint, spelt in spellings.items():
+    for hint, spelt in (
+        ("r and s stand in the other order", second + first),
+        ("the value is written from its last octet", value[::-1]),
+        ("r and s are written from their last octets", first[::-1] + second[::-1]),
+    ):
         if holds(spelt):
             return f"wrong encoding of the signature value: {hint}"
     return None

@@ -6,7 +6,7 @@ to a `Scheme`: they refuse a signature algorithm that does not belong to the key
 verifier that trusts the algorithm field alone can be talked into another algorithm.
 
 Source: RFC 9215 (GOST in X.509), RFC 9385 (GOST in CMS), R 1323565.1.023-2018;
-RFC 4055 (RSASSA-PSS), RFC 5758 (ECDSA).
+RFC 4055 (RSASSA-PSS), RFC 5758 (ECDSA), RFC 8419 (EdDSA in CMS).
 """
 
 from __future__ import annotations
@@ -42,7 +42,17 @@ SIGNATURE_OIDS = {
     "2.16.840.1.101.3.4.3.14": ("sha3_256_rsa", "rsassa_pkcs1v15", "sha3_256"),
     "2.16.840.1.101.3.4.3.15": ("sha3_384_rsa", "rsassa_pkcs1v15", "sha3_384"),
     "2.16.840.1.101.3.4.3.16": ("sha3_512_rsa", "rsassa_pkcs1v15", "sha3_512"),
+    **{
+        f"0.4.0.127.0.7.1.1.4.1.{arc}": (f"{digest}_ecdsa_plain", "ecdsa", digest)
+        for arc, digest in (
+            *((1, "sha1"), (2, "sha224"), (3, "sha256"), (4, "sha384"), (5, "sha512")),
+            *((8, "sha3_224"), (9, "sha3_256"), (10, "sha3_384"), (11, "sha3_512")),
+        )
+    },
 }
+PLAIN = frozenset(name for name, _, _ in SIGNATURE_OIDS.values() if name.endswith("_plain"))
+"""Signature algorithms whose ECDSA value is r and s side by side (BSI TR-03111, 5.2.1)."""
+
 SUBJECT_OIDS = {
     "1.2.643.3.131.1.1": "inn",
     "1.2.643.100.4": "inn_le",
@@ -60,6 +70,8 @@ GOST_FAMILIES = {
 EDWARDS = {"ed25519": "sha512", "ed448": "shake256"}
 """Key algorithm → the digest inside its signatures (RFC 8032); whatever digest a CMS states
 beside it is that of the content alone (RFC 8419)."""
+
+SHAKE256_BITS = 512
 
 MALFORMED = (
     ValueError,
@@ -126,7 +138,19 @@ def scheme_for(
     if kind in EDWARDS:
         return Scheme(family=kind, digest=digest)
     assert kind == "ecdsa", kind
-    return Scheme(family="ecdsa", digest=digest)
+    plain = algorithm is not None and algorithm["algorithm"].native in PLAIN
+    return Scheme(family="ecdsa", digest=digest, encoding="raw" if plain else "der")
+
+
+def digest_name(algorithm: algos.DigestAlgorithm) -> str:
+    """Return the name of the digest that a message states.
+
+    SHAKE256 of a stated length is the one we know where that is 512 bits (RFC 8419, 2.3).
+    """
+    name = str(algorithm["algorithm"].native)
+    if name == "shake256_len" and algorithm["parameters"].native == SHAKE256_BITS:
+        return "shake256"
+    return name
 
 
 def scheme_of_certificate_signature(

@@ -48,7 +48,7 @@ def der(octets: bytes) -> bytes:
     """Return the DER of one BER element that `walk` takes: lengths, chunks and sets put right.
 
     What came in definite lengths stays as it is.  Otherwise a SET is sorted, as every SET in
-    CMS is a SET OF (X.690, 11.6).
+    CMS is a SET OF (X.690, 11.6).  Raises NotStrict for chunks of another type than their string.
     """
     return octets if walk(octets) else _der(octets)
 
@@ -124,6 +124,8 @@ def _written(identifier: int, octets: bytes, start: int, end: int) -> bytes:
             children.sort()
         if identifier in (0x23, 0x24):
             identifier &= ~0x20
+            if any(one[0] != identifier for one in children):
+                raise NotStrict("chunk of another type")
             # Chunks of a BIT STRING count their unused bits each; only the last may have some.
             strings = [contents(one) for one in children]
             if identifier == 0x03:

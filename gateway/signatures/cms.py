@@ -2,7 +2,8 @@
 
 A signature must carry signed attributes with content type, message digest and the signing
 certificate's digest: what is not CAdES in that sense never passes.  The attributes are
-verified over the octets that came, only their tag is the one the standard asks for.
+verified over the octets that came, only their tag is the one the standard asks for.  Time-stamp
+tokens in files of their own are CMS too, and are told apart.
 
 Source: RFC 5652; RFC 5035; RFC 6211; ETSI EN 319 122-1; R 1323565.1.025 for GOST.
 """
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, Part
-from gateway.signatures import cades, cms_file, findings
+from gateway.signatures import cades, cms_file, findings, timestamp_files
 from gateway.signatures.cms_signer import Signer, result
 from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.findings import Checks
@@ -31,13 +32,17 @@ def check(
     """Check the CMS that `document` is, and every CMS in `signatures` beside it."""
     found: list[CheckedSignature] = []
     digests: dict[str, bytes] = {}
-    if cms_file.recognises(document.body, document.media_type):
+    if _recognises(document):
         found.extend(_check_file(document.body, "document", None, algorithms, {}, directory))
     for position, part in enumerate(signatures):
-        if cms_file.recognises(part.body, part.media_type):
+        if _recognises(part):
             place = f"signature[{position}]"
             found.extend(_check_file(part.body, place, document, algorithms, digests, directory))
     return tuple(found)
+
+
+def _recognises(part: Part) -> bool:
+    return cms_file.recognises(part.body, part.media_type) or timestamp_files.is_answer(part.body)
 
 
 def _check_file(
@@ -54,10 +59,14 @@ def _check_file(
     """
     checks = Checks()
     try:
-        signed = cms_file.opened(cms_file.unwrapped(octets))
+        plain = timestamp_files.token_in(cms_file.unwrapped(octets))
+        signed = cms_file.opened(plain)
     except findings.Flaw as flaw:
         checks.flawed(flaw)
         yield result(checks, place, "CMS")
+        return
+    if timestamp_files.is_token(signed):
+        yield timestamp_files.check(plain, place, beside, algorithms, digests)
         return
     if signed.content is not None:
         digests = {}

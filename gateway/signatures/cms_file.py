@@ -25,10 +25,10 @@ SIGNED_DATA = "1.2.840.113549.1.7.2"
 OCSP_FORMATS = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
 """An OCSPResponse, or its BasicOCSPResponse alone (RFC 5940; EN 319 122-1, clause 5.4.2)."""
 
-_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+OCTET_STRING = (0x04, 0x24)
+"""Whole, and in chunks."""
 
-_CONTENT = (core.OctetString, core.ParsableOctetString)
-"""What asn1crypto makes of eContent: the first in version 1, the second in version 3 and up."""
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 
 _ARMOUR = re.compile(
     rb"\s*-----BEGIN (CMS|PKCS7|PKCS #7 SIGNED DATA)-----([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
@@ -105,7 +105,7 @@ def opened(octets: bytes) -> SignedData:
             raise failed("format", FORMAT_FAILURE, "unknown version")
         inner = signed["encap_content_info"]
         file = SignedData(
-            content=_content(inner),
+            content=_content(inner.dump()),
             content_type=inner["content_type"].dotted,
             digests=frozenset(one["algorithm"].dotted for one in signed["digest_algorithms"]),
             certificates=certificates.read_all(_certificates(signed)),
@@ -136,13 +136,15 @@ def whole_answer(octets: bytes) -> bytes:
     )
 
 
-def _content(inner: cms.EncapsulatedContentInfo) -> bytes | None:
-    content = inner["content"]
-    if isinstance(content, core.Void):
+def _content(encapsulated: bytes) -> bytes | None:
+    """Return eContent; asn1crypto does not read one in chunks of definite length."""
+    _, *explicit = ber.elements(ber.contents(encapsulated))
+    if not explicit:
         return None
-    if not isinstance(content, _CONTENT):
+    written = ber.elements(ber.contents(explicit[0]))
+    if len(written) != 1 or written[0][0] not in OCTET_STRING:
         raise failed("format", FORMAT_FAILURE, "content that is no octet string")
-    return bytes(content)
+    return ber.contents(ber.der(written[0]))
 
 
 def _certificates(signed: cms.SignedData) -> list[bytes]:

@@ -158,7 +158,7 @@ class Signer:
         algorithm = self.info["digest_algorithm"]["algorithm"]
         if self.kind != COUNTERSIGNED and algorithm.dotted not in self.signed.digests:
             raise failed("format", FORMAT_FAILURE, "digest not announced by the file")
-        self.digest = str(algorithm.native)
+        self.digest = asn1.digest_name(self.info["digest_algorithm"])
         by_name = self.info["sid"].name == "issuer_and_serial_number"
         if self.info["version"].native != ("v1" if by_name else "v3"):
             raise failed("format", FORMAT_FAILURE, "version of the SignerInfo")
@@ -286,7 +286,7 @@ class Signer:
     def _named_by(self, entry: Any, kind: str) -> None:
         """Check that an ESSCertID names the certificate: digest, issuer and serial number."""
         assert self.certificate is not None
-        name = "sha1" if kind == ESS_V1 else str(entry["hash_algorithm"]["algorithm"].native)
+        name = "sha1" if kind == ESS_V1 else asn1.digest_name(entry["hash_algorithm"])
         octets = self.certificate.dump()
         computed = findings.digest(self.algorithms, name, octets, "signing_certificate_bound")
         if entry["cert_hash"].native != computed:

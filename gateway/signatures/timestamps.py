@@ -23,6 +23,7 @@ from gateway.signatures.findings import (
     HASH_FAILURE,
     MALFORMED,
     SIG_CONSTRAINTS_FAILURE,
+    SIGNED_DATA_NOT_FOUND,
     Checks,
     Flaw,
     failed,
@@ -48,7 +49,7 @@ class TimeStampResp(core.Sequence):  # type: ignore[misc]
 
 def check_token(
     token: bytes,
-    stamped: bytes,
+    stamped: bytes | None,
     kind: str,
     algorithms: Algorithms,
     known: Sequence[bytes] = (),
@@ -56,6 +57,7 @@ def check_token(
 ) -> CheckedTimestamp:
     """Check a TimeStampToken (ContentInfo, BER or DER) over the octets `stamped`.
 
+    `stamped` is None where nobody has them: SIGNED_DATA_NOT_FOUND.
     `kind` is `content`, `signature`, `references` or `archive`.  `known` are certificates
     (DER) among which the authority's may be when the token does not bring it.  `digests` are
     those of `stamped` computed already, by name; new ones are added.
@@ -147,8 +149,10 @@ def _generated(content: tsp.TSTInfo) -> datetime:
 
 
 def _imprint(
-    content: tsp.TSTInfo, stamped: bytes, algorithms: Algorithms, digests: dict[str, bytes]
+    content: tsp.TSTInfo, stamped: bytes | None, algorithms: Algorithms, digests: dict[str, bytes]
 ) -> None:
+    if stamped is None:
+        raise undecided("message_imprint", SIGNED_DATA_NOT_FOUND, "what it stamps is elsewhere")
     imprint = content["message_imprint"]
     name = str(imprint["hash_algorithm"]["algorithm"].native)
     if name not in digests:

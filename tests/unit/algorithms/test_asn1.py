@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from asn1crypto import algos, keys
+from asn1crypto import algos, core, keys
 
 from gateway.algorithms import asn1, standard
 from gateway.algorithms.asn1 import (
@@ -124,6 +124,17 @@ def test_rsa_with_sha3_is_known_by_its_identifier(oid: str, digest: str) -> None
     assert scheme == Scheme(family="rsa", digest=digest)
     with pytest.raises(Mismatch):
         scheme_of_certificate_signature(PUBLIC["ecdsa"], algorithm(oid))
+
+
+def test_shake256_of_a_stated_length_is_known_at_512_bits_alone() -> None:
+    """Ours gives 512 bits (RFC 8419); another length is another digest."""
+
+    def stated(bits: int) -> algos.DigestAlgorithm:
+        length = core.Integer(bits)
+        return algos.DigestAlgorithm({"algorithm": "shake256_len", "parameters": length})
+
+    assert asn1.digest_name(stated(512)) == "shake256"
+    assert asn1.digest_name(stated(256)) == "shake256_len"
 
 
 def test_pss_takes_salt_and_digest_from_its_parameters() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -120,10 +121,13 @@ def test_rsa_pss_of_xml_takes_its_parameters_in_any_combination(
 
 
 def in_cms(
-    signer: Signing, scheme: Scheme, stated: algos.SignedDigestAlgorithm
+    signer: Signing,
+    scheme: Scheme,
+    stated: algos.SignedDigestAlgorithm,
+    digested: algos.DigestAlgorithm | None = None,
 ) -> CheckedSignature:
-    """As `in_xml`, of a CAdES file whose algorithm is `stated`."""
-    digest = algos.DigestAlgorithm({"algorithm": scheme.digest})
+    """As `in_xml`, of a CAdES file whose algorithms are `stated` and `digested`."""
+    digest = digested or algos.DigestAlgorithm({"algorithm": scheme.digest})
     named = tsp.ESSCertIDv2(
         {
             "hash_algorithm": {"algorithm": "sha256"},
@@ -205,3 +209,22 @@ def test_edwards_keys_sign_cms(name: str, digest: str) -> None:
     scheme = Scheme(family=key(name).family, digest=digest)
     stated = algos.SignedDigestAlgorithm({"algorithm": scheme.family})
     assert verdict(in_cms(key(name), scheme, stated)) == PASSED
+
+
+def test_ed448_of_cms_may_state_how_long_its_digest_is() -> None:
+    """RFC 8419, 2.3: id-shake256-len of 512 bits."""
+    stated = algos.SignedDigestAlgorithm({"algorithm": "ed448"})
+    scheme = Scheme(family="ed448", digest="shake256")
+
+    length = algos.DigestAlgorithm({"algorithm": "shake256_len", "parameters": core.Integer(512)})
+    assert verdict(in_cms(key("Ed448"), scheme, stated, length)) == PASSED
+
+
+@pytest.mark.parametrize("digest", [*SHA2, *SHA3])
+@pytest.mark.parametrize("name", ECDSA_KEYS)
+def test_plain_ecdsa_of_cms_holds_by_its_own_identifiers(name: str, digest: str) -> None:
+    """BSI TR-03111, 5.2.1: r and s side by side, as German cards and authorities sign."""
+    stated = algos.SignedDigestAlgorithm({"algorithm": f"{digest}_ecdsa_plain"})
+    plain = Scheme(family="ecdsa", digest=digest, encoding="raw")
+    assert verdict(in_cms(key(name), plain, stated)) == expected(digest)
+    assert verdict(in_cms(key(name), replace(plain, encoding="der"), stated)) == FAILED

@@ -63,6 +63,13 @@ def test_chunks_of_a_bit_string_count_unused_bits_at_the_end() -> None:
     assert ber.der(indefinite(0x23, b"")) == b"\x03\x01\x00"
 
 
+def test_chunks_are_of_the_type_of_their_string() -> None:
+    """An integer among them would be octets to one reader and nothing to another."""
+    for written in (definite(0x24, INTEGER), indefinite(0x24, INTEGER)):
+        with pytest.raises(ber.NotStrict):
+            ber.der(written)
+
+
 def test_a_set_that_came_in_definite_lengths_is_left_alone() -> None:
     """What somebody signed unsorted was signed so (RFC 5652 leaves it to the encoder)."""
     unsorted = definite(0x31, core.Integer(9).dump() + INTEGER)

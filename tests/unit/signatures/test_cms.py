@@ -11,9 +11,9 @@ from asn1crypto import core, pem
 
 from gateway.model import CheckStatus, Indication, Part
 from gateway.sandbox.pki import Pki
-from gateway.signatures import cms
+from gateway.signatures import ber, cms
 from tests.pki.build import ALGORITHMS, NOW
-from tests.unit.signatures.cms_made import attributes, checked, opened, resigned
+from tests.unit.signatures.cms_made import attributes, checked, opened, resigned, tlv
 from tests.unit.signatures.made import BUNDLE, FAMILIES, beside, document, signed
 
 
@@ -102,6 +102,22 @@ def test_reads_ber_of_indefinite_length(pki: Pki) -> None:
     assert [c.octets for c in good.covered] == [BUNDLE]
     (cut,) = cms.check(document(file[:-2]), (), ALGORITHMS)
     assert cut.sub_indication == "FORMAT_FAILURE"
+
+
+def test_reads_content_in_chunks_of_definite_length(pki: Pki) -> None:
+    """BER need not be open-ended to be chunked: PKI.js cuts at 4 KiB and states each length."""
+    kind, content = ber.elements(ber.contents(signed(pki, detached=False)))
+    version, digests, encapsulated, *rest = ber.elements(ber.contents(ber.contents(content)))
+    chunks = b"".join(tlv(0x04, part) for part in (BUNDLE[:20], b"", BUNDLE[20:]))
+    data = ber.elements(ber.contents(encapsulated))[0]
+    chunked = tlv(0x30, data + tlv(0xA0, tlv(0x24, chunks)))
+    inner = tlv(0x30, b"".join((version, digests, chunked, *rest)))
+    file = tlv(0x30, kind + tlv(0xA0, inner))
+    (good,) = cms.check(document(file), (), ALGORITHMS)
+    assert good.indication is Indication.TOTAL_PASSED
+    assert [c.octets for c in good.covered] == [BUNDLE]
+    (changed,) = cms.check(document(file.replace(b"transaction", b"Transaction")), (), ALGORITHMS)
+    assert changed.sub_indication == "HASH_FAILURE"
 
 
 def test_judges_every_signer_of_a_file(pki: Pki) -> None:

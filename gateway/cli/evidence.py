@@ -20,6 +20,8 @@ from gateway.cli.output import (
     options_before,
     translated,
 )
+from gateway.cli.stamps import not_stamped
+from gateway.evidence.ends import CERTIFICATE_ENDS
 from gateway.model import Indication, Submission
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ def status(out: Output) -> None:
     for state, count in sorted(counts.states.items()):
         out.text(f"  {STATES[out.language][state]}: {count}")
     first = counts.first_end.isoformat() if counts.first_end else "—"
+    if not counts.states:
+        look = "gateway evidence renew"
+        out.text(out.say(f"  ещё не смотрели: {look}", f"  nobody has looked yet: {look}"))
     out.text(out.say(f"  пора обновить: {counts.due}", f"  due: {counts.due}"))
     out.text(out.say(f"  первое кончается: {first}", f"  the first ends: {first}"))
 
@@ -112,10 +117,13 @@ def show(out: Output, id: str) -> None:
         }
     )
     if row is None:
-        out.text(out.say("ещё не смотрели: gateway evidence renew", "nobody has looked yet"))
+        look = "gateway evidence renew"
+        out.text(out.say(f"ещё не смотрели: {look}", f"nobody has looked yet: {look}"))
     else:
-        ends = row.end.ends_at.isoformat() if row.end.ends_at else "—"
-        out.text(f"{STATES[out.language][row.end.state]}, → {ends} {row.end.ends_by}")
+        out.text(STATES[out.language][row.end.state])
+        if row.end.ends_at is not None:
+            until, why = row.end.ends_at.isoformat(), _ends_by(out, row.end.ends_by)
+            out.text(out.say(f"  доказывает до {until}: {why}", f"  proves until {until}: {why}"))
     if finding is None:
         leave(Exit.UNDECIDED)
     for stamp, digest in zip(finding.stamps, finding.digests, strict=True):
@@ -169,7 +177,7 @@ def renew(out: Output, unstamped: bool, dry_run: bool) -> None:
             _due(out, gateway, renewal, surveyed, unstamped)
             return
         stamped = awaiting = ended = batches = 0
-        error = ""
+        error = why = ""
         with out.progress(
             _total(gateway, renewal, unstamped), out.say("документ", "document")
         ) as step:
@@ -178,7 +186,7 @@ def renew(out: Output, unstamped: bool, dry_run: bool) -> None:
                     stamped, awaiting = stamped + len(done.stamped), awaiting + len(done.awaiting)
                     ended, batches = ended + len(done.ended), batches + bool(done.stamped)
             except NotStamped as failure:
-                error = str(failure)
+                error, why = str(failure), not_stamped(out, renewal.rules.tsa, failure)
     told = {"surveyed": surveyed, "stamped": stamped, "batches": batches, "awaiting": awaiting}
     out.data({**told, "ended": ended, "error": error or None})
     out.text(
@@ -188,9 +196,7 @@ def renew(out: Output, unstamped: bool, dry_run: bool) -> None:
         )
     )
     if error:
-        out.complain(
-            out.say(f"служба штампов времени: {error}", f"the time-stamping authority: {error}")
-        )
+        out.complain(why)
         leave(Exit.FAILED)
     leave(Exit.UNDECIDED if awaiting else Exit.GOOD)
 
@@ -223,7 +229,11 @@ def export(out: Output, id: str, file: Path | None) -> None:
         kept, now = _kept(out, gateway, id), gateway.clock()
         proof = local.proof(out, gateway, kept, now)
         if proof is None:
-            line = out.say(f"{id}: записи ещё нет", f"{id}: there is no record yet")
+            make = "gateway evidence renew --all"
+            line = out.say(
+                f"{id}: записи ещё нет; сделать её: {make}",
+                f"{id}: there is no record yet; to make it: {make}",
+            )
             out.data({"submission": id, "error": line})
             out.complain(line)
             leave(Exit.UNDECIDED)
@@ -267,7 +277,10 @@ def _due(out: Output, gateway: Gateway, renewal: Renewal, surveyed: int, unstamp
         }
     )
     columns = (out.say("Отправка", "Submission"), out.say("До", "Until"), out.say("Что", "What"))
-    out.table(columns, [(row.submission, _until(row.end.ends_at), row.end.ends_by) for row in rows])
+    out.table(
+        columns,
+        [(row.submission, _until(row.end.ends_at), _ends_by(out, row.end.ends_by)) for row in rows],
+    )
     out.note(out.say(f"Пора обновить: {len(rows)}", f"Due: {len(rows)}"))
 
 
@@ -286,6 +299,13 @@ def _until(moment: datetime | None) -> str:
     return moment.isoformat() if moment else "—"
 
 
+def _ends_by(out: Output, what: str) -> str:
+    """Return what ends a proof: a certificate of its path, or an algorithm by its name."""
+    if what == CERTIFICATE_ENDS:
+        return out.say("кончится сертификат", "a certificate ends")
+    return out.say(f"устареет {what}", f"{what} ages out")
+
+
 def _kept(out: Output, gateway: Gateway, id: str) -> Submission:
     """Return a kept submission.  Raises Wrong for one that is not there, or not any more."""
     from gateway.store import KeyDestroyed
@@ -300,6 +320,8 @@ def _kept(out: Output, gateway: Gateway, id: str) -> Submission:
 
 def _no_rules(out: Output) -> str:
     return out.say(
-        "служба штампов времени не названа: [evidence] tsa в gateway.toml",
-        "no time-stamping authority is named: [evidence] tsa in gateway.toml",
+        "служба штампов времени не названа: [evidence] tsa в gateway.toml; для пробы"
+        " gateway mock tsa",
+        "no time-stamping authority is named: [evidence] tsa in gateway.toml; to try it"
+        " gateway mock tsa",
     )

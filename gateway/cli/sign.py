@@ -18,7 +18,6 @@ from gateway.cli.signer import Signer
 from gateway.cli.stamps import stamper
 from gateway.errors import GatewayError
 from gateway.signatures.sign import Form, sign, sign_bundle
-from gateway.signatures.stamping import NotStamped
 from gateway.xml.parser import is_xml
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -115,7 +114,7 @@ def command(
         raise Wrong(out.say(*_not_a_pdf(file)))
     by = signer.read(out, key, cert)
     if tsa is not None:
-        by = replace(by, stamp=stamper(tsa, by.imprint, by.algorithms))
+        by = replace(by, stamp=stamper(out, tsa, by.imprint, by.algorithms))
     at = datetime.now(UTC)
     signed = _signed(out, octets, by, cast("Form", form), attached, inside, at)
     signer.warn_out_of_term(out, cert, by, at)
@@ -189,8 +188,6 @@ def _signed(
         )
     except GatewayError as error:
         raise Wrong("; ".join(out.reason(one) for one in error.problems)) from error
-    except NotStamped as error:
-        raise Failed(f"--tsa: {error}") from error
     except pkcs11.TokenFault as error:
         raise Failed(f"--key: {error}") from error
     except (ValueError, Unsupported) as error:

@@ -57,6 +57,8 @@ class Authority:
 
     def post(self, request: bytes) -> bytes:
         """Send a TimeStampReq (DER) and return the answer.  Raises NoAnswer."""
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise NoAnswer(f"ca_file: {self.ca_file.name}")
         ends = time.monotonic() + ANSWER_SECONDS
         try:
             with (
@@ -74,7 +76,7 @@ class Authority:
                 if response.status_code != requests.codes.ok:
                     raise NoAnswer(f"HTTP {response.status_code}")
                 return _read(response, ends)
-        except (requests.RequestException, OSError, UnicodeDecodeError) as error:
+        except (requests.RequestException, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
 
     def _session(self) -> requests.Session:
@@ -83,11 +85,17 @@ class Authority:
         session.trust_env = False
         session.proxies = {} if urlsplit(self.url).hostname in NEAR else getproxies()
         if self.credentials_file is not None:
-            with self.credentials_file.open("rb") as stream:
-                written = stream.read(CREDENTIALS_BYTES_MAX).decode("utf-8").strip()
-            user, _, password = written.partition(":")
+            user, _, password = _credentials(self.credentials_file).partition(":")
             session.auth = HTTPBasicAuth(user.encode(), password.encode())
         return session
+
+
+def _credentials(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(CREDENTIALS_BYTES_MAX).decode("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoAnswer(f"credentials_file: {file.name}") from error
 
 
 def _read(response: requests.Response, ends: float) -> bytes:

@@ -128,7 +128,7 @@ class Web:
         if self.rules.hosts and host not in self.rules.hosts | self.rules.private_hosts:
             raise NotFetched(f"{host} is not among the hosts to ask")
         if port not in (None, *PORTS.values()) and host not in self.rules.private_hosts:
-            raise NotFetched(f"{host}: port {port}")
+            raise NotFetched(f"{host}: port {port} is not asked, only 80 and 443")
         return place
 
     def _address(self, place: SplitResult) -> str:

@@ -1,4 +1,4 @@
-"""The README's commands work, word for word, for someone who has never seen the project."""
+"""The documents' commands work, word for word, for someone who has never seen the project."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def wait_for_stories(process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the demo did not finish its stories in {DEMO_SECONDS_MAX} s: {said[-2000:]}")
 
 
-def commands(readme: str) -> list[str]:
+def commands(document: str) -> list[str]:
     """Return the lines a reader would type, in order."""
-    blocks = re.findall(r"```console\n(.*?)```", (ROOT / readme).read_text("utf-8"), re.DOTALL)
+    blocks = re.findall(r"```console\n(.*?)```", (ROOT / document).read_text("utf-8"), re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
     assert lines
     assert all(line.startswith("$ ") for line in lines), lines
@@ -93,13 +93,29 @@ def commands(readme: str) -> list[str]:
 
 
 def test_every_command_of_the_readme_works(demo: Demo) -> None:
-    """One shell runs them all, as a reader's terminal would; the first that fails is named."""
+    said = typed(demo, "README.md", "8090")
+    # Once in the sandbox, once in the reader's own home.
+    assert said.count('"counts":{"accepted":1}') == 2, said
+
+
+def test_every_command_of_the_document_on_signatures_works(demo: Demo) -> None:
+    said = typed(demo, "docs/signatures.md", "8082")
+    # Beside the file, named, with a stamp, in a PDF, over HTTP and from evidence.
+    assert len(re.findall(r"\bTOTAL_PASSED\b", said)) >= 6, said
+    assert "вердикт тот же" in said
+
+
+def typed(demo: Demo, document: str, port: str) -> str:
+    """Return what the commands of a document say; `port` is one that they open.
+
+    One shell runs them all, as a reader's terminal would; the first that fails is named.
+    """
     own_port = str(free_port())
-    typed = [
-        line.replace(":8080", f":{demo.port}").replace("8090", own_port)
-        for line in commands("README.md")
+    lines = [
+        line.replace(":8080", f":{demo.port}").replace(port, own_port)
+        for line in commands(document)
     ]
-    script = PRELUDE + "".join(f"echo {shlex.quote('$ ' + line)} >&2\n{line}\n" for line in typed)
+    script = PRELUDE + "".join(f"echo {shlex.quote('$ ' + line)} >&2\n{line}\n" for line in lines)
     environment = {"PATH": os.environ["PATH"], "CHECKOUT": str(ROOT), "LANG": "C.UTF-8"}
     done = subprocess.run(
         ["bash", "-c", script],
@@ -111,8 +127,7 @@ def test_every_command_of_the_readme_works(demo: Demo) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
-    # Once in the sandbox, once in the reader's own home.
-    assert done.stdout.count('"counts":{"accepted":1}') == 2, done.stdout
+    return done.stdout
 
 
 def test_the_address_that_the_demo_prints_answers(demo: Demo) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -200,6 +201,59 @@ def test_an_authority_that_is_down_fails_and_nothing_is_kept(
     shown = call("evidence", "show", ids[0], "--home", copy, "--json")
     assert (shown.code, shown.json["evidence_record"]) == (3, None)
     assert call("evidence", "export", ids[0], "--home", copy).code == 3
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("ru", "не дала штампа: файл с именем и паролем не прочитать: tsa.credentials"),
+        ("en", "gave no time stamp: credentials_file: tsa.credentials"),
+    ],
+)
+def test_a_password_that_is_not_there_is_told_by_its_file(
+    call: Call, home: Path, ids: list[str], tmp_path: Path, language: str, told: str
+) -> None:
+    copy = copied(home, tmp_path / "var")
+    cleared(copy)
+    with (copy / "gateway.toml").open("a") as file:
+        file.write('credentials_file = "tsa.credentials"\n')
+    said = call("evidence", "renew", "--all", "--home", copy, "--lang", language)
+    assert said.code == 4
+    assert told in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "look", "make"),
+    [
+        ("ru", "ещё не смотрели", "записи ещё нет; сделать её"),
+        ("en", "nobody has looked yet", "no record yet; to make it"),
+    ],
+)
+def test_what_nobody_looked_at_says_what_to_do(
+    call: Call, home: Path, ids: list[str], tmp_path: Path, language: str, look: str, make: str
+) -> None:
+    copy = copied(home, tmp_path / "var")
+    cleared(copy)
+    here = ("--home", copy, "--lang", language)
+    assert f"{look}: gateway evidence renew\n" in call("evidence", "status", *here).stdout
+    assert f"{look}: gateway evidence renew\n" in call("evidence", "show", ids[0], *here).stdout
+    said = call("evidence", "export", ids[0], *here)
+    assert f"{make}: gateway evidence renew --all\n" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("ru", r"доказывает до 20\S+: (устареет \S+|кончится сертификат)"),
+        ("en", r"proves until 20\S+: (\S+ \d+ ages out|a certificate ends)"),
+    ],
+)
+def test_a_record_says_until_when_it_proves_and_why_no_longer(
+    call: Call, home: Path, ids: list[str], language: str, told: str
+) -> None:
+    call("evidence", "renew", "--all", "--home", home, "--quiet")
+    said = call("evidence", "show", ids[0], "--home", home, "--lang", language)
+    assert re.search(told, said.stdout)
 
 
 def test_a_run_that_was_killed_is_made_good_by_the_next(

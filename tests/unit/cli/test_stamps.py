@@ -15,13 +15,13 @@ import requests
 from asn1crypto import cms, tsp
 
 from gateway.algorithms import standard
-from gateway.cli.output import translated
+from gateway.cli import stamps
 from gateway.sandbox import pki
 from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.sandbox.timestamping_server import QUERY, make_server
 from gateway.signatures.timestamps import TimeStampResp
 from tests.running import running
-from tests.unit.cli.conftest import Call
+from tests.unit.cli.conftest import ROOT, Call
 from tests.unit.signatures.made import BUNDLE, XML
 from tests.unit.signatures.pdf_made import REPORT
 
@@ -86,10 +86,10 @@ def test_a_stamped_signature_reaches_level_t(
     assert again.json["signatures"][0]["level"] != "T"
 
 
-def refused(call: Call, sandbox: Path, tmp_path: Path, url: str) -> str:
+def refused(call: Call, sandbox: Path, tmp_path: Path, url: str, language: str = "en") -> str:
     file = tmp_path / "b.json"
     file.write_bytes(BUNDLE)
-    said = call("sign", file, *keys(sandbox, "rsa-doctor"), "-T", "--tsa", url, "--lang", "en")
+    said = call("sign", file, *keys(sandbox, "rsa-doctor"), "-T", "--tsa", url, "--lang", language)
     assert said.code == 4, said.stdout
     assert not Path(f"{file}.sig").exists()
     return said.stderr
@@ -98,7 +98,19 @@ def refused(call: Call, sandbox: Path, tmp_path: Path, url: str) -> str:
 def test_nobody_answering_is_a_failure_of_the_network(
     call: Call, sandbox: Path, tmp_path: Path
 ) -> None:
-    assert "ConnectionError" in refused(call, sandbox, tmp_path, "http://127.0.0.1:9/")
+    nobody = "http://127.0.0.1:9/"
+    told = f"the time-stamping authority {nobody} gave no time stamp: ConnectionError"
+    assert told in refused(call, sandbox, tmp_path, nobody)
+    told = f"служба штампов времени {nobody} не дала штампа: нет связи"
+    assert told in refused(call, sandbox, tmp_path, nobody, "ru")
+
+
+def test_every_reason_that_is_told_in_russian_is_one_that_is_given() -> None:
+    """A reason in other words would come out in English unseen."""
+    rooms = ("signatures/stamping.py", "evidence/authority.py", "evidence/renewal.py")
+    source = "".join((ROOT / "gateway" / room).read_text("utf-8") for room in rooms)
+    errors = vars(requests.exceptions)
+    assert [one for one in stamps.RUSSIAN if one not in source and one not in errors] == []
 
 
 def test_an_answer_that_is_no_good_token_signs_nothing(
@@ -131,7 +143,7 @@ def test_an_answer_that_is_no_good_token_signs_nothing(
         (broken, "SIG_CRYPTO_FAILURE"),
         (unwilling, "bad_data_format"),
         (lambda _: (200, b"<html>"), "no TimeStampResp"),
-        (lambda _: (200, bytes(2 << 20)), translated("длинный", "too long")),
+        (lambda _: (200, bytes(2 << 20)), "too long"),
         (lambda _: (503, b""), "HTTP 503"),
         (lambda _: (302, b""), "HTTP 302"),
     ]

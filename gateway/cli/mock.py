@@ -89,6 +89,13 @@ def tsa(out: Output, port: int, signer: str) -> None:
     from gateway.sandbox.timestamping_server import address, make_server
 
     keys = load(out.home)
+    if not keys.signers:
+        raise Wrong(
+            out.say(
+                f"в {out.home} нет ключей песочницы: создайте её (gateway demo) или укажите --home",
+                f"there are no sandbox keys in {out.home}: make one (gateway demo) or give --home",
+            )
+        )
     if signer not in keys.signers:
         there = ", ".join(name for name in keys.signers if name.endswith("-tsa")) or "—"
         raise Wrong(out.say(f"нет ключа {signer}: {there}", f"no key {signer}: {there}"))

@@ -47,6 +47,11 @@ NO_CONTENT = "SIGNED_DATA_NOT_FOUND"
 DETACHED = ("CMS", "CAdES", "JWS", "JAdES")
 """Forms that may stand in a file of their own, beside what they sign."""
 
+_BY_ITSELF = (
+    "--evidence судит сохранённое: без FILE, --signature, --trust, --policy и --attorney",
+    "--evidence judges what is kept: without FILE, --signature, --trust, --policy and --attorney",
+)
+
 EXITS = {
     Indication.TOTAL_PASSED: Exit.GOOD,
     Indication.TOTAL_FAILED: Exit.REFUSED,
@@ -162,13 +167,13 @@ def command(
 ) -> None:
     at = moment(out, "--at", written)
     for path in reports:
-        if path.suffix[1:] not in MEDIA_TYPES:
+        if _kind(path) not in MEDIA_TYPES:
             raise Wrong(f"--report {path}: {_unknown_report(out)}")
         if path.is_dir() or not path.parent.is_dir():
             raise Wrong(f"--report {path}: {NOT_A_PLACE}")
     if submission is not None:
         if file or signatures or folders or policy_file or attorneys:
-            raise Wrong(out.say("--evidence: без файла и --trust", "--evidence: without a file"))
+            raise Wrong(out.say(*_BY_ITSELF))
         _again(out, submission, at, reports)
     if file is None:
         raise Wrong(out.say("назовите файл или --evidence ID", "name a file or --evidence ID"))
@@ -178,7 +183,8 @@ def command(
     document = Part(name="document", media_type=_media_type(octets), body=octets)
     beside = _parts(out, signatures or _beside(file))
     algorithms = standard(gost).under(asked.algorithms)
-    verifier = Verifier(Trust.load(trust_folders, algorithms), algorithms, asked.policy)
+    trust = Trust.load(trust_folders, algorithms)
+    verifier = Verifier(trust, algorithms, asked.policy)
     at = at or datetime.now(UTC)
     report = verifier.verify(document, beside, at, kept=False)
     attached = tuple(
@@ -193,7 +199,9 @@ def command(
     report = with_powers(report, attached, verifier, at, kept=False, wanted=power)
     out.data(to_json(report))
     _show(out, report)
-    _say_what_is_missing(out, file, report)
+    _say_right_call(out, file, report)
+    if report.indication is Indication.INDETERMINATE and not trust.freshness(at).anchors:
+        _say_no_anchors(out, trust_folders)
     _write(out, reports, report, octets)
     leave(EXITS[report.indication])
 
@@ -247,7 +255,7 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
 
 def _write(out: Output, paths: tuple[Path, ...], report: SignatureReport, document: bytes) -> None:
     for path in paths:
-        rendered = render(path.suffix[1:], report, document, out.language)
+        rendered = render(_kind(path), report, document, out.language)
         path.write_bytes(rendered.octets)
         out.note(out.say(f"отчёт: {path}", f"report: {path}"))
 
@@ -282,6 +290,10 @@ def _media_type(octets: bytes) -> str:
     return "application/octet-stream"
 
 
+def _kind(report: Path) -> str:
+    return report.suffix[1:].lower()
+
+
 def _unknown_report(out: Output) -> str:
     ends = ", ".join(f".{kind}" for kind in MEDIA_TYPES)
     return out.say(
@@ -290,7 +302,18 @@ def _unknown_report(out: Output) -> str:
     )
 
 
-def _say_what_is_missing(out: Output, file: str, report: SignatureReport) -> None:
+def _say_no_anchors(out: Output, folders: tuple[Path, ...]) -> None:
+    listed = ", ".join(map(str, folders))
+    out.note(
+        out.say(
+            f"доверять некому: корневых сертификатов нет ни одного ({listed});"
+            " папку с ними называет --trust",
+            f"nobody to trust: there is no anchor ({listed}); --trust names the folder with them",
+        )
+    )
+
+
+def _say_right_call(out: Output, file: str, report: SignatureReport) -> None:
     """Say on stderr how to call, where a detached signature was given without what it signs."""
     if not any(
         one.sub_indication == NO_CONTENT and one.place == "document" and one.format in DETACHED

@@ -218,6 +218,16 @@ def test_the_mock_names_the_keys_there_are(call: Call, sandbox: Path) -> None:
     assert "gost256-tsa" in said.stderr
 
 
+@pytest.mark.parametrize(("language", "told"), [("ru", "нет ключей"), ("en", "no sandbox keys")])
+def test_the_mock_says_where_a_sandbox_comes_from(
+    call: Call, tmp_path: Path, language: str, told: str
+) -> None:
+    said = call("mock", "tsa", "--home", tmp_path, "--lang", language)
+    assert said.code == 2
+    assert told in said.stderr
+    assert "gateway demo" in said.stderr
+
+
 def test_the_mock_authority_runs_as_a_process_and_stops_when_told(
     call: Call, sandbox: Path, tmp_path: Path
 ) -> None:

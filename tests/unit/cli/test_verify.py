@@ -225,6 +225,26 @@ def test_a_detached_signature_alone_is_told_the_right_call(
 
 
 @pytest.mark.parametrize(
+    ("language", "told"), [("ru", "доверять некому"), ("en", "nobody to trust")]
+)
+def test_a_folder_without_anchors_is_told_beside_the_verdict(
+    pki: Pki, bundle: Path, tmp_path: Path, language: str, told: str
+) -> None:
+    """Whoever has no home yet would take "no path" for the signer's fault."""
+    run(sign, bundle, *keys(pki))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    nobody = run(verify, bundle, "--trust", empty, *AT, "--lang", language)
+    assert nobody.exit_code == 3
+    assert told in nobody.stderr
+    assert f"({empty})" in nobody.stderr
+    another = tmp_path / "another"
+    another.mkdir()
+    (another / "root.pem").write_bytes((pki.trust / "rsa-root.crt.pem").read_bytes())
+    assert run(verify, bundle, "--trust", another, *AT).stderr == ""
+
+
+@pytest.mark.parametrize(
     ("asked", "code"),
     [
         ("roles = ['doctor']", 0),
@@ -246,7 +266,7 @@ def test_a_policy_asks_who_must_sign_and_how(
 
 
 @pytest.mark.parametrize(
-    ("end", "head"), [("html", b"<!DOCTYPE html>"), ("pdf", b"%PDF-"), ("xml", b"<?xml")]
+    ("end", "head"), [("html", b"<!DOCTYPE html>"), ("PDF", b"%PDF-"), ("xml", b"<?xml")]
 )
 def test_a_report_is_written_in_the_form_its_name_says(
     pki: Pki, bundle: Path, tmp_path: Path, end: str, head: bytes
@@ -279,7 +299,10 @@ def test_a_report_that_has_no_place_to_go_is_said_before_the_work(
 
 def test_neither_file_nor_evidence_is_wrong_usage(bundle: Path, tmp_path: Path) -> None:
     assert run(verify).exit_code == 2
-    assert run(verify, bundle, "--evidence", "S1").exit_code == 2
+    for language, told in (("ru", "--evidence судит сохранённое"), ("en", "judges what is kept")):
+        both = run(verify, bundle, "--evidence", "S1", "--lang", language)
+        assert both.exit_code == 2
+        assert told in both.stderr
     assert run(verify, "--evidence", "S1", "--home", tmp_path).exit_code == 2
 
 

@@ -39,7 +39,7 @@ corpus: setup ## official examples and collected files, with a table of each col
 
 fuzz: setup ## changed input of every form and at every door (FUZZ_COUNT=, FUZZ_SEED=)
 	@$(BIN)/python -m tests.fuzz --count $(FUZZ_COUNT) --seed $(FUZZ_SEED) --workers $(WORKERS)
-	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=full tests/attacks tests/scenarios/test_series_machine.py
+	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=full --timeout=3600 tests/attacks tests/scenarios/test_series_machine.py
 
 faults: setup ## crashes, cuts and lost leases, full numbers
 	@$(BIN)/python tools/with_postgres.py $(PYTEST) tests/faults

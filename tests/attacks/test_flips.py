@@ -57,6 +57,11 @@ def sample(request: pytest.FixtureRequest, pki: Pki) -> Sample:
     return made
 
 
+@pytest.fixture(scope="module")
+def judge(pki: Pki) -> Verifier:
+    return verifier(pki)
+
+
 def believed(report: SignatureReport) -> object:
     """What the line would believe: the octets and who signed them."""
     return [(f.covered, f.signer) for f in report.signatures]
@@ -82,9 +87,8 @@ def test_no_flipped_byte_changes_what_passes_or_who_signed(sample: Sample) -> No
             assert believed(report) == original, f"byte {position}"
 
 
-def test_no_flipped_byte_of_a_detached_document_passes(pki: Pki) -> None:
+def test_no_flipped_byte_of_a_detached_document_passes(pki: Pki, judge: Verifier) -> None:
     """Raw bytes have one form: whatever is flipped, the digest differs."""
-    judge = verifier(pki)
     signature = signed(pki)
     for position in range(len(BUNDLE)):
         for mask in (0x01, 0x20, 0x80):
@@ -104,8 +108,8 @@ def test_no_cut_file_passes(sample: Sample, cut: float) -> None:
 
 
 @given(noise=st.binary(max_size=300))
-def test_noise_in_place_of_a_signature_is_a_broken_signature(pki: Pki, noise: bytes) -> None:
+def test_noise_in_place_of_a_signature_is_a_broken_signature(judge: Verifier, noise: bytes) -> None:
     """A part sent as a signature is judged, whatever it is: it never counts as unsigned."""
-    report = verifier(pki).verify(document(BUNDLE), beside(noise), NOW)
+    report = judge.verify(document(BUNDLE), beside(noise), NOW)
     assert report.indication is Indication.TOTAL_FAILED
     assert report.signatures[0].sub_indication == "FORMAT_FAILURE"

@@ -133,7 +133,16 @@ class _Reader:
             elif element.tag == f"{_WSSE}SecurityTokenReference":
                 _token_reference(element, self.found, self.source)
             else:
-                self._value(element)
+                self._understood(element)
+
+    def _understood(self, element: etree._Element) -> None:
+        """Read a key of a kind we know; another one is named and is no proof of anything."""
+        try:
+            self._value(element)
+        except Flaw as flaw:
+            if flaw.check.status is CheckStatus.FAILED:
+                raise
+            self.found.not_followed.append(local(element))
 
     def _value(self, element: etree._Element) -> bool:
         """Read an element that holds keys itself; say whether it is one."""
@@ -228,6 +237,10 @@ def _token_reference(element: etree._Element, found: Keys, source: Source) -> No
     """
     reference = element.find(f"{_WSSE}Reference")
     embedded = element.find(f"{_WSSE}Embedded/{_TOKEN}")
+    enclosed = xml_key_names.enclosed_in_token(element)
+    if enclosed is not None:
+        found.add(enclosed, "KeyIdentifier")
+        return
     if reference is not None:
         uri = reference.get("URI") or ""
         if not uri.startswith("#"):

@@ -72,16 +72,27 @@ def read_token(reference: etree._Element) -> list[Named]:
     data = reference.find(f"{DS}X509Data")
     if data is not None:
         return read(data)
-    identifier = reference.find(f"{_WSSE}KeyIdentifier")
-    kind = "" if identifier is None else (identifier.get("ValueType") or "").rpartition("#")[2]
-    if identifier is None or kind not in ("ThumbprintSHA1", "X509SubjectKeyIdentifier"):
-        return []
-    octets = base64_octets(identifier.text or "")
-    if not octets:
+    kind, octets = _key_identifier(reference)
+    if not octets or kind not in ("ThumbprintSHA1", "X509SubjectKeyIdentifier"):
         return []
     if kind == "ThumbprintSHA1":
         return [Named(digest="sha1", value=octets)]
     return [Named(key_identifier=octets)]
+
+
+def enclosed_in_token(reference: etree._Element) -> bytes | None:
+    """Return the certificate that stands as its own key identifier (X509v3), or None."""
+    kind, octets = _key_identifier(reference)
+    return octets if kind == "X509v3" else None
+
+
+def _key_identifier(reference: etree._Element) -> tuple[str, bytes | None]:
+    """Return kind and value of the KeyIdentifier in a SecurityTokenReference."""
+    identifier = reference.find(f"{_WSSE}KeyIdentifier")
+    if identifier is None:
+        return "", None
+    kind = (identifier.get("ValueType") or "").rpartition("#")[2]
+    return kind, base64_octets(identifier.text or "")
 
 
 def _digest(element: etree._Element) -> tuple[str, bytes]:

@@ -9,7 +9,13 @@ from asn1crypto import core, keys
 from lxml import etree
 
 from gateway.signatures import xml_names as names
-from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, failed
+from gateway.signatures.findings import (
+    FORMAT_FAILURE,
+    MALFORMED,
+    SIG_CONSTRAINTS_FAILURE,
+    failed,
+    undecided,
+)
 from gateway.signatures.xml_structure import DS, decode, local
 
 _DS11 = f"{{{names.DS11}}}"
@@ -18,8 +24,13 @@ KINDS = (f"{DS}RSAKeyValue", f"{_DS11}ECKeyValue", f"{DS}DSAKeyValue")
 
 
 def key_value(element: etree._Element) -> keys.PublicKeyInfo:
-    """Return the one key that KeyValue holds."""
+    """Return the one key that KeyValue holds; raises the flaw of one of an unknown kind.
+
+    xmlsec leaves KeyValue empty where its tools write no such key.
+    """
     inner = list(element.iterchildren("*"))
+    if not inner:
+        raise undecided("format", SIG_CONSTRAINTS_FAILURE, "empty KeyValue")
     if len(inner) != 1:
         raise failed("format", FORMAT_FAILURE, "KeyValue does not hold one key")
     return inner_value(inner[0])
@@ -36,7 +47,7 @@ def inner_value(element: etree._Element) -> keys.PublicKeyInfo:
         return keys.PublicKeyInfo(
             {"algorithm": {"algorithm": "dsa"}, "public_key": core.Integer(0)}
         )
-    raise failed("format", FORMAT_FAILURE, "unknown kind of KeyValue")
+    raise undecided("format", SIG_CONSTRAINTS_FAILURE, "unknown kind of KeyValue")
 
 
 def _rsa(element: etree._Element) -> keys.PublicKeyInfo:
@@ -56,7 +67,7 @@ def _elliptic(element: etree._Element) -> keys.PublicKeyInfo:
     curve = element.find(f"{_DS11}NamedCurve")
     point = element.find(f"{_DS11}PublicKey")
     if curve is None or point is None:
-        raise failed("format", FORMAT_FAILURE, "ECKeyValue without a named curve")
+        raise undecided("format", SIG_CONSTRAINTS_FAILURE, "ECKeyValue without a named curve")
     oid = (curve.get("URI") or "").removeprefix("urn:oid:")
     try:
         info = keys.PublicKeyInfo(

@@ -83,16 +83,20 @@ def read(element: etree._Element) -> Reference:
     if len(transforms) > TRANSFORMS_MAX:
         raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, "too many transforms")
     one(parts[-2])
-    uri = parts[-2].get("Algorithm") or ""
-    if uri not in names.DIGESTS:
-        detail = f"digest {findings.shown(uri, names.KNOWN)} unsupported"
+    digest = parts[-2].get("Algorithm") or ""
+    if digest not in names.DIGESTS:
+        detail = f"digest {findings.shown(digest, names.KNOWN)} unsupported"
         raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
+    steps = tuple(xml_transform_syntax.read(transform) for transform in transforms)
+    uri = element.get("URI")
+    if uri is None and any(step.algorithm == names.ENVELOPED for step in steps):
+        uri = ""  # xadesjs leaves it out; only the file around a signature envelops it.
     return Reference(
-        uri=element.get("URI"),
+        uri=uri,
         type=element.get("Type") or "",
         id=element.get("Id") or "",
-        transforms=tuple(xml_transform_syntax.read(transform) for transform in transforms),
-        digest=names.DIGESTS[uri],
+        transforms=steps,
+        digest=names.DIGESTS[digest],
         value=decode(parts[-1]),
     )
 

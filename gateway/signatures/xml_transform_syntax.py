@@ -19,12 +19,15 @@ from gateway.signatures.findings import (
     failed,
     undecided,
 )
-from gateway.signatures.xml_structure import DS, children
+from gateway.signatures.xml_structure import DS, children, local
 from gateway.xml import c14n, xpath_syntax
 from gateway.xml.xpath_syntax import Expression, Unreadable
 
 FILTERS_MAX = 16
 """XPath elements in one Filter 2.0 transform."""
+
+_NO_PREFIXES = (names.ENVELOPED, *(one for one in c14n.METHODS if c14n.EXCLUSIVE not in one))
+"""Transforms to which a list of prefixes says nothing."""
 
 Operation = Literal["keep", "intersect", "subtract", "union"]
 
@@ -61,6 +64,9 @@ def read(element: etree._Element) -> Transform:
         return Transform(algorithm=algorithm, filters=(_xpath(inner[0], "keep"),))
     if algorithm == names.FILTER2:
         return Transform(algorithm=algorithm, filters=_filters(element))
+    if algorithm in _NO_PREFIXES and [local(child) for child in element] == ["InclusiveNamespaces"]:
+        # xml-crypto writes the list into every transform, for these in no namespace of its own.
+        return Transform(algorithm=algorithm)
     if len(element) or (element.text and not element.text.isspace()):
         if algorithm in (*c14n.METHODS, names.ENVELOPED, names.BASE64, names.SMEV):
             detail = "parameters of a transform that has none"

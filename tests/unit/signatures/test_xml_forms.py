@@ -63,6 +63,42 @@ def test_every_way_to_leave_the_signature_out_covers_the_document(
     assert failed(checked(file.replace(b"5,10", b"5,11")), "HASH_FAILURE")
 
 
+def test_a_reference_without_uri_that_envelops_means_the_file(pki: Pki) -> None:
+    """xadesjs leaves the attribute out; nothing but the file around a signature envelops it."""
+    file = signed_xml(pki, WHOLE, Ref(uri=None))
+    assert b"URI" not in file
+    good = checked(file)
+    assert (good.indication, scopes(good)) == (PASSED, [("FULL", True)])
+    assert failed(checked(file.replace(b"5,10", b"5,11")), "HASH_FAILURE")
+    other = signed_xml(pki, WHOLE, Ref(uri=None, transforms=ENVELOPED))
+    named_nowhere = checked(other.replace(ENVELOPED.encode(), EXCLUSIVE.encode()))
+    assert ("reference_data", "no URI") in [(c.name, c.detail) for c in named_nowhere.checks]
+
+
+def _with_prefixes(transform: str, namespace: str) -> str:
+    prefixes = f'<InclusiveNamespaces xmlns="{namespace}" PrefixList="q"/>'
+    return transform.replace("/>", f">{prefixes}</ds:Transform>")
+
+
+def test_a_list_of_prefixes_says_nothing_to_transforms_without_prefixes(pki: Pki) -> None:
+    """xml-crypto writes it into every transform of a reference, in the transform's own name."""
+    inclusive = f'<ds:Transform Algorithm="{c14n.C14N_10}"/>'
+    transforms = _with_prefixes(ENVELOPED, names.ENVELOPED) + _with_prefixes(
+        inclusive, c14n.EXCLUSIVE
+    )
+    good = checked(signed_xml(pki, WHOLE, Ref(transforms=transforms)))
+    assert (good.indication, scopes(good)) == (PASSED, [("FULL", True)])
+
+
+def test_other_parameters_of_a_transform_without_any_are_not_understood(pki: Pki) -> None:
+    file = signed_xml(pki, WHOLE, Ref())
+    given = ENVELOPED.replace("/>", "><x/></ds:Transform>").encode()
+    one = checked(file.replace(ENVELOPED.encode(), given))
+    assert ("reference_data", "parameters of a transform that has none") in [
+        (c.name, c.detail) for c in one.checks
+    ]
+
+
 @pytest.mark.parametrize(
     "transforms",
     [
@@ -250,6 +286,44 @@ def test_a_bare_key_proves_the_value_and_nobody(pki: Pki) -> None:
     assert one.certificate is None
     assert ("signature_value", "PASSED") in [(c.name, c.status.value) for c in one.checks]
     assert failed(checked(file.replace(b"5,10", b"5,11")), "HASH_FAILURE")
+
+
+UNKNOWN_KEYS = {
+    "empty": "<ds:KeyValue/>",
+    "RFC 4050": '<ds:KeyValue><ECDSAKeyValue xmlns="http://www.w3.org/2001/04/xmldsig-more#"/>'
+    "</ds:KeyValue>",
+    "explicit curve": f'<ds:KeyValue><ECKeyValue xmlns="{names.DS11}"><ECParameters/>'
+    "<PublicKey>AA==</PublicKey></ECKeyValue></ds:KeyValue>",
+}
+
+
+@pytest.mark.parametrize("key_value", UNKNOWN_KEYS.values(), ids=UNKNOWN_KEYS)
+def test_a_key_of_an_unknown_kind_beside_the_certificate_does_not_matter(
+    pki: Pki, key_value: str
+) -> None:
+    """Nobody signs KeyInfo: a key that we cannot read proves nothing for or against."""
+    der = base64.b64encode(pki.signer("ecdsa-doctor").chain()[0]).decode()
+    data = f"<ds:X509Data><ds:X509Certificate>{der}</ds:X509Certificate></ds:X509Data>"
+    assert checked(signed_xml(pki, WHOLE, Ref(), key_info=key_value + data)).indication is PASSED
+    alone = checked(signed_xml(pki, WHOLE, Ref(), key_info=key_value))
+    assert ("signing_certificate_identified", "KeyValue not followed") in [
+        (c.name, c.detail) for c in alone.checks
+    ]
+
+
+def test_a_certificate_may_be_its_own_key_identifier(pki: Pki) -> None:
+    """X.509 token profile 1.1.1, clause 3.2.3; what a key identifier holds is read as named."""
+    der = base64.b64encode(pki.signer("ecdsa-doctor").chain()[0]).decode()
+
+    def signed(value: str) -> CheckedSignature:
+        kind = "http://docs.oasis-open.org/wss/2004/01/x509-token-profile-1.0#X509v3"
+        _, info = envelope(
+            pki, f'<wsse:KeyIdentifier ValueType="{kind}">{value}</wsse:KeyIdentifier>'
+        )
+        return checked(signed_xml(pki, WHOLE, Ref(), key_info=info))
+
+    assert (signed(der).indication, signed(der).certificate) == (PASSED, base64.b64decode(der))
+    assert failed(signed("AAAA"), "FORMAT_FAILURE")
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,13 @@ def command(
             raise Wrong(f"--report {path}: {_unknown_report(out)}")
         if path.is_dir() or not path.parent.is_dir():
             raise Wrong(f"--report {path}: {NOT_A_PLACE}")
+    if power and not attorneys:
+        raise Wrong(
+            out.say(
+                f"--power {power}: назовите и доверенность (--attorney ФАЙЛ)",
+                f"--power {power}: name the power of attorney as well (--attorney FILE)",
+            )
+        )
     if submission is not None:
         if file or signatures or folders or policy_file or attorneys:
             raise Wrong(out.say(*_BY_ITSELF))

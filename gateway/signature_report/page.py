@@ -146,6 +146,8 @@ def _covered(covered: Covered, words: Words) -> str:
 def _stamp(stamp: TimestampFinding, words: Words) -> str:
     verdict = words("indication", stamp.indication.value)
     if stamp.sub_indication:
-        verdict = words("sub_indication", stamp.sub_indication)
+        # A token over something else tells of no change of the document.
+        group = "timestamp" if stamp.sub_indication == "HASH_FAILURE" else "sub_indication"
+        verdict = words(group, stamp.sub_indication)
     authority = stamp.authority.common_name if stamp.authority else "—"
     return f"{words('timestamp', stamp.kind)}, {moment(stamp.at)}, {authority}: {verdict}"

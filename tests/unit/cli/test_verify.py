@@ -353,6 +353,12 @@ def test_what_was_found_is_said_in_the_language_asked_for(
     assert told["hints"] == ["line ends changed after signing"]
 
 
+def test_a_power_is_asked_of_a_power_of_attorney(pki: Pki, bundle: Path) -> None:
+    asked = run(verify, bundle, "--trust", pki.trust, "--power", POWER, "--lang", "en")
+    assert asked.exit_code == 2
+    assert "--attorney FILE" in asked.stderr
+
+
 @pytest.mark.parametrize(
     ("language", "why"),
     [

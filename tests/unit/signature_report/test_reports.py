@@ -171,6 +171,19 @@ def stamped(report: SignatureReport) -> SignatureReport:
     return replace(report, signatures=(more, *report.signatures[1:]))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_stamp_of_other_octets_is_no_word_on_the_document(
+    report: SignatureReport, language: str
+) -> None:
+    first = stamped(report).signatures[0]
+    failed = {"indication": Indication.TOTAL_FAILED, "sub_indication": "HASH_FAILURE"}
+    alone = replace(first, timestamps=(replace(first.timestamps[0], **failed),))
+    text = render("html", replace(report, signatures=(alone,)), BUNDLE, language).octets.decode()
+    words = Words(language=language)
+    assert words("timestamp", "HASH_FAILURE") in text
+    assert words("sub_indication", "HASH_FAILURE") not in text
+
+
 def test_the_xml_keeps_the_order_of_the_standard(report: SignatureReport) -> None:
     for element in tree(stamped(report)).iter():
         assert isinstance(element.tag, str)

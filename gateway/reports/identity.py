@@ -2,9 +2,10 @@
 
 GOST and ECDSA signatures are randomised and exports carry fresh UUIDs, so a resend has new
 bytes.  What stays is what a doctor reads: patient, specimen, tests, values, units, ranges,
-status, times.  Left out is what an export makes anew: ids, identifiers, narrative, who signed
-and when it was sent.  Everything that is not known to be such stays in: a change taken for a
-resend would be lost, a resend taken for a change only waits for a person.
+status, times.  Left out is what an export makes anew: ids, identifiers, who signed and when it
+was sent, and pages and narrative, unless nothing is coded and they are all there is.  Everything
+that is not known to be such stays in: a change taken for a resend would be lost, a resend taken
+for a change only waits for a person.
 
 Source: semantics, rule 2.
 """
@@ -12,7 +13,7 @@ Source: semantics, rule 2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -62,6 +63,9 @@ _LEFT_OUT = frozenset(
         "userSelected",
     }
 )
+_PAGES = ("Binary", "Composition", "DiagnosticReport", "DocumentReference")
+"""Types in which results stand for people to read."""
+
 _REPORT_VERSION = "urn:gateway:report-version"
 _PRINTER = msgspec.json.Encoder(order="sorted", decimal_format="string")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -72,8 +76,11 @@ def canonical(record: PatientRecord, patient: str | None) -> bytes:
     """Return the clinical content of `record` as bytes: equal content, equal bytes."""
     clinical = [r for r in record.resources if r["resourceType"] not in NOT_CLINICAL]
     reading = _Reading(clinical)
-    entries = sorted(_printed([r["resourceType"], reading.content(r)]) for r in clinical)
-    return b"\n".join([_printed([VERSION, patient]), *entries])
+    entries = [_printed([r["resourceType"], reading.content(r)]) for r in clinical]
+    if not any(r["resourceType"] == "Observation" for r in record.resources):
+        pages = (r for r in record.resources if r["resourceType"] in _PAGES)
+        entries += (_printed(["page", page]) for r in pages for page in _written(r))
+    return b"\n".join([_printed([VERSION, patient]), *sorted(entries)])
 
 
 def again(content: bytes, issued: datetime) -> bytes:
@@ -102,6 +109,8 @@ class _Reading:
             kept[name] = self._value(value)
         if resource["resourceType"] == "Specimen":
             kept["labels"] = _labels(resource)
+        if contained := [self.content(one) for one in _contained(resource)]:
+            kept["contained"] = sorted(contained, key=_printed)
         return kept
 
     def _value(self, value: JsonValue) -> JsonValue:
@@ -128,12 +137,31 @@ class _Reading:
             # мкмоль/л and umol/L are one unit; the code says which.
             skipped: tuple[str, ...] = ("id", "unit") if element.get("code") else ("id",)
         else:
-            skipped = ("id", "display", "userSelected", "identifier")
+            known = element.get("code") or element.get("identifier")
+            skipped = ("id", "userSelected", "identifier", *(("display",) if known else ()))
         return {
             name: self._value(one) if isinstance(one, (str, list, dict)) else one
             for name, one in element.items()
             if name not in skipped
         }
+
+
+def _contained(resource: Json) -> Iterator[Json]:
+    several = resource.get("contained")
+    for one in several if isinstance(several, list) else ():
+        if isinstance(one, dict) and one.get("resourceType") not in NOT_CLINICAL:
+            yield one
+
+
+def _written(value: JsonValue) -> Iterator[str]:
+    """Yield what people read: the octets of attachments, and narrative."""
+    for one in value if isinstance(value, list) else ():
+        yield from _written(one)
+    for name, one in value.items() if isinstance(value, dict) else ():
+        if name in ("data", "div") and isinstance(one, str):
+            yield one
+        else:
+            yield from _written(one)
 
 
 def _key(resource: Json) -> JsonValue:

@@ -61,7 +61,7 @@ def _batch(
     resource: Json, faults: tuple[Problem, ...], content: SignedContent, *, indivisible: bool
 ) -> tuple[Document | Unreadable, ...]:
     by_entry = batch.faults_by_entry(resource, faults)
-    if problems := batch.head_problems(resource):
+    if problems := batch.head_problems(resource) or tuple(_modified(resource, "")):
         raise Rejected(*problems)
     pieces = batch.pieces(resource, Bundled(resource), by_entry)
     limit = TOGETHER_MAX if indivisible else DOCUMENTS_MAX
@@ -110,6 +110,7 @@ def _problems(resource: Json, bundled: Bundled, taken: frozenset[str]) -> tuple[
     return (
         _not_taken(resource, bundled.place, taken)
         or bundle.problems(resource, bundled.place, bundled=bundled)
+        or tuple(_modified(resource, bundled.place))
         or _not_one_report(bundled)
     )
 
@@ -164,8 +165,17 @@ def _interactions(bundled: Bundled) -> Iterator[Problem]:
         yield from _interaction(entry, f"{bundled.place}/entry/{bundled.position(index)}")
 
 
+def _modified(node: JsonValue, place: str) -> Iterator[Problem]:
+    """Yield what changes, from outside a resource, what it means: nobody here knows how."""
+    for name in ("implicitRules", "modifierExtension"):
+        if isinstance(node, dict) and name in node:
+            yield Problem(code="MAP-111", place=f"{place}/{name}")
+
+
 def _interaction(entry: JsonValue, place: str) -> Iterator[Problem]:
     request = entry.get("request") if isinstance(entry, dict) else None
+    yield from _modified(entry, place)
+    yield from _modified(request, f"{place}/request")
     method = request.get("method", "POST") if isinstance(request, dict) else "POST"
     if method not in ("POST", "PUT"):
         place = f"{place}/request/method"

@@ -104,6 +104,19 @@ def test_every_bundle_in_a_batch_is_a_document() -> None:
     assert {place.split("/")[2] for place, _ in second.root.leaves()} == {"1"}
 
 
+def test_what_changes_the_meaning_of_a_bundle_from_around_it_refuses_that_bundle() -> None:
+    marked = inner(patient("1"), report("2", "1"))
+    marked["modifierExtension"] = [{"url": "urn:not", "valueBoolean": True}]
+    found = parsed(marked, inner(patient("1"), report("2", "1")))
+    assert told(found) == [
+        ("/entry/0/resource", "MAP-111 /entry/0/modifierExtension"),
+        ("/entry/1/resource",),
+    ]
+    with pytest.raises(Rejected) as refused:
+        parsed(inner(patient("1"), report("2", "1")), implicitRules="urn:x")
+    assert [(p.code, p.place) for p in refused.value.problems] == [("MAP-111", "/implicitRules")]
+
+
 def test_a_broken_bundle_refuses_only_itself() -> None:
     """Thirty-nine others are not to wait for it."""
     broken = report("2", "1")

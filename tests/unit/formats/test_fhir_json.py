@@ -89,6 +89,24 @@ def test_refuses_a_deletion() -> None:
     assert refused(content(PATIENT, REPORT, deletion)) == [("FMT-334", "/entry/2/request/method")]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ('"type":', '"implicitRules":"urn:x","type":', "/implicitRules"),
+        ('"request":', '"modifierExtension":[{M}],"request":', "/entry/0/modifierExtension"),
+        ('"method":', '"modifierExtension":[{M}],"method":', "/entry/0/request/modifierExtension"),
+    ],
+)
+def test_refuses_what_changes_the_meaning_from_around_a_resource(
+    old: str, new: str, place: str
+) -> None:
+    """«Do not count this one» may be said of an entry as well as of a result."""
+    modifier = '{"url":"urn:not","valueBoolean":true}'
+    written = content(PATIENT, REPORT).octets.decode()
+    changed = written.replace(old, new.replace("{M}", modifier), 1)
+    assert refused(signed(changed.encode())) == [("MAP-111", place)]
+
+
 def test_refuses_noise_with_a_place() -> None:
     """Bytes that are not the format are the sender's fault, never a bug of ours."""
     assert refused(signed(b"noise")) == [("FMT-301", "")]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from gateway.errors import Rejected
 from gateway.fhir.nodes import JsonNode
-from gateway.fhir.references import literal
+from gateway.fhir.references import absolute, literal
 from gateway.fhir.text import pointer
 from gateway.mapping import r4
 from gateway.mapping.assurance import SYSTEM as ASSURANCE
@@ -41,7 +41,11 @@ class Carrier:
         self._work = work
         self._root = r4.root_of(work.document)
         self._report = self._root.each("DiagnosticReport")[0]
-        self._subject = self._report.select("subject/reference")
+        self._subject = r4.subject_node(self._root, self._report)
+        """What the bundle says of the patient."""
+
+        several = self._subject.each("identifier") if self._subject else ()
+        self._numbers = frozenset(map(self._number, several))
         self._ids: dict[str, tuple[str, str]] = {}
         """Place of an entry's resource → (type, id here)."""
 
@@ -118,9 +122,13 @@ class Carrier:
         for item in node.each("identifier"):
             value = item.select("value")
             if isinstance(value, str):
-                system, value = self._normal(r4.identifier_system(item), value)
-                found.append(f"{system}|{value}")
+                found.append("|".join(self._number(item)))
         return min(found, default="")
+
+    def _number(self, identifier: JsonNode) -> tuple[str, str]:
+        """Return system and value of an Identifier in their normal form."""
+        system, value = r4.identifier_system(identifier), identifier.select("value")
+        return self._normal(system, value if isinstance(value, str) else "")
 
     def _normal(self, system: str, value: str) -> tuple[str, str]:
         identifiers = self._work.mapping.identifiers
@@ -152,7 +160,10 @@ class Carrier:
                 self._orders(made, name, node, here)
             else:
                 made[name] = self._copy(item, place, name, f"{here}#{name}", node)
-        self._about_patient(made, node, kind)
+        self._about_patient(made, node)
+        self._inside(made, node)
+        if kind in _SUBJECT_NEEDED:
+            made.setdefault("subject", self._work.patient_reference())
         if kind == "Observation":
             Measured(self._work, node).complete(made)
         return made
@@ -243,7 +254,7 @@ class Carrier:
         if target is not None and target.place in self._ids:
             return {**reference, "reference": "/".join(self._ids[target.place])}
         named = literal(text)
-        if text == self._subject and (named is None or named.type == "Patient"):
+        if self._is_subject(text, node):
             return {**reference, **self._work.patient_reference()}
         # A reference into the sender's own system leads nowhere here: it stays as a logical one.
         logical = {key: item for key, item in reference.items() if key != "reference"}
@@ -252,36 +263,82 @@ class Carrier:
             logical.setdefault("type", named.type)
         return logical
 
-    def _about_patient(self, made: Json, node: JsonNode, kind: str) -> None:
-        """See that the resource is about the patient of the report, and says so."""
+    def _is_subject(self, text: str, node: JsonNode) -> bool:
+        """Say whether a reference is the report's own to a patient that is not in the bundle.
+
+        Where only one of them tells its server, type and id decide.
+        """
+        written = self._report.select("subject/reference")
+        if not isinstance(written, str):
+            return False
+        ours, theirs = absolute(written, self._report.full_url), absolute(text, node.full_url)
+        if ours is None or theirs is None:
+            return text == written
+        alike = (ours.type, ours.id) == (theirs.type, theirs.id) and ours.type == "Patient"
+        return alike and (ours.base == theirs.base or not (ours.base and theirs.base))
+
+    def _inside(self, made: Json, node: JsonNode) -> None:
+        """See to what a resource contains: it is about the same patient, and no result.
+
+        A contained result is none that consents, corrections and searches know of.
+        """
+        copies = made.get("contained")
+        several = copies if isinstance(copies, list) else []
+        for inside, copy in zip(node.each("contained"), several, strict=True):
+            assert isinstance(copy, dict)
+            if _type(inside) == "Observation":
+                raise Rejected(Problem(code="MAP-116", place=inside.place))
+            self._about_patient(copy, inside)
+
+    def _about_patient(self, made: Json, node: JsonNode) -> None:
+        """See that a resource is about the patient of the report, and says so."""
+        if _type(node) == "Patient" and not self._is_same(node):
+            raise _of_another(node, node.place)
         ours = self._work.patient_reference()
         for name in _SUBJECTS:
             subject = made.get(name)
             if not isinstance(subject, dict):
                 continue
             if not self._is_ours(subject, node):
-                place = f"{node.place}/{name}"
-                raise Rejected(Problem(code="MAP-112", place=place, detail={"type": kind}))
+                raise _of_another(node, f"{node.place}/{name}")
             if self._is_patient(subject, node):
                 made[name] = {**subject, **ours}
-        if kind in _SUBJECT_NEEDED:
-            made.setdefault("subject", ours)
+
+    def _is_same(self, patient: JsonNode) -> bool:
+        """Say whether a Patient is the one that the report names."""
+        if self._subject is not None and self._subject.place == patient.place:
+            return True
+        return any(self._number(item) in self._numbers for item in patient.each("identifier"))
 
     def _is_ours(self, subject: Json, node: JsonNode) -> bool:
-        """Say whether a subject is the report's patient (or a thing, such as a device)."""
-        reference = subject.get("reference")
-        if isinstance(reference, str) and reference.startswith("#"):
-            found = node.resolve(reference)
-            if found is None or _type(found) != "Patient":
-                return True
-            return any(self._same_person(item.value) for item in found.each("identifier"))
+        """Say whether a subject is the report's patient (or a thing, such as a device).
+
+        What names the patient in two ways must name the same one in both.
+        """
+        reference, identifier = subject.get("reference"), subject.get("identifier")
+        number = self._number(JsonNode(identifier)) if identifier else None
         if isinstance(reference, str):
+            if number and number not in self._numbers and number[0] in dict(self._numbers):
+                return False
+            if reference.startswith("#"):
+                found = node.resolve(reference)
+                return found is None or _type(found) != "Patient" or self._is_same(found)
             ours = self._work.patient_reference().get("reference")
             return reference == ours or not reference.startswith("Patient/")
         if subject.get("type") not in (None, "Patient"):
             return True
-        identifier = subject.get("identifier")
-        return identifier is None or self._same_person(identifier)
+        return number in self._numbers if number else self._is_called(str(subject.get("display")))
+
+    def _is_called(self, words: str) -> bool:
+        """Say whether words alone may mean the report's patient: they hold the family name.
+
+        Where nobody says the name, they are the report's own words.
+        """
+        facts = self._work.facts
+        family = facts.patient.name.family if facts.patient.name else ""
+        if facts.report.anonymous or not family:
+            return facts.report.anonymous or words == self._report.select("subject/display")
+        return family.casefold() in words.casefold()
 
     def _is_patient(self, subject: Json, node: JsonNode) -> bool:
         """Say whether a subject that is ours is written as something else than the reference."""
@@ -290,16 +347,6 @@ class Carrier:
             found = node.resolve(reference) if reference.startswith("#") else None
             return found is not None and _type(found) == "Patient"
         return subject.get("type") in (None, "Patient")
-
-    def _same_person(self, identifier: JsonValue) -> bool:
-        if not isinstance(identifier, dict):
-            return False
-        system, value = str(identifier.get("system")), str(identifier.get("value"))
-        normal = self._normal(system, value)
-        return any(
-            (claimed.system, claimed.value) == normal or claimed.value.endswith(f"{system}|{value}")
-            for claimed in self._work.facts.patient.identifiers
-        )
 
     def _leaves(self, value: JsonValue, place: str, here: str) -> None:
         for leaf, _ in JsonNode(value, place).leaves():
@@ -316,6 +363,10 @@ def _is_stub(node: JsonNode) -> bool:
     if _type(node) != "ServiceRequest" or r4.order_number(node):
         return False
     return not any(node.each(name) for name in ("code", "orderDetail", "requester", "reasonCode"))
+
+
+def _of_another(node: JsonNode, place: str) -> Rejected:
+    return Rejected(Problem(code="MAP-112", place=place, detail={"type": _type(node)}))
 
 
 def _type(node: JsonNode) -> str:

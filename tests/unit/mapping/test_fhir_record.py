@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -183,35 +183,106 @@ def edited(bundle: str, change: object) -> str:
     return json.dumps(content)
 
 
-def _of_another(resources: dict[str, Json]) -> None:
-    resources["Specimen"]["subject"] = {"reference": "https://x.example/Patient/9"}
+OWN: Json = {"reference": "urn:uuid:6a1f1c52-7c0e-4d0f-8f0a-000000000001"}
+STRANGE: Json = {"reference": "https://x.example/Patient/9"}
+ANOTHER: Json = {"identifier": {"system": "snils", "value": "08765430300"}}
+HALF_A_NUMBER: Json = {"identifier": {"system": "cards", "value": "A-77"}}
+"""The patient's own card number is of the system `urn:example:cards`."""
 
 
-def _by_other_number(resources: dict[str, Json]) -> None:
-    resources["Specimen"]["subject"] = {"identifier": {"system": "snils", "value": "08765430300"}}
+def of(kind: str, subject: Json) -> Callable[[dict[str, Json]], None]:
+    """Return a change of what a resource says of its patient."""
+    return lambda resources: resources[kind].update(subject=subject)
 
 
-def _by_own_number(resources: dict[str, Json]) -> None:
-    resources["Specimen"]["subject"] = {
-        "identifier": {"system": "urn:oid:1.2.643.3.9", "value": "112-233-445 95"}
-    }
+def _patient_inside(resources: dict[str, Json]) -> None:
+    inside: Json = {"resourceType": "Specimen", "id": "s", "subject": STRANGE}
+    resources["Observation"] |= {"contained": [inside], "specimen": {"reference": "#s"}}
 
 
-@pytest.mark.parametrize("change", [_of_another, _by_other_number])
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (of("Specimen", STRANGE), "/entry/4/resource/subject"),
+        (of("Specimen", ANOTHER), "/entry/4/resource/subject"),
+        (of("Specimen", OWN | ANOTHER), "/entry/4/resource/subject"),
+        (of("DiagnosticReport", OWN | ANOTHER), "/entry/7/resource/subject"),
+        (of("DiagnosticReport", STRANGE | ANOTHER), "/entry/0/resource"),
+        (of("DiagnosticReport", {"display": "Петров"}), "/entry/7/resource/subject"),
+        (of("Observation", {"display": "Петров П. П."}), "/entry/6/resource/subject"),
+        (of("Observation", HALF_A_NUMBER), "/entry/6/resource/subject"),
+        (_patient_inside, "/entry/6/resource/contained/0/subject"),
+    ],
+)
 def test_a_resource_of_another_patient_is_refused(
-    make: MakeRecord, bundle: str, change: object
+    make: MakeRecord, bundle: str, change: object, place: str
 ) -> None:
     with pytest.raises(Rejected) as caught:
         make(edited(bundle, change))
+    assert [(p.code, p.place) for p in caught.value.problems] == [("MAP-112", place)]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"identifier": {"system": "urn:oid:1.2.643.3.9", "value": "112-233-445 95"}},
+        {"identifier": {"system": "urn:example:cards", "value": "A-77"}},
+        {"display": "ОБРАЗЦОВА А. П."},
+    ],
+)
+def test_the_same_patient_in_other_words_is_the_same_patient(
+    make: MakeRecord, bundle: str, subject: Json
+) -> None:
+    specimen = of_type(make(edited(bundle, of("Specimen", subject))), "Specimen")[0]
+    assert isinstance(specimen["subject"], dict)
+    assert specimen["subject"]["reference"] == f"Patient/{PATIENT}"
+
+
+@pytest.mark.parametrize("server", ["http://a", "http://b"])
+def test_a_patient_of_another_server_is_another(make: MakeRecord, bundle: str, server: str) -> None:
+    """Both servers call theirs Patient/1, and neither of them is in the bundle."""
+    content = json.loads(bundle)
+    content |= {"type": "collection", "entry": content["entry"][1:]}
+    for entry in content["entry"]:
+        del entry["request"]
+        if "subject" in entry["resource"]:
+            entry["resource"]["subject"] = {"reference": "Patient/1"}
+    urn = "urn:uuid:6a1f1c52-7c0e-4d0f-8f0a-00000000000"
+    written = json.dumps(content).replace(f"{urn}8", "http://a/DiagnosticReport/8")
+    written = written.replace(f"{urn}5", f"{server}/Specimen/5")
+    if server == "http://a":
+        assert of_type(make(written), "Specimen")
+        return
+    with pytest.raises(Rejected) as caught:
+        make(written)
     assert [(p.code, p.place) for p in caught.value.problems] == [
-        ("MAP-112", "/entry/4/resource/subject")
+        ("MAP-112", "/entry/3/resource/subject")
     ]
 
 
-def test_the_same_patient_by_number_is_the_same_patient(make: MakeRecord, bundle: str) -> None:
-    specimen = of_type(make(edited(bundle, _by_own_number)), "Specimen")[0]
-    assert isinstance(specimen["subject"], dict)
-    assert specimen["subject"]["reference"] == f"Patient/{PATIENT}"
+def _result_inside(resources: dict[str, Json]) -> None:
+    inside: Json = {**resources.pop("Observation"), "id": "k"}
+    resources["DiagnosticReport"] |= {"contained": [inside], "result": [{"reference": "#k"}]}
+
+
+def test_a_result_inside_its_report_is_refused(make: MakeRecord, bundle: str) -> None:
+    """A consent by test would let it out, and a correction of it would be taken for a copy."""
+    with pytest.raises(Rejected) as caught:
+        make(edited(bundle, _result_inside))
+    assert [(p.code, p.place) for p in caught.value.problems] == [
+        ("MAP-116", "/entry/7/resource/contained/0")
+    ]
+
+
+@pytest.mark.parametrize("name", ["active", "link"])
+def test_what_a_sender_says_of_its_own_card_says_nothing_of_ours(
+    make: MakeRecord, bundle: str, name: str
+) -> None:
+    """A clinic that read `replaced-by` would join two patients."""
+    said = {"active": False, "link": [{"other": STRANGE | ANOTHER, "type": "replaced-by"}]}
+    record = make(edited(bundle, lambda resources: resources["Patient"].update({name: said[name]})))
+    assert name not in of_type(record, "Patient")[0]
+    assert any(f"/{name}" in place for place, _ in record.ledger.dropped)
 
 
 def _local_unknown(resources: dict[str, Json]) -> None:

@@ -29,6 +29,7 @@ from gateway.signatures.directory import Directory
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
     FORMAT_FAILURE,
+    HASH_FAILURE,
     MALFORMED,
     SIG_CONSTRAINTS_FAILURE,
     Checks,
@@ -45,8 +46,11 @@ MEDIA_TYPE = "application/pdf"
 PLAIN, ADES = "PDF", "PAdES"
 
 DETACHED = ("/ETSI.CAdES.detached", "/adbe.pkcs7.detached")
-WEAK = ("/adbe.pkcs7.sha1", "/adbe.x509.rsa_sha1")
-"""Both rest on SHA-1 by definition."""
+DIGESTED = "/adbe.pkcs7.sha1"
+"""Its CMS signs content of its own: the SHA-1 of the byte range (clause 12.8.3.3.1)."""
+
+WEAK = "/adbe.x509.rsa_sha1"
+"""No CMS, and SHA-1 by definition."""
 
 COVERED_BYTES_MAX = 128 * 1024 * 1024
 """Octets that all signatures of one file cover together."""
@@ -150,12 +154,14 @@ class _Document:
             if found.extent is None:
                 assert found.flaw is not None
                 raise found.flaw
-            _claimed_form(found.field.value)
-            signer = self._signer(found.extent)
+            form = _claimed_form(found.field.value)
+            signer = self._signer(found.extent, form)
         except Flaw as flaw:
             return findings.refused(place, flaw, PLAIN)
         extent = found.extent
         checked = signer.check(place)
+        if form == DIGESTED:
+            checked = self._digested(signer, checked, extent)
         if checked.claimed_at is None:
             checked = replace(checked, claimed_at=_written_at(found.field.value))
         with signer.checks.recording():
@@ -167,17 +173,35 @@ class _Document:
         checked = cades.with_additions(signer, checked, self.allowance)
         return self._with_document(signer, checked, extent, stamps)
 
-    def _signer(self, extent: Extent) -> Signer:
+    def _signer(self, extent: Extent, form: str) -> Signer:
         signed = cms_file.opened(extent.signature)
-        if signed.content is not None:
+        if signed.content is not None and form in DETACHED:
             # Its digest would be of that content, and the document would be nobody's.
             raise failed("format", FORMAT_FAILURE, "a signature over content of its own")
+        if signed.content is None and form == DIGESTED:
+            raise failed("format", FORMAT_FAILURE, "a signature without the digest it signs")
         if len(signed.signers) != 1:
             raise failed("format", FORMAT_FAILURE, f"{len(signed.signers)} signers, not one")
-        covered = Part(name="document", media_type=MEDIA_TYPE, body=extent.octets)
+        document = Part(name="document", media_type=MEDIA_TYPE, body=extent.octets)
+        beside = document if signed.content is None else None
         return Signer(
-            signed, signed.signers[0], covered, self.algorithms, {}, directory=self.directory
+            signed, signed.signers[0], beside, self.algorithms, {}, directory=self.directory
         )
+
+    def _digested(
+        self, signer: Signer, checked: CheckedSignature, extent: Extent
+    ) -> CheckedSignature:
+        """Check that what is signed is the SHA-1 of the byte range; return what that covers."""
+        covered: tuple[Covered, ...] = ()
+        with signer.checks.recording():
+            digest = findings.digest(self.algorithms, "sha1", extent.octets, "byte_range")
+            if signer.signed.content != digest:
+                raise failed("byte_range", HASH_FAILURE, "sha1 differs")
+            covered = tuple(
+                replace(one, octets=extent.octets, media_type=MEDIA_TYPE) for one in checked.covered
+            )
+            findings.strong_digest(self.algorithms, "sha1", "crypto_policy")
+        return replace(checked, covered=covered)
 
     def _with_document(
         self,
@@ -247,20 +271,21 @@ class _Document:
         return found
 
 
-def _claimed_form(dictionary: Any) -> None:
-    """Raise the flaw of a dictionary that is no signature of a form that is claimed here."""
+def _claimed_form(dictionary: Any) -> str:
+    """Return the form (SubFilter); raises the flaw of one that is not claimed here."""
     kind = dictionary.get("/Type", "/Sig")
     form = dictionary.get("/SubFilter")
     if kind != "/Sig":
         raise failed("format", FORMAT_FAILURE, "not a signature by its type")
     if not isinstance(form, generic.NameObject):
         raise failed("format", FORMAT_FAILURE, "no SubFilter")
-    if form in WEAK:
+    if form == WEAK:
         detail = f"{form[1:]} rests on SHA-1 and is not claimed"
         raise undecided("format", CRYPTO_CONSTRAINTS_FAILURE, detail)
-    if form not in DETACHED:
+    if form not in (*DETACHED, DIGESTED):
         shown = findings.shown(str(form), DETACHED, "SubFilter")
         raise not_done("format", SIG_CONSTRAINTS_FAILURE, shown)
+    return str(form)
 
 
 def _covered(covered: Covered, extent: Extent) -> Covered:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
 from gateway.algorithms.asn1 import scheme_for
 from gateway.model import CheckStatus, Indication
 from gateway.sandbox.pki import Pki
+from gateway.signatures import pades
 from gateway.signatures.sign import sign
 from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.cms_made import authority
@@ -221,14 +224,50 @@ def test_a_plain_cms_signature_is_no_pades(pki: Pki) -> None:
     assert (good.format, good.indication) == ("PAdES", PASSED)
 
 
-@pytest.mark.parametrize("name", ["/adbe.pkcs7.sha1", "/adbe.x509.rsa_sha1"])
-def test_forms_that_rest_on_sha_1_are_undecided_by_name(pki: Pki, name: str) -> None:
-    def old(dictionary: Any) -> None:
+def of_form(name: str) -> Callable[[Any], None]:
+    def change(dictionary: Any) -> None:
         dictionary["/SubFilter"] = pdf_name(name)
 
-    (one,) = checked(embedded(REPORT, cms_of(pki), change=old))
+    return change
+
+
+def over_sha1(pki: Pki) -> Callable[[bytes], bytes]:
+    """Return what makes CMS over the SHA-1 of octets, as the first PDF readers signed."""
+    make = cms_of(pki, detached=False)
+    return lambda octets: make(hashlib.sha1(octets, usedforsecurity=False).digest())
+
+
+def test_a_form_without_cms_is_undecided_by_name(pki: Pki) -> None:
+    (one,) = checked(embedded(REPORT, cms_of(pki), change=of_form("/adbe.x509.rsa_sha1")))
     assert (one.indication, one.sub_indication) == (UNDECIDED, "CRYPTO_CONSTRAINTS_FAILURE")
-    assert name[1:] in detail_of(one, "format")
+    assert "adbe.x509.rsa_sha1" in detail_of(one, "format")
+
+
+def test_cms_over_the_sha_1_of_a_file_is_computed_and_carries_nothing_today(pki: Pki) -> None:
+    """adbe.pkcs7.sha1: whole and unchanged, and the digest binds no octets any more."""
+    file = embedded(REPORT, over_sha1(pki), change=of_form("/adbe.pkcs7.sha1"))
+    (one,) = checked(file)
+    assert (one.indication, one.sub_indication) == (UNDECIDED, "CRYPTO_CONSTRAINTS_FAILURE")
+    assert detail_of(one, "crypto_policy") == "digest sha1 carried until 2012-08-01"
+    assert [(c.scope, len(c.octets) < len(file)) for c in one.covered] == [("FULL", True)]
+    old = pades.check(document(file), (), ALGORITHMS.at(datetime(2011, 1, 1, tzinfo=UTC)))
+    assert [one.indication for one in old] == [PASSED]
+
+
+def test_cms_over_the_sha_1_of_another_file_fails_and_covers_nothing(pki: Pki) -> None:
+    file = embedded(REPORT, over_sha1(pki), change=of_form("/adbe.pkcs7.sha1"))
+    (one,) = checked(file.replace(b"141 g", b"142 g"))
+    assert (one.indication, one.sub_indication) == (FAILED, "HASH_FAILURE")
+    assert one.covered == ()
+
+
+@pytest.mark.parametrize(
+    ("form", "detached"), [("/adbe.pkcs7.sha1", True), ("/adbe.pkcs7.detached", False)]
+)
+def test_cms_of_the_other_form_is_refused(pki: Pki, form: str, detached: bool) -> None:
+    (one,) = checked(embedded(REPORT, cms_of(pki, detached=detached), change=of_form(form)))
+    assert (one.indication, one.sub_indication) == (FAILED, "FORMAT_FAILURE")
+    assert one.covered == ()
 
 
 def test_an_unknown_form_is_undecided_and_not_quoted(pki: Pki) -> None:

@@ -204,7 +204,8 @@ class _Additions:
     ) -> None:
         self.allowance.take()
         known = self.certificates[: certificates.CERTIFICATES_MAX]
-        one = check_token(written, stamped, kind, self.signer.algorithms, known, digests)
+        at_hand, algorithms = self.signer.directory, self.signer.algorithms
+        one = check_token(written, stamped, kind, algorithms, known, digests, directory=at_hand)
         self.timestamps.append(one)
         brought, revocations = _in_token(written)
         self.certificates.extend(brought)

@@ -66,7 +66,7 @@ def _check_file(
         yield result(checks, place, "CMS")
         return
     if timestamp_files.is_token(signed):
-        yield timestamp_files.check(plain, place, beside, algorithms, digests)
+        yield timestamp_files.check(plain, place, beside, algorithms, digests, directory)
         return
     if signed.content is not None:
         digests = {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from gateway.algorithms.interface import Algorithms
@@ -32,7 +32,6 @@ from gateway.signatures.findings import (
     shown,
     undecided,
 )
-from gateway.signatures.timestamps import check_token
 
 BY_URI = "http://uri.etsi.org/19182/ObjectIdByURI"
 BY_URI_HASH = "http://uri.etsi.org/19182/ObjectIdByURIHash"
@@ -67,6 +66,10 @@ VALUES_MAX = 64
 """Certificates, and revocation objects, of one signature."""
 
 _NOT_JUDGED = ("sigPSt", "xRefs", "rRefs", "axRefs", "arRefs", "anyValData", "rfsTst", "sigRTst")
+
+
+TokenCheck = Callable[[bytes, bytes, str], CheckedTimestamp]
+"""Checks a token over octets, as a time stamp of a kind."""
 
 
 @dataclass
@@ -179,7 +182,7 @@ def _digest(name: JsonValue, check: str) -> str:
 
 
 def content_timestamps(
-    header: Json, payload: bytes, algorithms: Algorithms
+    header: Json, payload: bytes, check: TokenCheck
 ) -> Iterator[CheckedTimestamp]:
     """Yield the time stamps of `adoTst`, which were there before the signature.
 
@@ -187,13 +190,13 @@ def content_timestamps(
     """
     if "adoTst" in header:
         for token in _tokens(header["adoTst"]):
-            yield check_token(token, payload, "content", algorithms)
+            yield check(token, payload, "content")
 
 
 # --- what came later -------------------------------------------------------------------
 
 
-def later(unsigned: Json, value: bytes, written_value: bytes, algorithms: Algorithms) -> Later:
+def later(unsigned: Json, value: bytes, written_value: bytes, check: TokenCheck) -> Later:
     """Return what `etsiU` holds.  Nothing raises: nobody signed it, and the rest stands."""
     found = Later()
     elements = unsigned.get("etsiU")
@@ -205,14 +208,14 @@ def later(unsigned: Json, value: bytes, written_value: bytes, algorithms: Algori
     for element in elements:
         try:
             for name, item in _element(element).items():
-                _read(name, item, found, (written_value, value), algorithms)
+                _read(name, item, found, (written_value, value), check)
         except Flaw as flaw:
             found.hints.append(f"etsiU: {flaw.check.detail}")
     return found
 
 
 def archive_timestamps(
-    unsigned: Json, head: bytes, algorithms: Algorithms, hints: list[str]
+    unsigned: Json, head: bytes, check: TokenCheck, hints: list[str]
 ) -> Iterator[CheckedTimestamp]:
     """Yield the archive time stamps (clause 5.3.6), each over all that stands before it.
 
@@ -235,7 +238,7 @@ def archive_timestamps(
             for token in _tokens(item) if item is not None else ():
                 left -= 1
                 if left >= 0:
-                    yield check_token(token, head, "archive", algorithms)
+                    yield check(token, head, "archive")
             head += element.encode()
         except Flaw as flaw:
             hints.append(f"etsiU: {flaw.check.detail}")
@@ -255,12 +258,12 @@ def _element(element: JsonValue) -> Json:
 
 
 def _read(
-    name: str, item: JsonValue, found: Later, stamped: tuple[bytes, bytes], algorithms: Algorithms
+    name: str, item: JsonValue, found: Later, stamped: tuple[bytes, bytes], check: TokenCheck
 ) -> None:
     if name == "sigTst":
         room = TOKENS_MAX - len(found.timestamps)
         for token in list(_tokens(item))[:room]:
-            found.timestamps.append(_signature_timestamp(token, stamped, algorithms))
+            found.timestamps.append(_signature_timestamp(token, stamped, check))
     elif name in ("xVals", "axVals"):
         found.certificates.extend(_values(item, "x509Cert"))
         del found.certificates[VALUES_MAX:]
@@ -279,20 +282,20 @@ def _read(
     elif name == "tstVD":
         for inner in item.items() if isinstance(item, dict) else ():
             if inner[0] in ("xVals", "rVals"):
-                _read(*inner, found, stamped, algorithms)
+                _read(*inner, found, stamped, check)
     elif name != "arcTst":
         known = name in _NOT_JUDGED
         found.hints.append(f"{name if known else 'unknown member of etsiU'} present, not judged")
 
 
 def _signature_timestamp(
-    token: bytes, stamped: tuple[bytes, bytes], algorithms: Algorithms
+    token: bytes, stamped: tuple[bytes, bytes], check: TokenCheck
 ) -> CheckedTimestamp:
     """Check a token over the value as it is written; some stamp the octets it stands for."""
-    first = check_token(token, stamped[0], "signature", algorithms)
+    first = check(token, stamped[0], "signature")
     if not _stamps_other_octets(first):
         return first
-    second = check_token(token, stamped[1], "signature", algorithms)
+    second = check(token, stamped[1], "signature")
     return first if _stamps_other_octets(second) else second
 
 

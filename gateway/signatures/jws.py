@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from asn1crypto import keys, x509
 
@@ -31,6 +32,7 @@ from gateway.signatures.findings import (
     failed,
     undecided,
 )
+from gateway.signatures.timestamps import check_token
 
 NAME = "jws"
 
@@ -103,9 +105,8 @@ class Jws:
         self.timestamps: list[CheckedTimestamp] = []
         self.hints: list[str] = []
         self.level = ""
-        self.later = jades.later(
-            signed.unsigned, signed.value, signed.written_value, self.algorithms
-        )
+        self.stamp = partial(check_token, algorithms=algorithms, directory=directory)
+        self.later = jades.later(signed.unsigned, signed.value, signed.written_value, self.stamp)
 
     def check(self, place: str) -> CheckedSignature:
         with self.checks.recording():
@@ -210,11 +211,11 @@ class Jws:
 
     def _stamped(self, content: bytes) -> None:
         """Check the time stamps that cover the content, before and after signing."""
-        signed, algorithms = self.signed, self.algorithms
-        self.timestamps.extend(jades.content_timestamps(signed.header, content, algorithms))
+        signed = self.signed
+        self.timestamps.extend(jades.content_timestamps(signed.header, content, self.stamp))
         head = b".".join((content, signed.signing_header, signed.written_value, b""))
         self.timestamps.extend(
-            jades.archive_timestamps(signed.unsigned, head, algorithms, self.hints)
+            jades.archive_timestamps(signed.unsigned, head, self.stamp, self.hints)
         )
 
     def _value(self, payload: bytes) -> None:

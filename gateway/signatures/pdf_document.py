@@ -239,7 +239,14 @@ class _Document:
     def _stamp(self, field: Field, extent: Extent) -> _Stamp:
         """Check a document time stamp; what is wrong with its range or after it breaks it."""
         known = self.store.certificates
-        checked = check_token(extent.signature, extent.octets, "archive", self.algorithms, known)
+        checked = check_token(
+            extent.signature,
+            extent.octets,
+            "archive",
+            self.algorithms,
+            known,
+            directory=self.directory,
+        )
         checks = Checks()
         with checks.recording():
             if field.value.get("/Type") != "/DocTimeStamp":

@@ -12,6 +12,7 @@ import re
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, CheckedTimestamp, CheckStatus, Covered, Part
 from gateway.signatures import ber, cms_file
+from gateway.signatures.directory import Directory
 from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, Checks, undecided
 from gateway.signatures.timestamps import TST_INFO, check_token
 
@@ -45,14 +46,20 @@ def is_token(signed: cms_file.SignedData) -> bool:
 
 
 def check(
-    token: bytes, place: str, beside: Part | None, algorithms: Algorithms, digests: dict[str, bytes]
+    token: bytes,
+    place: str,
+    beside: Part | None,
+    algorithms: Algorithms,
+    digests: dict[str, bytes],
+    directory: Directory,
 ) -> CheckedSignature:
     """Check a token at `place` over the document `beside` it.
 
     `digests` are those of the document computed already, by name; new ones are added.
+    `directory` has the certificates at hand that the token may name.
     """
     stamped = beside.body if beside is not None else None
-    stamp = check_token(token, stamped, "content", algorithms, digests=digests)
+    stamp = check_token(token, stamped, "content", algorithms, digests=digests, directory=directory)
     checks = Checks()
     checks.flawed(undecided("format", SIG_CONSTRAINTS_FAILURE, "a time stamp alone: nobody signed"))
     covered: tuple[Covered, ...] = ()

@@ -18,6 +18,7 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, CheckedTimestamp, Indication
 from gateway.signatures import ber, certificates, cms_file, findings
 from gateway.signatures.cms_signer import Signer
+from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     HASH_FAILURE,
@@ -54,12 +55,15 @@ def check_token(
     algorithms: Algorithms,
     known: Sequence[bytes] = (),
     digests: dict[str, bytes] | None = None,
+    *,
+    directory: Directory = NOBODY,
 ) -> CheckedTimestamp:
     """Check a TimeStampToken (ContentInfo, BER or DER) over the octets `stamped`.
 
     `stamped` is None where nobody has them: SIGNED_DATA_NOT_FOUND.
     `kind` is `content`, `signature`, `references` or `archive`.  `known` are certificates
-    (DER) among which the authority's may be when the token does not bring it.  `digests` are
+    (DER) among which the authority's may be when the token does not bring it, and `directory`
+    has those at hand that it may name.  `digests` are
     those of `stamped` computed already, by name; new ones are added.
     Never raises for bad input: what cannot be read is TOTAL_FAILED with FORMAT_FAILURE, an
     imprint of other octets is HASH_FAILURE, a broken signature SIG_CRYPTO_FAILURE, and an
@@ -70,7 +74,7 @@ def check_token(
     signature: CheckedSignature | None = None
     try:
         signed = _opened(token, known)
-        signer = Signer(signed, signed.signers[0], None, algorithms, {}, TST_INFO)
+        signer = Signer(signed, signed.signers[0], None, algorithms, {}, TST_INFO, directory)
         checks = signer.checks
         signature = signer.check("")
         content = _read(signed)

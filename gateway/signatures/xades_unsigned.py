@@ -17,6 +17,7 @@ from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedTimestamp
 from gateway.signatures import findings, timestamps
 from gateway.signatures import xml_names as names
+from gateway.signatures.directory import Directory
 from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, undecided
 from gateway.signatures.xml_references import Reference
 from gateway.signatures.xml_source import Source
@@ -123,6 +124,9 @@ class Stamper:
     known: Sequence[bytes]
     """Certificates among which an authority's may be, DER."""
 
+    directory: Directory
+    """Certificates at hand that a token may name without bringing them."""
+
     complete: bool
     """The octets of every reference were found; content and archive stamps need them all."""
 
@@ -159,9 +163,10 @@ class Stamper:
             raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, "time stamp of no known kind")
         if len(tokens) > STAMPS_MAX:
             raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, f"{len(tokens)} tokens")
-        known = self.known
         return [
-            timestamps.check_token(decode(token), stamped, kind, self.algorithms, known)
+            timestamps.check_token(
+                decode(token), stamped, kind, self.algorithms, self.known, directory=self.directory
+            )
             for token in tokens
         ]
 

@@ -379,6 +379,7 @@ class Signature:
                 *(one.dump() for one in self.keys.certificates),
                 *self.unsigned.certificates,
             ],
+            directory=self.directory,
             complete=self.content.complete,
         )
         self.stamps.extend(stamper.content(self.content.properties.stamps))

@@ -128,7 +128,8 @@ class Verifier:
         level = level_of(checked, moments, judged.evidence)
         found, accredited = self._qualified(checked, judged, best or at)
         counter = self._counter_signatures(checked, at, kept, depth)
-        brought = (judged.evidence, moments.evidence, accredited)
+        lent = (self._lent(one.certificate) for one in checked.timestamps)
+        brought = (judged.evidence, moments.evidence, *lent, accredited)
         evidence = gathered(*brought, *(one.evidence for one in counter), self._rules)
         finding = SignatureFinding(
             indication=judged.indication,

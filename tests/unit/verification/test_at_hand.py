@@ -14,9 +14,11 @@ from asn1crypto import cms, x509
 from gateway.model import Indication, Part, SignatureFinding, SignatureReport
 from gateway.sandbox.pki import Pki
 from gateway.signatures import jose
+from gateway.signatures.cms_attributes import SIGNATURE_TIME_STAMP
 from gateway.trust import Trust
 from gateway.verification import Verifier, differences, judged_again
 from tests.pki.build import ALGORITHMS, NOW
+from tests.unit.signatures.cms_made import adding, attribute, stamp, value_of
 from tests.unit.signatures.made import BUNDLE, beside, document, signed
 
 NAME = "ecdsa-doctor"
@@ -124,6 +126,43 @@ def test_two_certificates_of_one_name_at_hand_decide_nothing(pki: Pki, tmp_path:
     other["signature_value"] = b"\x00"
     place = folder(tmp_path, der, other.dump(force=True))
     assert verdict(verifier(pki, place).verify(file, signatures, NOW)) == NOT_FOUND
+
+
+# --- the certificate of a time-stamping authority ------------------------------------------
+
+AUTHORITY = "gost256-tsa"
+
+
+def bare_token(pki: Pki, octets: bytes, digest: str = "sha256") -> bytes:
+    """Return a token that brings no certificate, as when nobody asked for it."""
+    token = cms.ContentInfo.load(stamp(pki, octets, digest))
+    token["content"]["certificates"] = []
+    return bytes(token.dump(force=True))
+
+
+def stamps(report: SignatureReport) -> list[tuple[Indication, str | None]]:
+    (one,) = report.signatures
+    return [(stamp.indication, stamp.sub_indication) for stamp in one.timestamps]
+
+
+def test_an_authority_in_a_trust_folder_is_found_and_judged(pki: Pki, tmp_path: Path) -> None:
+    octets = signed(pki, NAME)
+    token = attribute(SIGNATURE_TIME_STAMP, bare_token(pki, value_of(octets)))
+    file, signatures = document(BUNDLE), beside(adding(octets, token))
+    assert stamps(verifier(pki).verify(file, signatures, NOW)) == [NOT_FOUND]
+    at_hand = verifier(pki, folder(tmp_path, pki.signer(AUTHORITY).chain()[0]))
+    found = at_hand.verify(file, signatures, NOW)
+    assert stamps(found) == [(Indication.TOTAL_PASSED, None)]
+    assert found.signatures[0].level == "T"
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha1"])
+def test_an_authority_that_was_lent_is_evidence(pki: Pki, tmp_path: Path, digest: str) -> None:
+    """Of a token that is believed, and of one that is too weak for that."""
+    file, signatures = document(BUNDLE), beside(bare_token(pki, BUNDLE, digest))
+    at_hand = verifier(pki, folder(tmp_path, pki.signer(AUTHORITY).chain()[0]))
+    stored = at_hand.verify(file, signatures, NOW)
+    assert differences(stored, judged_again(stored, file, signatures, ALGORITHMS, NOW)) == ()
 
 
 def _signer(finding: SignatureFinding) -> str:

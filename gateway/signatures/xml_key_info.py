@@ -18,7 +18,14 @@ from lxml import etree
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckStatus
-from gateway.signatures import ber, certificates, findings, xml_key_names, xml_key_values
+from gateway.signatures import (
+    ber,
+    certificates,
+    findings,
+    xml_key_names,
+    xml_key_values,
+    xml_tokens,
+)
 from gateway.signatures import xml_names as names
 from gateway.signatures import xml_references as references
 from gateway.signatures.directory import Named
@@ -26,9 +33,7 @@ from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
 from gateway.signatures.xml_source import Source
 from gateway.signatures.xml_structure import DS, decode, local, reread
 
-_WSSE = f"{{{names.WSSE}}}"
 _DS11 = f"{{{names.DS11}}}"
-_TOKEN = f"{_WSSE}BinarySecurityToken"
 _RETRIEVAL = f"{DS}RetrievalMethod"
 _REFERENCE = f"{_DS11}KeyInfoReference"
 RAW_CERTIFICATE = f"{names.DS}rawX509Certificate"
@@ -130,7 +135,7 @@ class _Reader:
         for element in key_info.iterchildren("*"):
             if element.tag in (_RETRIEVAL, _REFERENCE):
                 self._follow(element, depth)
-            elif element.tag == f"{_WSSE}SecurityTokenReference":
+            elif element.tag == xml_tokens.REFERENCE:
                 _token_reference(element, self.found, self.source)
             else:
                 self._understood(element)
@@ -235,26 +240,21 @@ def _token_reference(element: etree._Element, found: Keys, source: Source) -> No
     One that names it by anything but an Id (thumbprint, serial number) is looked for among
     the tokens of the same file: the mathematics choose.
     """
-    reference = element.find(f"{_WSSE}Reference")
-    embedded = element.find(f"{_WSSE}Embedded/{_TOKEN}")
     enclosed = xml_key_names.enclosed_in_token(element)
-    if enclosed is not None:
-        found.add(enclosed, "KeyIdentifier")
+    if enclosed:
+        for octets in enclosed:
+            found.add(octets, "SecurityTokenReference")
         return
-    if reference is not None:
-        uri = reference.get("URI") or ""
-        if not uri.startswith("#"):
-            found.not_followed.append("SecurityTokenReference")
-            return
-        tokens = [source.by_id(uri[1:])]
-    elif embedded is not None:
-        tokens = [embedded]
-    else:
-        tokens = list(source.root.iter(_TOKEN))[: certificates.CERTIFICATES_MAX]
-    for token in tokens:
-        if token.tag != _TOKEN:
-            raise failed("format", FORMAT_FAILURE, "SecurityTokenReference names no token")
+    token = xml_tokens.named(element, source)
+    if token is not None:
         _token(token, found)
+        return
+    if element.find(xml_tokens.POINTER) is not None:
+        found.not_followed.append("SecurityTokenReference")
+        return
+    tokens = list(source.root.iter(xml_tokens.TOKEN))[: certificates.CERTIFICATES_MAX]
+    for one in tokens:
+        _token(one, found)
     if not tokens:
         found.not_followed.append("SecurityTokenReference")
         for named in xml_key_names.read_token(element):

@@ -80,10 +80,15 @@ def read_token(reference: etree._Element) -> list[Named]:
     return [Named(key_identifier=octets)]
 
 
-def enclosed_in_token(reference: etree._Element) -> bytes | None:
-    """Return the certificate that stands as its own key identifier (X509v3), or None."""
+def enclosed_in_token(reference: etree._Element) -> list[bytes]:
+    """Return the certificates within a SecurityTokenReference.
+
+    One may stand as its own key identifier (X509v3), several in an X509Data (zeep).
+    """
     kind, octets = _key_identifier(reference)
-    return octets if kind == "X509v3" else None
+    own = [octets] if kind == "X509v3" and octets else []
+    enclosed = reference.iterfind(f"{DS}X509Data/{DS}X509Certificate")
+    return [*own, *(decode(one) for one in enclosed)]
 
 
 def _key_identifier(reference: etree._Element) -> tuple[str, bytes | None]:

@@ -31,6 +31,11 @@ XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 FILTER2 = "http://www.w3.org/2002/06/xmldsig-filter2"
 SMEV = "urn://smev-gov-ru/xmldsig/transform"
 
+STR_TRANSFORM = (
+    "http://docs.oasis-open.org/wss/2004/01/"
+    "oasis-200401-wss-soap-message-security-1.0#STR-Transform"
+)
+
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
 WSU = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 SOAP = frozenset(
@@ -95,8 +100,7 @@ KNOWN = frozenset(
         "http://www.w3.org/2001/04/decrypt#",
         "http://www.w3.org/2001/04/xmldsig-more/xptr",
         "http://schemas.openxmlformats.org/package/2006/RelationshipTransform",
-        "http://docs.oasis-open.org/wss/2004/01/"
-        "oasis-200401-wss-soap-message-security-1.0#STR-Transform",
+        STR_TRANSFORM,
         DS + "dsa-sha1",
         DS11 + "dsa-sha256",
         DS + "hmac-sha1",

@@ -51,6 +51,9 @@ class Transform:
 
     filters: tuple[XPath, ...] = ()
 
+    method: str = ""
+    """Canonicalisation within STR-Transform."""
+
 
 def read(element: etree._Element) -> Transform:
     """Read a Transform or CanonicalizationMethod with its parameters."""
@@ -64,6 +67,8 @@ def read(element: etree._Element) -> Transform:
         return Transform(algorithm=algorithm, filters=(_xpath(inner[0], "keep"),))
     if algorithm == names.FILTER2:
         return Transform(algorithm=algorithm, filters=_filters(element))
+    if algorithm == names.STR_TRANSFORM:
+        return Transform(algorithm=algorithm, method=_token_method(element))
     if algorithm in _NO_PREFIXES and [local(child) for child in element] == ["InclusiveNamespaces"]:
         # xml-crypto writes the list into every transform, for these in no namespace of its own.
         return Transform(algorithm=algorithm)
@@ -87,6 +92,16 @@ def _prefix_list(element: etree._Element) -> tuple[str, ...]:
     if len(element) != 1 or inner.tag != f"{{{c14n.EXCLUSIVE}}}InclusiveNamespaces":
         raise failed("format", FORMAT_FAILURE, "parameters of exclusive canonicalisation")
     return tuple((inner.get("PrefixList") or "").split())
+
+
+def _token_method(element: etree._Element) -> str:
+    """Return the canonicalisation that TransformationParameters name (WS-Security, 8.3)."""
+    method = element.find(f"{{{names.WSSE}}}TransformationParameters/{DS}CanonicalizationMethod")
+    algorithm = "" if method is None else method.get("Algorithm") or ""
+    if algorithm not in c14n.METHODS or len(element) != 1 or len(element[0]) != 1:
+        detail = "parameters of STR-Transform"
+        raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
+    return algorithm
 
 
 def _filters(element: etree._Element) -> tuple[XPath, ...]:

@@ -1,7 +1,8 @@
 """The transforms of a reference: from what it names to the octets that are digested.
 
-An allow-list: enveloped-signature, canonicalisations, XPath, XPath Filter 2.0, base64 and the
-transform of СМЭВ 3.  XSLT and everything unknown make the reference undecided, by name.
+An allow-list: enveloped-signature, canonicalisations, XPath, XPath Filter 2.0, base64, the
+transform of СМЭВ 3 and that of tokens in WS-Security.  XSLT and everything unknown make the
+reference undecided, by name.
 
 Source: W3C XMLDSig 1.1, clauses 4.4.3.2 and 6.6; W3C XPath Filter 2.0.
 """
@@ -14,6 +15,7 @@ from lxml import etree
 
 from gateway.errors import Rejected
 from gateway.signatures import xml_names as names
+from gateway.signatures import xml_tokens
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     SIG_CONSTRAINTS_FAILURE,
@@ -110,6 +112,8 @@ class Pipeline:
             return self._decoded(state)
         if algorithm == names.SMEV:
             return self._smev(self._parsed(state))
+        if algorithm == names.STR_TRANSFORM:
+            return self._dereferenced(state, transform)
         raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, unsupported(algorithm))
 
     def _parsed(self, state: State) -> State:
@@ -195,6 +199,16 @@ class Pipeline:
         octets = smev.transform(value.apex, value.omitted)
         self.source.spend(len(octets))
         return replace(state, value=octets)
+
+    def _dereferenced(self, state: State, transform: Transform) -> State:
+        """Take a token in place of its reference; of what is around nothing is left."""
+        value = state.value
+        if not state.own or not isinstance(value, Branch):
+            detail = "STR-Transform of what is no token in the file"
+            raise undecided("reference_data", SIG_CONSTRAINTS_FAILURE, detail)
+        octets = xml_tokens.dereferenced(value.apex, self.source, transform.method)
+        self.source.spend(len(octets))
+        return replace(state, value=octets, whole=False)
 
     # --- XPath -------------------------------------------------------------------------
 

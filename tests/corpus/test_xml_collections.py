@@ -152,6 +152,10 @@ ATTACK = re.compile(
     r"|digest_empty|missing_digest|no_signed|without_digest|invalid_uri|invalid.signature",
     re.IGNORECASE,
 )
+HONEST = {
+    # Signed by xmlseclibs, without URI; only its name speaks of comments.
+    "sign-c14-comments.res",
+}
 READ_WHOLE = {
     # A comment inside a name: the octets that are digested, and read, have the text whole.
     "response_node_text_attack2.xml.base64",
@@ -162,7 +166,7 @@ def test_no_saml_attack_passes_as_covering_what_it_attacks(signatures: Path) -> 
     tally = Tally("SAML attacks")
     for path in sorted((signatures / "saml-xsw").rglob("*")):
         octets = _saml(path)
-        if octets is None or not ATTACK.search(path.name):
+        if octets is None or path.name in HONEST or not ATTACK.search(path.name):
             continue
         found = xml.check(part(octets), (), PERMISSIVE)
         whole = any(

@@ -21,7 +21,6 @@ from tests.unit.signatures.made_xml import (
     WHOLE,
     Ref,
     checked,
-    envelope,
     filter2,
     scopes,
     signed_xml,
@@ -309,51 +308,6 @@ def test_a_key_of_an_unknown_kind_beside_the_certificate_does_not_matter(
     assert ("signing_certificate_identified", "KeyValue not followed") in [
         (c.name, c.detail) for c in alone.checks
     ]
-
-
-def test_a_certificate_may_be_its_own_key_identifier(pki: Pki) -> None:
-    """X.509 token profile 1.1.1, clause 3.2.3; what a key identifier holds is read as named."""
-    der = base64.b64encode(pki.signer("ecdsa-doctor").chain()[0]).decode()
-
-    def signed(value: str) -> CheckedSignature:
-        kind = "http://docs.oasis-open.org/wss/2004/01/x509-token-profile-1.0#X509v3"
-        _, info = envelope(
-            pki, f'<wsse:KeyIdentifier ValueType="{kind}">{value}</wsse:KeyIdentifier>'
-        )
-        return checked(signed_xml(pki, WHOLE, Ref(), key_info=info))
-
-    assert (signed(der).indication, signed(der).certificate) == (PASSED, base64.b64decode(der))
-    assert failed(signed("AAAA"), "FORMAT_FAILURE")
-
-
-@pytest.mark.parametrize(
-    "reference", ['<wsse:Reference URI="#t"/>', "<wsse:KeyIdentifier>AAAA</wsse:KeyIdentifier>"]
-)
-def test_a_web_service_message_brings_its_certificate_as_a_token(pki: Pki, reference: str) -> None:
-    message, info = envelope(pki, reference)
-    file = signed_xml(
-        pki,
-        message,
-        Ref(uri="#body", transforms=EXCLUSIVE),
-        key_info=info,
-        place=f"{{*}}Header/{{{names.WSSE}}}Security",
-    )
-    one = checked(file)
-    assert (one.indication, scopes(one)) == (PASSED, [("PARTIAL", False)])
-    assert one.certificate == pki.signer("ecdsa-doctor").chain()[0]
-    assert failed(checked(file.replace(b"5,10", b"5,11")), "HASH_FAILURE")
-
-
-def test_a_token_reference_to_something_else_is_refused(pki: Pki) -> None:
-    message, info = envelope(pki, '<wsse:Reference URI="#body"/>')
-    file = signed_xml(
-        pki,
-        message,
-        Ref(uri="#body", transforms=EXCLUSIVE),
-        key_info=info,
-        place=f"{{*}}Header/{{{names.WSSE}}}Security",
-    )
-    assert failed(checked(file), "FORMAT_FAILURE")
 
 
 def test_what_the_sandbox_signs_still_holds(pki: Pki) -> None:

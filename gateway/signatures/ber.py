@@ -66,6 +66,12 @@ def elements(octets: bytes) -> list[bytes]:
     return found
 
 
+def ordered(octets: bytes) -> bytes:
+    """Return the SET OF in `octets`, DER but for its order, in the order of DER (X.690, 11.6)."""
+    inner = b"".join(sorted(elements(contents(octets))))
+    return octets[: len(octets) - len(inner)] + inner
+
+
 def contents(octets: bytes) -> bytes:
     """Return the contents of the one element in `octets`, without its end."""
     _, start, end, _ = _head(octets, 0)

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from asn1crypto import cms, core, x509
+from asn1crypto import cms, core, keys, x509
 from asn1crypto import tsp as _teaches_signing_certificate_attributes  # noqa: F401
 
 from gateway.algorithms import asn1
-from gateway.algorithms.interface import Algorithms, Unsupported
+from gateway.algorithms.interface import Algorithms, Scheme, Unsupported
 from gateway.model import CheckedSignature, Covered, Part
 from gateway.signatures import ber, certificates, findings, octet_hints
 from gateway.signatures.cms_file import SignedData
@@ -321,14 +321,32 @@ class Signer:
                 "signature_value", CRYPTO_CONSTRAINTS_FAILURE, detail
             ) from error
         self.checks.passed("algorithm_binding", f"{scheme.family} with {scheme.digest}")
-        value = self.info["signature"].native
-        if not findings.value_holds(self.algorithms, key.dump(), scheme, self.signed_octets, value):
+        if not self._holds(key, scheme, self.signed_octets) and not self._holds_in_order(
+            key, scheme
+        ):
             raise failed("signature_value", SIG_CRYPTO_FAILURE, "does not hold")
         self.checks.passed("signature_value")
         if not self.attributes and self.octets is not None:
             self._cover(self.octets)
         findings.strong_enough(self.algorithms, scheme, key)
         self.checks.passed("crypto_policy")
+
+    def _holds(self, key: keys.PublicKeyInfo, scheme: Scheme, octets: bytes) -> bool:
+        value = self.info["signature"].native
+        return findings.value_holds(self.algorithms, key.dump(), scheme, octets, value)
+
+    def _holds_in_order(self, key: keys.PublicKeyInfo, scheme: Scheme) -> bool:
+        """Say whether the value is over the attributes as DER orders them.
+
+        It ought to be (RFC 5652, 5.4), however a file in BER lists them; some sign their list.
+        """
+        if not self.attributes or self.signed_octets is None:
+            return False
+        ordered = ber.ordered(self.signed_octets)
+        if ordered == self.signed_octets or not self._holds(key, scheme, ordered):
+            return False
+        self.hints.append("signed attributes are not listed in the order of DER")
+        return True
 
 
 def _body(part: Part | None) -> bytes:

@@ -120,6 +120,20 @@ def test_reads_content_in_chunks_of_definite_length(pki: Pki) -> None:
     assert changed.sub_indication == "HASH_FAILURE"
 
 
+def test_the_value_may_be_over_attributes_in_the_order_of_der(pki: Pki) -> None:
+    """RFC 5652, 5.4: DER is what is signed, though a file in BER lists them as it likes."""
+    file = signed(pki)
+    listed = opened(file)["content"]["signer_infos"][0]["signed_attrs"].dump()
+    several = ber.elements(ber.contents(listed))
+    turned = tlv(0xA0, b"".join(reversed(several)))
+    assert turned != listed
+    one = checked(file.replace(listed, turned))
+    assert one.indication is Indication.TOTAL_PASSED
+    assert one.hints == ("signed attributes are not listed in the order of DER",)
+    changed = tlv(0xA0, b"".join(reversed([*several[1:], several[0][:-1] + b"!"])))
+    assert checked(file.replace(listed, changed)).indication is Indication.TOTAL_FAILED
+
+
 def test_judges_every_signer_of_a_file(pki: Pki) -> None:
     """One bad signer does not hide behind a good one, nor the other way round."""
     first, second = opened(signed(pki)), opened(signed(pki, "rsa-doctor"))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-from psycopg import sql
 
 from gateway.sandbox.pki import Pki, build
 from gateway.signatures.pyhanko_apart import untaught
+from tests import databases
 from tests.pki.build import ALGORITHMS, NOW
 
 # The tests make PDF files with pyHanko themselves; the product keeps it apart, and so do they.
@@ -53,14 +52,26 @@ def postgres_url() -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def migrated_database(postgres_url: str) -> Iterator[str]:
+    """Name of a database with the schema of data and keys at its head, for copies of it."""
+    with databases.on_server(postgres_url) as url:
+        databases.migrate(url, "data", "keys")
+        yield url.rpartition("/")[2]
+
+
 @pytest.fixture
-def database_url(postgres_url: str) -> Iterator[str]:
-    """URL of an empty database that lives as long as the test."""
-    name = f"gateway_test_{secrets.token_hex(6)}"
-    with psycopg.connect(postgres_url, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield postgres_url.rsplit("/", 1)[0] + f"/{name}"
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+def database_url(postgres_url: str, migrated_database: str) -> Iterator[str]:
+    """URL of a database without rows, its schema at head, that lives as long as the test."""
+    with databases.on_server(postgres_url, migrated_database) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_url(postgres_url: str) -> Iterator[str]:
+    """URL of a database without anything that lives as long as the test."""
+    with databases.on_server(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,7 @@ from gateway.app import Gateway, open_gateway
 from gateway.model import Identifier
 from gateway.settings import Settings
 from gateway.store.values import Client, Organization
+from tests import databases
 
 SECRET = "a-secret-for-tests"
 SECRET_HASH = hash_secret(SECRET)
@@ -79,6 +80,7 @@ def doorway(
     """Open a gateway in `folder`, with settings `toml` and `environ`, and its door."""
     (folder / "trust").mkdir(parents=True, exist_ok=True)
     (folder / "gateway.toml").write_text(f'url = "{URL}"\n{toml}', "utf-8")
+    databases.put_into(folder)
     gateway = open_gateway(Settings.load(folder, environ or {}))
     try:
         for number, (name, role) in enumerate(CLIENTS.items()):

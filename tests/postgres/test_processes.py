@@ -25,11 +25,14 @@ house.store.close()
 """
 
 
-def test_twenty_keeps_by_four_processes_make_one_record(tmp_path: Path, database_url: str) -> None:
+def test_twenty_keeps_by_four_processes_make_one_record(tmp_path: Path, empty_url: str) -> None:
     """They also race to create the schema and the keys: the database is empty at the start."""
     running = [
         subprocess.Popen(
-            [sys.executable, "-c", KEEP, database_url], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", KEEP, empty_url],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(4)
     ]
@@ -38,7 +41,7 @@ def test_twenty_keeps_by_four_processes_make_one_record(tmp_path: Path, database
     assert len(lines) == 20
     assert len({line.rsplit(" ", 1)[0] for line in lines}) == 1
     assert sum(line.endswith("False") for line in lines) == 1
-    house = open_house(tmp_path, database_url, database_url)
+    house = open_house(tmp_path, empty_url, empty_url)
     assert len(house.store.list(Filter(organizations=None)).items) == 1
     assert len(house.store.claim("submission", 9, LEASE)) == 1
     house.store.close()

@@ -24,6 +24,7 @@ from gateway.model import Destination, Identifier, Json, JsonValue, Part, Receip
 from gateway.sandbox.clinic import Clinic, create_clinic
 from gateway.settings import Settings
 from gateway.store.values import DocumentView, Organization, SubmissionView
+from tests import databases
 
 OGRN = "urn:oid:1.2.643.100.1"
 SNILS = "urn:oid:1.2.643.100.3"
@@ -335,6 +336,8 @@ def day(
     (folder / "gateway.toml").write_text(
         f'url = "http://gateway.test"\n{routes}{settings}', "utf-8"
     )
+    if database is None:
+        databases.put_into(folder)
     environ = (
         {}
         if database is None

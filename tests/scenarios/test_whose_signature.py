@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-import secrets
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from gateway.app import Gateway, open_gateway
 from gateway.fhir import text
@@ -23,6 +20,7 @@ from gateway.sandbox import pki
 from gateway.sandbox.fresh import fresh
 from gateway.settings import Settings
 from gateway.signatures.sign import Form, sign, sign_bundle
+from tests import databases
 from tests.sandboxes import GOST, SAMPLES
 
 JSON = (SAMPLES / "01-transaction-gost256" / "result.json").read_bytes()
@@ -118,14 +116,9 @@ def house(
         if request.param == "sqlite":
             yield from _opened(home)
             return
-        server_url = request.getfixturevalue("postgres_url")
-        name = f"gateway_test_{secrets.token_hex(6)}"
-        url = f"{server_url.rsplit('/', 1)[0]}/{name}"
-        environment.setenv("GATEWAY_DATABASE_URL", url)
-        with psycopg.connect(server_url, autocommit=True) as server:
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        with databases.on_server(request.getfixturevalue("postgres_url")) as url:
+            environment.setenv("GATEWAY_DATABASE_URL", url)
             yield from _opened(home)
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _opened(home: Path) -> Iterator[House]:

@@ -19,6 +19,7 @@ from gateway.access.assertions import ASSERTION_TYPE
 from gateway.model import Json
 from gateway.store import Database, KeyStore, Store
 from gateway.store.values import Client, Organization
+from tests import databases
 
 ISSUER = "http://gateway.test"
 TOKEN_URL = f"{ISSUER}/oauth/token"
@@ -45,6 +46,7 @@ def clock() -> Clock:
 @pytest.fixture
 def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     """A store with a client that has a secret and one that has a key."""
+    databases.put_into(tmp_path)
     keys = KeyStore(f"sqlite:///{tmp_path}/keys.db", bytes(32))
     opened = Store(Database(f"sqlite:///{tmp_path}/gateway.db"), keys, clock)
     opened.put_organization(

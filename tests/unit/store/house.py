@@ -37,6 +37,7 @@ from gateway.model import (
 from gateway.receipts.issue import Receipts
 from gateway.store import Database, KeyStore, Store, audit_entry, new_id
 from gateway.store.values import Arrival, Outcome, WorkOrder
+from tests import databases
 
 MASTER_KEY = bytes(range(32))
 SNILS = Identifier(system="urn:oid:1.2.643.100.3", value="11223344595")
@@ -232,6 +233,8 @@ def signed(body: bytes) -> SignatureReport:
 
 def open_house(folder: Path, url: str | None = None, keys_url: str | None = None) -> House:
     """Open a store in `folder`, or on the databases at the given URLs."""
+    if url is None:
+        databases.put_into(folder)
     keys = KeyStore(keys_url or f"sqlite:///{folder}/keys.db", MASTER_KEY)
     receipts = Receipts(keys.signing_key("receipts"), "https://gateway.test")
     clock = Clock()

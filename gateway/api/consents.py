@@ -87,7 +87,8 @@ def record() -> Response:
     """Record a FHIR Consent; the same one posted again is the same consent."""
     who = context.principal(CONSENT)
     stored = _consents().record(_resource(), who.organization, who.client)
-    return answer(present(stored), 201, {"Location": f"/v1/consents/{stored.id}"})
+    made = {**present(stored), "in_flight": stored.in_flight}
+    return answer(made, 201, {"Location": f"/v1/consents/{stored.id}"})
 
 
 @blueprint.get("")

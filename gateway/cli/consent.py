@@ -251,7 +251,8 @@ class _Local:
     def record(self, resource: Json) -> Object:
         from gateway.api.consents import present
 
-        return present(self.consents.record(resource, local.ACTOR, local.ACTOR))
+        stored = self.consents.record(resource, local.ACTOR, local.ACTOR)
+        return {**present(stored), "in_flight": stored.in_flight}
 
     def find(self, filters: dict[str, str]) -> Iterator[Object]:
         from gateway.api.consents import present

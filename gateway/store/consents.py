@@ -8,6 +8,7 @@ what was held and has one again is released (semantics, rules 9 and 14).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -75,23 +76,27 @@ def locked(connection: Connection, patient: str) -> tuple[Grant, ...]:
     return of_patient(connection, patient)
 
 
-def add(room: Room, new: NewConsent) -> StoredConsent:
-    """Store a consent and release what it lets go.
+def add(room: Room, new: NewConsent, wait: timedelta) -> StoredConsent:
+    """Store a consent and release what it lets go; one that refuses waits like a revocation.
 
     Raises LinkedElsewhere when the identifiers name two patients.
     """
     assert new.identifiers, "a consent is somebody's"
     patient = _patient_of(room, new)
     row = prepared(room, new, patient)
+    refuses = new.rejected or any(one.deny for one in new.provisions)
 
-    def transaction(connection: Connection) -> None:
+    def transaction(connection: Connection) -> tuple[holds.Flight, ...]:
         write(room, connection, new, row)
+        if not refuses:
+            return ()
+        return holds.in_flight(connection, patient, of_patient(connection, patient), room.clock())
 
-    room.database.write(transaction)
+    flights = room.database.write(transaction)
     room.waker.ring("delivery")
     stored = view(room, row["id"], None)
     assert stored is not None
-    return stored
+    return replace(stored, in_flight=holds.wait_for(room, flights, wait))
 
 
 def prepared(room: Room, new: NewConsent, patient: str) -> dict[str, Any]:

@@ -342,13 +342,16 @@ class Store(RepairStore):
         )
         return stored.grants[0]
 
-    def add_consent(self, new: NewConsent) -> StoredConsent:
+    def add_consent(
+        self, new: NewConsent, wait: timedelta = timedelta(seconds=30)
+    ) -> StoredConsent:
         """Store a consent and release the held deliveries it lets go.
 
+        One that refuses something waits for what is on the wire as `revoke_grant` does.
         A patient not seen before gets a number by their identifiers.  Raises LinkedElsewhere
         when the identifiers name two patients.
         """
-        return consents.add(self.room, new)
+        return consents.add(self.room, new, wait)
 
     def revoke_grant(
         self, id: str, actor: str, wait: timedelta = timedelta(seconds=30)

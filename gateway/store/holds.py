@@ -70,7 +70,7 @@ def ask_again(
 def in_flight(
     connection: Connection, patient: str, grants: Sequence[Grant], now: datetime
 ) -> tuple[Flight, ...]:
-    """Return the claims on the wire that would not be let go any more."""
+    """Return the claims on the wire that would not be let go whole any more."""
     rows = connection.execute(
         _with_organization()
         .add_columns(work_order.c.id.label("order"), work_order.c.token)
@@ -84,10 +84,11 @@ def in_flight(
             work_order.c.due_at > now,
         )
     ).all()
+    asked = ((row, leaving.ask(row.basis, row.organization, grants, now)) for row in rows)
     return tuple(
         Flight(order=row.order, token=row.token)
-        for row in rows
-        if not leaving.ask(row.basis, row.organization, grants, now).permitted
+        for row, decision in asked
+        if decision.partial or not decision.permitted
     )
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,46 @@ def test_every_question_is_in_the_audit(day: Day) -> None:
         "a": "consent",
     }
     assert [row.detail["permitted"] for row in rows if row.subject != document] == ["yes"]
+
+
+@pytest.mark.parametrize("how", ["revoked in part", "refused in part", "refused"])
+def test_whoever_takes_a_word_back_waits_for_what_is_on_the_wire(
+    day: Day, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """What is being sent whole may not go whole any more: it has left before the answer."""
+    whole = said(day)
+    said(day, tests=(f"{LOINC}|{HBA1C}",))
+    log: list[str] = []
+    arrived, go = threading.Event(), threading.Event()
+    taking = day.clinics["a"].take
+
+    def slow(bundle: Json, key: str) -> Json:
+        arrived.set()
+        assert go.wait(30)
+        log.append("taken")
+        return taking(bundle, key)
+
+    def take_back() -> None:
+        if how == "revoked in part":
+            assert day.gateway.store.revoke_grant(whole, "anna").in_flight == 0
+        else:
+            tests = (f"{LOINC}|{GLUCOSE}",) if how == "refused in part" else ()
+            said(day, deny=True, tests=tests)
+        log.append("taken back")
+
+    monkeypatch.setattr(day.clinics["a"], "take", slow)
+    day.keep(UNORDERED.but(values={HBA1C: "5.10", GLUCOSE: "4.40"}))
+    day.line()
+    with ThreadPoolExecutor(2) as pool:
+        sending = pool.submit(day.deliver)
+        assert arrived.wait(30)
+        answered = pool.submit(take_back)
+        # Long enough for the change itself; what waits goes on waiting.
+        wait([answered], 0.5)
+        go.set()
+        sending.result(30)
+        answered.result(30)
+    assert log == ["taken", "taken back"]
 
 
 def test_nothing_leaves_after_its_revocation(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,9 @@ class StoredConsent:
     grants: tuple[Grant, ...]
     created_at: datetime
     revoked_at: datetime | None
+    in_flight: int = 0
+    """Deliveries that it found on the wire when it was stored, that would not go whole by it,
+    and that had not ended when waiting did."""
 
 
 @dataclass(frozen=True, kw_only=True)

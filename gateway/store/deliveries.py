@@ -69,6 +69,10 @@ def start(room: Room, order: WorkOrder) -> Delivery:
                 work.finish(connection, order, "parked")
                 holds.mark_held(connection, row, allowed.code, now)
                 return row, allowed
+        if not allowed.resources and (corrects or row.action == planned.WITHDRAWAL):
+            # Planned while the first one was in a worker's hands, which then sent nothing.
+            _end(connection, order, row, now)
+            return row, leaving.NONE
         attempt = row.attempts + 1
         detail = {"attempt": str(attempt)}
         if asked and recipient:
@@ -245,12 +249,13 @@ def _locked(connection: Connection, order: WorkOrder) -> Row[Any]:
 
 
 def _end(connection: Connection, order: WorkOrder, row: Row[Any], now: datetime) -> None:
-    """End a delivery whose document was withdrawn meanwhile."""
+    """End a delivery that has nothing to say: nobody was sent what it would take back."""
     work.finish(connection, order)
     problem = series.cancelled(row.destination)
     state = DeliveryState.DEAD.value
     _set(connection, order, now, state=state, next_try=None, problem=_plain(problem))
     _tell(connection, row, now, "cancelled", {"code": problem.code})
+    recalls.released_by(connection, row, now)
 
 
 def _set(connection: Connection, order: WorkOrder, now: datetime, **values: object) -> None:

@@ -350,6 +350,30 @@ def test_a_report_taken_back_may_be_sent_again_as_a_new_version(day: Day) -> Non
     assert day.results() == day.holds() == {HBA1C: "5.10"}
 
 
+@pytest.mark.parametrize("next_status", ["entered-in-error", "corrected"])
+def test_what_a_worker_had_in_hand_and_never_sent_is_not_taken_back(
+    day: Day, next_status: str
+) -> None:
+    """A person was told that a clinic knows nothing of a withdrawal of what it never had."""
+    store, lease = day.gateway.store, day.gateway.settings.work.lease
+    consent = day.consent()
+    first = day.keep(Report(order=None))
+    day.line()
+    (claimed,) = store.claim("delivery", 1, lease)
+    store.revoke_grant(consent, "anna")
+    second = day.keep(Report(order=None, version=2, status=next_status, values={HBA1C: "6.00"}))
+    day.line()
+    day.gateway.deliverer.work(claimed)
+    day.deliver()
+    assert day.received() == []
+    assert store.open_items() == ()
+    assert day.document(first).deliveries[0].state != "sending"
+    assert [one.state for one in day.document(second).deliveries] == ["dead"]
+    assert not store.claim("delivery", 1, lease)
+    day.now[0] += lease
+    assert not store.claim("delivery", 1, lease), "nobody holds it"
+
+
 def test_twenty_copies_at_once_make_one_version(day: Day) -> None:
     kept = [day.keep(Report()) for _ in range(20)]
     store, lease = day.gateway.store, day.gateway.settings.work.lease

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from gateway.consent import leaving
 from gateway.model import ConsentDecision, DeliveryState, Grant, Problem
-from gateway.store import records, tables
+from gateway.store import records, tables, work
 from gateway.store.log import audit_entry
 from gateway.store.room import Room, problems_to_rows, write_audit, write_event
 from gateway.store.values import AuditEntry
@@ -196,6 +196,8 @@ def _park(connection: Connection, id: str) -> bool:
             work_order.c.kind == "delivery",
             work_order.c.subject == id,
             work_order.c.state == "ready",
+            # What waits for a withdrawal is asked about when it starts.
+            work_order.c.due_at < work.NEVER,
         )
         .values(state="parked")
     )

@@ -76,7 +76,10 @@ def add(connection: Connection, leg: Leg, document: str, submission: str, now: d
             sequence=sequence,
         ),
     )
-    if leg.held is not None or leg.after:
-        mine = {"kind": "delivery", "subject": id}
+    mine = {"kind": "delivery", "subject": id}
+    if leg.held is not None:
         update_rows(connection, tables.work_order, mine, {"state": "parked"})
+    elif leg.after:
+        # Its place in the line is kept, or a later version would arrive before it.
+        update_rows(connection, tables.work_order, mine, {"due_at": work.NEVER})
     return True

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from gateway.consent.leaving import Permission
 from gateway.fhir.withdrawal import withdrawn
 from gateway.model import DeliveryState, Json, PlacementKind, PlannedDelivery, Status
-from gateway.store import records, tables
+from gateway.store import records, tables, work
 from gateway.store.log import audit_entry
 from gateway.store.planned import CORRECTION, RECORD, WITHDRAWAL, Leg
 from gateway.store.room import (
@@ -204,9 +204,8 @@ def released_by(connection: Connection, row: Any, now: datetime) -> bool:
     waiting = _AFTER.scalar(connection, **values)
     if waiting is None:
         return False
-    parked = {"kind": "delivery", "subject": waiting, "state": "parked"}
-    changed = update_rows(connection, work_order, parked, {"state": "ready", "due_at": now})
-    return bool(changed)
+    mine = {"kind": "delivery", "subject": waiting, "state": "ready", "due_at": work.NEVER}
+    return bool(update_rows(connection, work_order, mine, {"due_at": now}))
 
 
 # --- inside ----------------------------------------------------------------------------

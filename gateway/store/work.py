@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, column, or_, select, text, update
 
@@ -29,6 +29,9 @@ from gateway.store.values import LostLease, WorkOrder
 
 POLL_S = 0.25
 """How often to look for work of other processes, and for orders that have become due."""
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""Due time of an order that keeps its place in its line and waits for something to happen."""
 
 KINDS = ("submission", "delivery")
 EVERYBODY = "everybody"

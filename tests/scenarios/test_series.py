@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -348,6 +349,19 @@ def test_a_report_taken_back_may_be_sent_again_as_a_new_version(day: Day) -> Non
     again = day.send(Report(version=3))
     assert day.status(again) == "accepted"
     assert day.results() == day.holds() == {HBA1C: "5.10"}
+
+
+def test_a_later_version_does_not_pass_one_that_waits_for_a_withdrawal(day: Day) -> None:
+    """The clinic would be left with the older values, and nothing would ever set them right."""
+    day.send(Report())
+    day.clinics["clinic"].mode = "down"
+    day.send(Report(version=2, status="corrected", patient=BORIS, values={HBA1C: "6.00"}))
+    day.clinics["clinic"].mode = "up"
+    day.send(Report(version=3, status="corrected", patient=BORIS, values={HBA1C: "7.00"}))
+    day.now[0] += timedelta(hours=1)
+    day.deliver()
+    assert [one[HBA1C] for one in day.received()] == ["5.10", "entered-in-error", "6.00", "7.00"]
+    assert day.holds() == day.results(BORIS) == {HBA1C: "7.00"}
 
 
 @pytest.mark.parametrize("next_status", ["entered-in-error", "corrected"])

@@ -13,6 +13,9 @@ DEPTH_MAX = 32
 NODES_MAX = 400_000
 """A list of fifty thousand revoked certificates, as signatures for the long term carry them."""
 
+CHUNKS_MAX = 65_536
+"""Of all strings of one file: writers make chunks of a kilobyte or more."""
+
 CONTENTS_END = b"\x00\x00"
 
 _CHECKED = frozenset((0x01, 0x02, 0x03, 0x05, 0x0A, 0x10, 0x11))
@@ -146,6 +149,7 @@ class _Walker:
     def __init__(self, octets: bytes) -> None:
         self.octets = octets
         self.nodes = 0
+        self.chunks = 0
         self.der = True
 
     def element(self, start: int, limit: int, depth: int) -> int:
@@ -165,20 +169,31 @@ class _Walker:
             if not identifier & 0x20:
                 raise NotStrict("indefinite length of a primitive")
             self.der = False
-            return self._until_end(position, limit, depth)
+            nodes, end = self.nodes, self._until_end(position, limit, depth)
+            self._count_chunks(identifier, nodes)
+            return end
         if length > 0x80:
             length, position = self._long_length(length & 0x7F, position, limit)
         end = position + length
         if end > limit:
             raise NotStrict("length beyond the end")
         if identifier & 0x20:
+            nodes = self.nodes
             while position < end:
                 position = self.element(position, end, depth + 1)
-            if identifier in (0x23, 0x24):
-                self.der = False  # DER has no chunked strings
+            self._count_chunks(identifier, nodes)
         elif identifier in _CHECKED:
             self._primitive(identifier, position, end)
         return end
+
+    def _count_chunks(self, identifier: int, before: int) -> None:
+        """Count what was read since `before` nodes if it is chunks of a string."""
+        if identifier not in (0x23, 0x24):
+            return
+        self.der = False  # DER has no chunked strings
+        self.chunks += self.nodes - before
+        if self.chunks > CHUNKS_MAX:
+            raise NotStrict("too many chunks")
 
     def _until_end(self, position: int, limit: int, depth: int) -> int:
         while self.octets[position : position + 2] != CONTENTS_END:

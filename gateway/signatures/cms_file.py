@@ -25,8 +25,7 @@ SIGNED_DATA = "1.2.840.113549.1.7.2"
 OCSP_FORMATS = ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1")
 """An OCSPResponse, or its BasicOCSPResponse alone (RFC 5940; EN 319 122-1, clause 5.4.2)."""
 
-OCTET_STRING = (0x04, 0x24)
-"""Whole, and in chunks."""
+OCTET_STRING = 0x04
 
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 
@@ -52,7 +51,7 @@ class SignedData:
     """Revocation objects beside the certificates: (`crl` | `ocsp`, DER)."""
 
     encapsulated: bytes = b""
-    """encapContentInfo as it came."""
+    """encapContentInfo, in DER where it came in BER."""
 
     certificates_field: bytes = b""
     """The whole field as it came; empty where there is none."""
@@ -103,15 +102,15 @@ def opened(octets: bytes) -> SignedData:
         signed = outer["content"]
         if signed["version"].native not in VERSIONS:
             raise failed("format", FORMAT_FAILURE, "unknown version")
-        inner = signed["encap_content_info"]
+        encapsulated = ber.der(_encapsulated(octets))
         file = SignedData(
-            content=_content(inner.dump()),
-            content_type=inner["content_type"].dotted,
+            content=_content(encapsulated),
+            content_type=signed["encap_content_info"]["content_type"].dotted,
             digests=frozenset(one["algorithm"].dotted for one in signed["digest_algorithms"]),
             certificates=certificates.read_all(_certificates(signed)),
             signers=list(signed["signer_infos"]),
             revocations=_revocations(signed),
-            encapsulated=inner.dump(),
+            encapsulated=encapsulated,
             certificates_field=signed["certificates"].dump(),
             revocations_field=signed["crls"].dump(),
         )
@@ -136,15 +135,22 @@ def whole_answer(octets: bytes) -> bytes:
     )
 
 
+def _encapsulated(octets: bytes) -> bytes:
+    """Return encapContentInfo as it came; asn1crypto reads no chunks of definite length."""
+    _, explicit = ber.elements(ber.contents(octets))
+    (signed,) = ber.elements(ber.contents(explicit))
+    return ber.elements(ber.contents(signed))[2]
+
+
 def _content(encapsulated: bytes) -> bytes | None:
-    """Return eContent; asn1crypto does not read one in chunks of definite length."""
+    """Return eContent of encapContentInfo in DER."""
     _, *explicit = ber.elements(ber.contents(encapsulated))
     if not explicit:
         return None
     written = ber.elements(ber.contents(explicit[0]))
-    if len(written) != 1 or written[0][0] not in OCTET_STRING:
+    if len(written) != 1 or written[0][0] != OCTET_STRING:
         raise failed("format", FORMAT_FAILURE, "content that is no octet string")
-    return ber.contents(ber.der(written[0]))
+    return ber.contents(written[0])
 
 
 def _certificates(signed: cms.SignedData) -> list[bytes]:

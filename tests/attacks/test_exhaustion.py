@@ -13,6 +13,7 @@ from gateway.sandbox.pki import Pki
 from gateway.signatures import xml
 from gateway.verification import Verifier
 from tests.pki.build import NOW
+from tests.unit.signatures.cms_made import in_chunks
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 
 SECONDS = 20
@@ -60,6 +61,16 @@ def test_many_signers_of_a_big_document_cost_one_digest(pki: Pki, judge: Verifie
     report = judge.verify(big, beside(*[file.dump(force=True)] * 16), NOW)
     assert time.monotonic() - started < SECONDS
     assert report.indication is not Indication.TOTAL_PASSED, "256 signatures are beyond the limit"
+
+
+def test_content_in_chunks_is_joined_at_once(judge: Verifier, pki: Pki) -> None:
+    """20 MB in chunks of a kilobyte were copied once for every chunk, which took a minute."""
+    body = b'{"resourceType":"Bundle","x":"' + b"a" * 20_000_000 + b'"}'
+    file = in_chunks(signed(pki, "rsa-doctor", detached=False, octets=body), 1_000, indefinite=True)
+    started = time.monotonic()
+    report = judge.verify(document(file), (), NOW)
+    assert time.monotonic() - started < SECONDS
+    assert report.indication is Indication.TOTAL_PASSED
 
 
 def test_a_digest_of_one_document_never_serves_another(pki: Pki, judge: Verifier) -> None:

@@ -36,6 +36,22 @@ def test_what_was_changed_is_written_anew() -> None:
     assert sorted(again.native) == [bytes(0x7E), b"more"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "tag", "chunks", "joined"),
+    [
+        (core.OctetString, 0x04, [b"one", b"", b"two"], b"onetwo"),
+        (core.UTF8String, 0x0C, [b"one", b"two"], "onetwo"),
+        (core.BitString, 0x03, [b"\x00\xff", b"\x04\xf0"], (1,) * 12),
+        (core.OctetString, 0x04, [], b""),
+    ],
+)
+def test_a_string_in_chunks_is_what_they_make_together(
+    kind: type[core.Constructable], tag: int, chunks: list[bytes], joined: object
+) -> None:
+    written = b"".join(bytes([tag, len(one)]) + one for one in chunks)
+    assert kind.load(bytes([tag | 0x20, 0x80]) + written + b"\0\0", strict=True).native == joined
+
+
 def test_an_indefinite_length_still_becomes_definite() -> None:
     read = core.SequenceOf.load(b"\x30\x80\x05\x00\x00\x00", spec=core.Null)
     assert [one.native for one in read] == [None]

@@ -53,6 +53,25 @@ def tlv(tag: int, contents: bytes) -> bytes:
     return bytes([tag]) + ber.length(len(contents)) + contents
 
 
+def in_chunks(file: bytes, size: int, *, indefinite: bool) -> bytes:
+    """Return an attached CMS file with its content in chunks, of stated lengths or none."""
+    kind, explicit = ber.elements(ber.contents(file))
+    version, digests, inner, *rest = ber.elements(ber.contents(ber.contents(explicit)))
+    data, content = ber.elements(ber.contents(inner))
+    octets = ber.contents(ber.contents(content))
+    parts = [octets[start : start + size] for start in range(0, len(octets), size)]
+
+    def written(tag: int, contents: bytes) -> bytes:
+        if not indefinite:
+            return tlv(tag, contents)
+        return bytes([tag, 0x80]) + contents + ber.CONTENTS_END
+
+    chunks = written(0x24, b"".join(tlv(0x04, part) for part in parts))
+    inner = written(0x30, data + written(0xA0, chunks))
+    signed = written(0x30, b"".join((version, digests, inner, *rest)))
+    return written(0x30, kind + written(0xA0, signed))
+
+
 def attribute(kind: str, *values: bytes) -> bytes:
     """Return an Attribute, DER."""
     return tlv(0x30, core.ObjectIdentifier(kind).dump() + tlv(0x31, b"".join(values)))

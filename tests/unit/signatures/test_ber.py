@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from asn1crypto import core
@@ -68,6 +69,15 @@ def test_chunks_are_of_the_type_of_their_string() -> None:
     for written in (definite(0x24, INTEGER), indefinite(0x24, INTEGER)):
         with pytest.raises(ber.NotStrict):
             ber.der(written)
+
+
+@pytest.mark.parametrize("form", [definite, indefinite])
+def test_chunks_are_counted(form: Callable[[int, bytes], bytes]) -> None:
+    """Readers parse every chunk: a file of nothing else would keep them busy."""
+    chunk = b"\x04\x00"
+    assert ber.der(form(0x24, chunk * ber.CHUNKS_MAX)) == chunk
+    with pytest.raises(ber.NotStrict, match="chunks"):
+        ber.walk(form(0x30, form(0x24, chunk * ber.CHUNKS_MAX) + form(0x24, chunk)))
 
 
 def test_a_set_that_came_in_definite_lengths_is_left_alone() -> None:

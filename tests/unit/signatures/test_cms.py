@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 from asn1crypto import cms as asn1_cms
-from asn1crypto import core, pem
+from asn1crypto import pem
 
 from gateway.model import CheckStatus, Indication, Part
 from gateway.sandbox.pki import Pki
 from gateway.signatures import ber, cms
 from tests.pki.build import ALGORITHMS, NOW
-from tests.unit.signatures.cms_made import attributes, checked, opened, resigned, tlv
+from tests.unit.signatures.cms_made import attributes, checked, in_chunks, opened, resigned, tlv
 from tests.unit.signatures.made import BUNDLE, FAMILIES, beside, document, signed
 
 
@@ -78,25 +78,10 @@ def test_reads_pem_and_base64_but_only_written_plainly(pki: Pki) -> None:
     assert checked(padded[:-4] + b"!" + padded[-4:]).sub_indication == "FORMAT_FAILURE"
 
 
-def test_reads_ber_of_indefinite_length(pki: Pki) -> None:
+@pytest.mark.parametrize("size", [20, 5, len(BUNDLE)])
+def test_reads_ber_of_indefinite_length(pki: Pki, size: int) -> None:
     """What e-prescription systems of a whole country send: chunked content, open lengths."""
-    info = opened(signed(pki, detached=False))
-    inner = info["content"]
-    half = len(BUNDLE) // 2
-    chunks = b"".join(core.OctetString(part).dump() for part in (BUNDLE[:half], BUNDLE[half:]))
-    content = b"\xa0\x80\x24\x80" + chunks + b"\0\0\0\0"
-    encapsulated = b"\x30\x80" + inner["encap_content_info"]["content_type"].dump() + content
-    body = b"".join(
-        (
-            inner["version"].dump(),
-            inner["digest_algorithms"].dump(),
-            encapsulated + b"\0\0",
-            inner["certificates"].dump(),
-            inner["signer_infos"].dump(),
-        )
-    )
-    kind = info["content_type"].dump()
-    file = b"\x30\x80" + kind + b"\xa0\x80\x30\x80" + body + b"\0\0\0\0\0\0"
+    file = in_chunks(signed(pki, detached=False), size, indefinite=True)
     (good,) = cms.check(document(file), (), ALGORITHMS)
     assert good.indication is Indication.TOTAL_PASSED
     assert [c.octets for c in good.covered] == [BUNDLE]
@@ -104,19 +89,15 @@ def test_reads_ber_of_indefinite_length(pki: Pki) -> None:
     assert cut.sub_indication == "FORMAT_FAILURE"
 
 
-def test_reads_content_in_chunks_of_definite_length(pki: Pki) -> None:
+@pytest.mark.parametrize("size", [20, 5, len(BUNDLE)])
+def test_reads_content_in_chunks_of_definite_length(pki: Pki, size: int) -> None:
     """BER need not be open-ended to be chunked: PKI.js cuts at 4 KiB and states each length."""
-    kind, content = ber.elements(ber.contents(signed(pki, detached=False)))
-    version, digests, encapsulated, *rest = ber.elements(ber.contents(ber.contents(content)))
-    chunks = b"".join(tlv(0x04, part) for part in (BUNDLE[:20], b"", BUNDLE[20:]))
-    data = ber.elements(ber.contents(encapsulated))[0]
-    chunked = tlv(0x30, data + tlv(0xA0, tlv(0x24, chunks)))
-    inner = tlv(0x30, b"".join((version, digests, chunked, *rest)))
-    file = tlv(0x30, kind + tlv(0xA0, inner))
+    file = in_chunks(signed(pki, detached=False), size, indefinite=False)
     (good,) = cms.check(document(file), (), ALGORITHMS)
     assert good.indication is Indication.TOTAL_PASSED
     assert [c.octets for c in good.covered] == [BUNDLE]
-    (changed,) = cms.check(document(file.replace(b"transaction", b"Transaction")), (), ALGORITHMS)
+    other = file.replace(tlv(0x04, BUNDLE[:size]), tlv(0x04, b"[" + BUNDLE[1:size]))
+    (changed,) = cms.check(document(other), (), ALGORITHMS)
     assert changed.sub_indication == "HASH_FAILURE"
 
 

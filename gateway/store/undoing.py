@@ -77,9 +77,7 @@ def _open_again(connection: Connection, id: str, now: datetime) -> _Undone:
     done = _Undone(opened=[], left=[])
     # What came to rest elsewhere while we waited for the locks is no more to be opened.
     for row in _resting(connection, id):
-        planned = connection.execute(
-            select(delivery).where(delivery.c.document == row.id).with_for_update()
-        ).all()
+        planned = _planned(connection, row.id)
         if _has_left(connection, row, planned):
             done.left.append(row.id)
             for one in planned:
@@ -103,6 +101,18 @@ def _resting(connection: Connection, id: str) -> Sequence[Row[Any]]:
         .where(use.c.decision == id, document.c.status == Status.ACCEPTED.value)
         .order_by(document.c.id)
     ).all()
+
+
+def _planned(connection: Connection, document: str) -> Sequence[Row[Any]]:
+    """Return a document's deliveries; whoever starts one waits, or is waited for.
+
+    Its order is locked before it is, as a start does.
+    """
+    mine = select(delivery.c.id).where(delivery.c.document == document)
+    orders = select(order.c.id).where(order.c.kind == "delivery", order.c.subject.in_(mine))
+    connection.execute(orders.order_by(order.c.id).with_for_update())
+    rows = select(delivery).where(delivery.c.document == document)
+    return connection.execute(rows.with_for_update()).all()
 
 
 def _has_left(connection: Connection, row: Row[Any], planned: Sequence[Row[Any]]) -> bool:

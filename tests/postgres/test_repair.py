@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, Table, create_engine, text
 
+from gateway.model import Destination
 from gateway.store import tables
 from tests.doorway import Doorway, doorway
-from tests.scenarios.repairs import XML, lab_document
+from tests.scenarios.repairs import XML, lab_document, sent, worked
 from tests.scenarios.test_repair import *
 
 T = TypeVar("T")
@@ -38,25 +39,25 @@ def beside(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def holds_no_submission_while_it_waits_for_the_patient(beside: Engine, act: Callable[[], T]) -> T:
-    """Let `act` come while another holds its patient and then asks for its submission.
+def comes_second(beside: Engine, first: Table, then: Table, act: Callable[[], T]) -> T:
+    """Let `act` come while another holds rows of `first` and then asks for those of `then`.
 
-    Whoever took the submission first and then the patients would wait for the other, and the
-    other for it: PostgreSQL would end one of them with an error of ours.
+    Whoever took them the other way round would wait for the other, and the other for it:
+    PostgreSQL would end one of them with an error of ours.
     """
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     with ThreadPoolExecutor(1) as pool, beside.connect() as other:
-        other.execute(tables.patient.select().with_for_update())
+        other.execute(first.select().with_for_update())
         future = pool.submit(act)
         ends = time.monotonic() + 30
         while not other.execute(waiting).scalar_one():
             assert time.monotonic() < ends, "it waits for nobody"
             time.sleep(0.02)
         other.execute(text("SET LOCAL lock_timeout = '5s'"))
-        other.execute(tables.submission.select().with_for_update())
+        other.execute(then.select().with_for_update())
         other.commit()
         return future.result(60)
 
@@ -70,8 +71,32 @@ def test_settling_and_undoing_take_patients_before_submissions(
     worked(door)
     body = lab_document("late", code="FER-9", name="Ферритин", unit="мкг/л")
     assert door.post("/v1/submissions", body, type=XML).status_code == 202
-    holds_no_submission_while_it_waits_for_the_patient(beside, lambda: worked(door))
-    undone = holds_no_submission_while_it_waits_for_the_patient(
-        beside, lambda: undo(door, settled["decision"]["id"])
+    comes_second(beside, tables.patient, tables.submission, lambda: worked(door))
+    undone = comes_second(
+        beside, tables.patient, tables.submission, lambda: undo(door, settled["decision"]["id"])
     )
     assert (undone.status_code, len(undone.get_json()["documents"])) == (202, 2)
+
+
+def test_undoing_takes_orders_before_deliveries_as_a_start_does(
+    tmp_path: Path, database_url: str, beside: Engine
+) -> None:
+    """A delivery that was just about to leave met the undoing, and one of them failed."""
+    environ = {"GATEWAY_DATABASE_URL": database_url, "GATEWAY_KEYSTORE_URL": database_url}
+    with doorway(tmp_path, '[[routes]]\nto = "clinic-mis"\n', environ) as door:
+        options = {"url": "http://127.0.0.1:9/fhir"}
+        door.gateway.store.put_destination(
+            Destination(
+                name="clinic-mis", kind="fhir_rest", organization="org-clinic", options=options
+            )
+        )
+        body = lab_document("S-1", code="FER-9", name="Ферритин", unit="мкг/л")
+        sent(door, body.replace(b"1267700000336", b"1027700000002"))
+        (question,) = door.get("/v1/repairs").get_json()["items"]
+        decided = post(door, f"/v1/repairs/{question['id']}/decide", {"test": FERRITIN})
+        worked(door)
+        decision = decided.get_json()["decision"]["id"]
+        undone = comes_second(
+            beside, tables.work_order, tables.delivery, lambda: undo(door, decision)
+        )
+        assert len(undone.get_json()["documents"]) == 1

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from gateway.algorithms.interface import Algorithms
 from gateway.evidence.rules import Rules
 from gateway.evidence.survey import CLOSED, passed
-from gateway.model import CheckedTimestamp, Indication, Part, Submission
+from gateway.model import (
+    CheckedTimestamp,
+    Indication,
+    Part,
+    SignatureFinding,
+    Submission,
+    TimestampFinding,
+)
 from gateway.signatures import evidence_records
 from gateway.signatures.evidence_records import Leaf
 from gateway.signatures.hash_trees import Digest
@@ -23,11 +30,13 @@ URGENT = timedelta(days=1)
 """So long before its end a proof is renewed even where today's lists are missing: they may
 come later, the stamp may not."""
 
-TRY_LATER = "TRY_LATER"
+LACKING = ("TRY_LATER", "NO_CERTIFICATE_CHAIN_FOUND", "NO_SIGNING_CERTIFICATE_FOUND")
+"""Doubts that the files of another day may settle: a list, or an authority's certificate, is not
+in the trust folders now.  They end no proof; what they end stays ended."""
 
 
 class Awaiting(Exception):
-    """It cannot be judged now, for want of an authority's list; there is time to wait."""
+    """It cannot be judged now, for want of an authority's files; there is time to wait."""
 
 
 class Ended(Exception):
@@ -84,7 +93,8 @@ class Preparer:
         proof = judge_record(held, self.algorithms, now, judge)
         if proof is None:
             raise Awaiting  # our clock is behind the stamp's
-        waiting = proof.sub_indication == TRY_LATER
+        doubts = [one for one in proof.stamps if one.indication is not Indication.TOTAL_PASSED]
+        waiting = doubts == list(proof.stamps[-1:]) and _is_lacking(*doubts)
         if waiting and not urgent:
             raise Awaiting
         if judge.found is None or not (waiting or proof.indication is Indication.TOTAL_PASSED):
@@ -116,7 +126,7 @@ class Preparer:
         good = {finding.place for finding in passed(stored.report)}
         findings = [one for one in today.signatures if one.place in good]
         lacking = [one for one in findings if one.indication is not Indication.TOTAL_PASSED]
-        if any(one.sub_indication != TRY_LATER for one in lacking) or not findings:
+        if not _is_lacking(*lacking) or not findings:
             raise Ended(LATE)
         if lacking and not urgent:
             raise Awaiting
@@ -150,6 +160,11 @@ class _Remembering:
     def __call__(self, checked: CheckedTimestamp, at: datetime, kept: Objects) -> TrustFinding:
         self.found = self._judge(checked, at, kept)
         return self.found
+
+
+def _is_lacking(*doubts: SignatureFinding | TimestampFinding) -> bool:
+    """Say whether nothing but what may be there another day keeps these from passing."""
+    return all(one.sub_indication in LACKING for one in doubts)
 
 
 def _bodies(parts: tuple[Part, ...]) -> tuple[bytes, ...]:

@@ -43,7 +43,7 @@ RETRY_LONGEST = timedelta(hours=6)
 """Waits after failures of the authority double from the first to the longest."""
 
 LISTS_AWAITED = timedelta(hours=6)
-"""How long what lacks an authority's list is left alone."""
+"""How long what lacks an authority's list or certificate is left alone."""
 
 REST_MIN = timedelta(days=1)
 """A stamp is not renewed sooner, however soon its authority ends."""
@@ -121,17 +121,17 @@ class Renewal:
         pace, now = self._pace, self.clock()
         if pace.next is not None and now < pace.next:
             return
+        # Whatever goes wrong here, a full disk too, asks the authority no more often than this.
+        wait = min(RETRY_FIRST * (1 << min(pace.failures, 20)), RETRY_LONGEST)
+        pace.next, pace.failures = now + wait, pace.failures + 1
         try:
-            if self.survey():
-                return
-            batch = self.renew()
+            batch = None if self.survey() else self.renew()
         except (NotStamped, Unsupported) as error:
-            pace.failures += 1
-            wait = min(RETRY_FIRST * (1 << min(pace.failures - 1, 20)), RETRY_LONGEST)
-            pace.next = now + wait
             log.warning("evidence.not_stamped", error=str(error), count=pace.failures)
             return
-        pace.failures = 0
+        pace.next, pace.failures = None, 0
+        if batch is None:
+            return
         if batch.stamped:
             log.info("evidence.stamped", count=len(batch.stamped))
         if not batch.did:
@@ -180,7 +180,7 @@ class Renewal:
                 )
                 awaiting.append(row.submission)
             except Ended as state:
-                self.store.evidence.end(row.submission, str(state))
+                self.store.evidence.end(row, str(state))
                 ended.append(row.submission)
             if progress is not None:
                 progress(row.submission)

@@ -124,13 +124,20 @@ class EvidenceRecords:
             )
         )
 
-    def end(self, id: str, state: str) -> None:
-        """Note that nothing is to be renewed any more: `late` or `closed`."""
+    def end(self, row: ProofRow, state: str) -> None:
+        """Note that nothing is to be renewed any more: `late` or `closed`.
+
+        A proof that got another stamp since `row` was read goes on.
+        """
         now = self.room.clock()
-        entry = audit_entry("evidence", f"evidence.{state}", id, {}, now)
+        entry = audit_entry("evidence", f"evidence.{state}", row.submission, {}, now)
 
         def transaction(connection: Connection) -> None:
-            mine = and_(table.c.submission == id, table.c.state.in_(_OPEN))
+            mine = and_(
+                table.c.submission == row.submission,
+                table.c.stamps == row.stamps,
+                table.c.state.in_(_OPEN),
+            )
             if connection.execute(update(table).where(mine).values(state=state)).rowcount:
                 write_audit(connection, entry)
 

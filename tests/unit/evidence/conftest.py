@@ -13,6 +13,7 @@ import pytest
 from gateway.algorithms.interface import Algorithms
 from gateway.evidence import Authority, Renewal, Rules
 from gateway.model import Indication, Part, RecordFinding, SignatureReport
+from gateway.sandbox.certificates import Authority as CertificateAuthority
 from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.sandbox.timestamping_server import make_server
 from gateway.signatures.sign import sign
@@ -50,13 +51,16 @@ class Office:
     missing: bool = False
     """Today's lists are not there."""
 
+    unknown: CertificateAuthority | None = None
+    """Whose certificate is not in the trust folder."""
+
     def at(self, moment: datetime) -> Office:
         self.house.clock.now = moment
         return self
 
     def trust(self) -> Trust:
         now = self.house.clock.now
-        return self.world.trust(now - YEAR / 12 if self.missing else now)
+        return self.world.trust(now - YEAR / 12 if self.missing else now, but=self.unknown)
 
     def job(self) -> Renewal:
         """Return the job as a process just started has it."""

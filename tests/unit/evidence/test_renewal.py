@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -161,6 +162,27 @@ def test_what_lacks_todays_list_waits_for_it_until_it_is_urgent(office: Office) 
     assert office.job().renew().stamped == (id,)
 
 
+@pytest.mark.parametrize("stamps", [0, 1])
+def test_an_authority_whose_file_is_missing_today_ends_no_proof(
+    office: Office, stamps: int
+) -> None:
+    """A trust folder half copied was seen by one run, and every proof that was due was over."""
+    id = office.send()
+    if stamps:
+        stamped_once(office.at(STAMPED), id)
+    office.at(FIRST_ENDS - 30 * DAY if stamps else STAMPED)
+    office.unknown = office.world.stampers if stamps else office.world.root
+    job = office.job()
+    job.survey()
+    assert (job.renew().awaiting, job.renew().did) == ((id,), False)
+    office.unknown = None
+    office.house.clock.now += LISTS_AWAITED
+    assert office.job().renew().stamped == (id,)
+    proof = office.proof(id)
+    assert proof is not None
+    assert (proof.indication, len(proof.stamps)) == (PASSED, stamps + 1)
+
+
 def test_what_ends_tomorrow_is_stamped_without_the_list(office: Office) -> None:
     """The list may come later; the stamp may not.  The authority's own list must be there."""
     id = office.send()
@@ -256,6 +278,37 @@ def test_an_authority_that_is_down_is_asked_ever_more_rarely(office: Office) -> 
     job.stamp = office.job().stamp
     job.step()
     assert office.house.store.evidence.record(id) is not None
+
+
+def test_a_full_disk_does_not_ask_the_authority_all_the_time(office: Office) -> None:
+    """Every token is paid for, and each was asked for again ten seconds later."""
+    office.send()
+    job = office.at(STAMPED).job()
+    asked = list[datetime]()
+
+    def full(digest: str, root: bytes) -> bytes:
+        asked.append(office.house.clock.now)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    job.stamp = full
+    for _ in range(40):
+        with suppress(OSError):
+            job.step()
+        office.house.clock.forward(minutes=1)
+    assert [(b - a) / RETRY_FIRST for a, b in pairwise(asked)] == [1, 2, 4, 8, 16]
+
+
+def test_a_proof_stamped_meanwhile_is_not_ended(office: Office) -> None:
+    """Two processes looked at it at the stroke of its last hour, and one was late."""
+    id = office.send()
+    office.job().survey()
+    evidence = office.house.store.evidence
+    (seen,) = evidence.due(STAMPED, SIGNER_ENDS, 9)
+    stamped_once(office.at(STAMPED), id)
+    evidence.end(seen, "late")
+    row = evidence.row(id)
+    assert row is not None
+    assert (row.end.state, actions(office, id)) == ("stamped", ["evidence.stamped"])
 
 
 def test_the_worker_stamps_by_itself_and_rests(office: Office) -> None:

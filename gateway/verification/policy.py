@@ -37,6 +37,8 @@ class Policy:
     """Roles that must have signed, each by a signature that passed: `doctor`, `organisation`."""
 
     signatures_min: int = 0
+    """So many must have signed, each with a certificate of their own."""
+
     whole_document: bool = False
     """A signature that covers less than the whole document does not pass."""
 

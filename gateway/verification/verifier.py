@@ -347,8 +347,10 @@ def together(findings: Sequence[SignatureFinding], policy: Policy) -> Indication
     indications = {finding.indication for finding in findings}
     if Indication.TOTAL_FAILED in indications:
         return Indication.TOTAL_FAILED
-    roles = {finding.signer.role for finding in findings if finding.signer}
-    enough = len(findings) >= policy.signatures_min and roles >= set(policy.roles)
+    signers = [finding.signer for finding in findings if finding.signer]
+    # Whoever signs twice, or whose signature is sent twice, is one signer.
+    several = len({signer.certificate_sha256 for signer in signers}) >= policy.signatures_min
+    enough = several and {signer.role for signer in signers} >= set(policy.roles)
     if indications == {Indication.TOTAL_PASSED} and enough:
         return Indication.TOTAL_PASSED
     return Indication.INDETERMINATE

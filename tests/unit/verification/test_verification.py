@@ -127,6 +127,17 @@ def test_a_policy_only_asks_for_more(pki: Pki) -> None:
     assert two.verify(advanced, (), NOW).indication is UNKNOWN
 
 
+def test_a_signature_sent_twice_is_one_signer(pki: Pki) -> None:
+    two = Verifier(Trust.load([pki.trust], ALGORITHMS), ALGORITHMS, Policy(signatures_min=2))
+    doctor, organisation = signed(pki), signed(pki, "gost256-organisation")
+    for parts, verdict in (
+        ((doctor, doctor), UNKNOWN),
+        ((doctor, signed(pki)), UNKNOWN),
+        ((doctor, organisation), PASSED),
+    ):
+        assert two.verify(document(BUNDLE), beside(*parts), NOW).indication is verdict
+
+
 def test_json_has_the_keys_of_the_contract(pki: Pki) -> None:
     shown = to_json(verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW))
     one = shown["signatures"][0]  # type: ignore[index,call-overload]

@@ -31,6 +31,7 @@ from gateway.model import (
 from gateway.xml.parser import parse
 
 NAMESPACE = "urn://x-artefacts/EMCHD_1"
+SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 OCTETS_MAX = 1024 * 1024
 LISTED_MAX = 64
 """Representatives, heads and powers read of each kind."""
@@ -98,6 +99,8 @@ def read_attorney(octets: bytes) -> PowerOfAttorney:
         raise NotAnAttorney("not well-formed XML") from error
     if root.tag != _name("Доверенность"):
         raise NotAnAttorney("not a power of attorney of the format EMCHD_1")
+    # A signature leaves itself out of what it signs, so anybody may write into it.
+    etree.strip_elements(root, SIGNATURE, with_tail=False)
     passed_on = root.find(f".//{_name('Передов')}") is not None
     terms = list(_terms(root))
     if not terms or (len(terms) > 1 and not passed_on):

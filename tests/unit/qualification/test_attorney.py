@@ -8,11 +8,18 @@ from datetime import datetime, timedelta
 import pytest
 
 from gateway.model import Attached, Check, Part, RegistryState, SignatureReport
-from gateway.qualification.attorney import OCTETS_MAX, Registry, nobody, read_attorney
+from gateway.qualification.attorney import (
+    NAMESPACE,
+    OCTETS_MAX,
+    Registry,
+    nobody,
+    read_attorney,
+)
 from gateway.sandbox.pki import MERIDIAN, POLARIS, Pki
 from gateway.verification.powers import with_powers
 from tests.pki.build import NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+from tests.unit.signatures.made_xml import Ref, signed_xml
 
 DOCTOR = POLARIS.snils
 POWER = "PSYCH_MED_DOCS_SIGN"
@@ -56,11 +63,15 @@ def powers(
     wanted: str = "",
     over: bytes | None = None,
     registry: Registry = nobody,
+    inside: bool = False,
 ) -> dict[str, str]:
-    """Return the checks of powers beside a doctor's signature, by name."""
+    """Return the checks of powers beside a doctor's signature, by name.
+
+    The power of attorney is signed `by` one of the sandbox, or has its signature `inside`.
+    """
     report = verifier(pki).verify(document(BUNDLE), beside(signed(pki)), NOW)
     report = moved(report, at)
-    own = beside(signed(pki, by, octets=over or octets))
+    own = () if inside else beside(signed(pki, by, octets=over or octets))
     part = Part(name="attorney", media_type="application/xml", body=octets)
     attached = Attached(attorney=part, signatures=own)
     found = with_powers(
@@ -99,6 +110,22 @@ def test_one_thing_wrong_is_one_check_failed(pki: Pki, changed: dict[str, str], 
 def test_its_own_broken_signature_spoils_it(pki: Pki) -> None:
     found = powers(pki, attorney(), over=attorney(ends="2030-01-01"))
     assert found["attorney_signature"] == "FAILED"
+
+
+def test_what_stands_in_its_signature_gives_nobody_powers(pki: Pki) -> None:
+    """A signature leaves itself out of what it signs: anybody may put an Object there."""
+    given = attorney(representative=MERIDIAN.snils, power='<МашПолн КодПолн="OTHER"/>')
+    more = (
+        f'<А xmlns="{NAMESPACE}"><СвУпПред><СведФизЛ СНИЛС="{DOCTOR}"/></СвУпПред>'
+        f'<СвПолн><МашПолн КодПолн="{POWER}"/></СвПолн></А>'
+    )
+    for objects in ("", f"<ds:Object>{more}</ds:Object>"):
+        text = given.decode().partition("?>")[2]
+        octets = signed_xml(pki, text, Ref(), objects=objects, signer="ecdsa-organisation")
+        found = powers(pki, octets, inside=True, wanted=POWER)
+        assert found["attorney_signature"] == "PASSED"
+        refused = {name for name, status in found.items() if status == "FAILED"}
+        assert refused == {"attorney_representative", "attorney_powers"}
 
 
 def test_a_strangers_signature_on_it_is_undecided(pki: Pki) -> None:

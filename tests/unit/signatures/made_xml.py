@@ -111,7 +111,7 @@ def signed_xml(
     assert value is not None
     octets = c14n.canonical(info, c14n.EXCLUSIVE)
     value.text = base64.b64encode(ALGORITHMS.sign(who.key, scheme, octets)).decode()
-    written = etree.tostring(root.getroottree())
+    written = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=False)
     assert isinstance(written, bytes)
     return written
 

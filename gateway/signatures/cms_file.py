@@ -50,6 +50,9 @@ class SignedData:
     revocations: tuple[tuple[str, bytes], ...] = ()
     """Revocation objects beside the certificates: (`crl` | `ocsp`, DER)."""
 
+    der: bool = False
+    """Whether the file is in DER throughout, and all that stands in it."""
+
     encapsulated: bytes = b""
     """encapContentInfo, in DER where it came in BER."""
 
@@ -95,14 +98,14 @@ def unwrapped(octets: bytes) -> bytes:
 def opened(octets: bytes) -> SignedData:
     """Return the SignedData in BER or DER `octets`, or raise the flaw that it is none."""
     try:
-        ber.walk(octets)
+        der = ber.walk(octets)
         outer = cms.ContentInfo.load(octets, strict=True)
         if outer["content_type"].dotted != SIGNED_DATA:
             raise failed("format", FORMAT_FAILURE, "not SignedData")
         signed = outer["content"]
         if signed["version"].native not in VERSIONS:
             raise failed("format", FORMAT_FAILURE, "unknown version")
-        encapsulated = ber.der(_encapsulated(octets))
+        encapsulated = _encapsulated(octets) if der else ber.der(_encapsulated(octets))
         file = SignedData(
             content=_content(encapsulated),
             content_type=signed["encap_content_info"]["content_type"].dotted,
@@ -110,6 +113,7 @@ def opened(octets: bytes) -> SignedData:
             certificates=certificates.read_all(_certificates(signed)),
             signers=list(signed["signer_infos"]),
             revocations=_revocations(signed),
+            der=der,
             encapsulated=encapsulated,
             certificates_field=signed["certificates"].dump(),
             revocations_field=signed["crls"].dump(),

@@ -125,7 +125,7 @@ class Signer:
             # Verified as they came, only the implicit tag [0] is the SET's again (RFC 5652,
             # 5.4); what came in BER is digested in DER.
             octets = signed.untag().dump()
-            self.signed_octets = octets if ber.walk(octets) else ber.der(octets)
+            self.signed_octets = octets if self.signed.der else ber.der(octets)
             self.attributes = self._attributes(cms.CMSAttributes.load(self.signed_octets))
             self.checks.passed("signed_attributes")
         self.checks.passed("format")

@@ -21,8 +21,8 @@ from gateway.signatures.findings import FORMAT_FAILURE, Flaw, failed
 SIGNATURES_MAX = 16
 
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\s*")
-_PROTECTED = re.compile(rb'"(?:protected|signatures)"')
-_SIGNED = re.compile(rb'"signatures?"')
+_PROTECTED = (b'"protected"', b'"signatures"')
+_SIGNED = (b'"signature"', b'"signatures"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,9 +57,10 @@ def is_compact(octets: bytes) -> bool:
 
 def is_json_serialised(octets: bytes) -> bool:
     """Say whether `octets` mean to be a JWS in the JSON serialisation."""
-    if octets[:64].lstrip()[:1] != b"{" or not _PROTECTED.search(octets):
+    if octets[:64].lstrip()[:1] != b"{":
         return False
-    if not _SIGNED.search(octets):
+    # Searched for by octets: this is asked of every document there is.
+    if not all(any(name in octets for name in names) for names in (_PROTECTED, _SIGNED)):
         return False
     try:
         read = text.loads(octets)

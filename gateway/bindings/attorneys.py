@@ -77,7 +77,7 @@ def acting(
     if _believed(attorney, found):
         principal = _principal(attorney, custodian, found)
         _in_force(attorney, finding, found)
-        _powers(attorney, policy, found)
+        _powers(attorney, finding, policy, found)
     if len(found.problems) + len(found.undecided) > so_far:
         return Acting(finding=finding, role=signer.role, powers=True)
     if not principal or not policy.powers:
@@ -167,13 +167,18 @@ def _in_force(attorney: AttorneyFinding, finding: SignatureFinding, found: Found
             found.failed(OUT_OF_TERM, check.name, at, check.detail, attorney.place)
 
 
-def _powers(attorney: AttorneyFinding, policy: BindingPolicy, found: Found) -> None:
-    """Check that it names every power that is asked for."""
+def _powers(
+    attorney: AttorneyFinding, finding: SignatureFinding, policy: BindingPolicy, found: Found
+) -> None:
+    """Check that it names every power that is asked for, and that one person may use them."""
     missing = [code for code in policy.powers if code not in attorney.powers]
     if not missing:
+        for check in finding.qualification_checks:
+            if check.name == "attorney_powers" and check.status is CheckStatus.INDETERMINATE:
+                _open(check, attorney, found)
         return
     if attorney.in_words:
-        detail = "powers written in words: " + ", ".join(missing)
+        detail = "powers written in words or with limits: " + ", ".join(missing)
         status = CheckStatus.INDETERMINATE
         _open(Check(name="attorney_powers", status=status, detail=detail), attorney, found)
         return

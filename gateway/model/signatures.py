@@ -248,10 +248,10 @@ class AttorneyFinding:
 
     representatives: tuple[Party, ...] = ()
     powers: tuple[str, ...] = ()
-    """Codes by the state's classifier."""
+    """Codes by the state's classifier, those without limits."""
 
     in_words: bool = False
-    """Whether there are powers written for people alone."""
+    """Whether there are powers written for people alone, or limits to those with a code."""
 
     indication: Indication = Indication.INDETERMINATE
     """The verdict on its own signatures."""

@@ -11,9 +11,10 @@ Source: 63-ФЗ, articles 17.1 to 17.5; the tax service's format ON_EMCHD, versi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
+from itertools import chain
 
 from lxml import etree
 
@@ -42,6 +43,9 @@ MOSCOW = timezone(timedelta(hours=3))
 TEXT_CHARACTERS_MAX = 64
 
 
+JOINT = "2"
+"""Of ПрСовмПолн (powers) and ПолнЮЛ (heads); 1 is each by himself."""
+
 INN_DIGITS, OGRNIP_DIGITS = 12, 15
 """Of a person and an entrepreneur; an organisation's ИНН has 10, its ОГРН 13."""
 
@@ -67,6 +71,9 @@ class Principal:
     heads: tuple[Party, ...] = ()
     """Who acts for it without a power of attorney."""
 
+    jointly: tuple[tuple[Party, ...], ...] = ()
+    """Its heads one by one, each by all who stand for it, where none acts without the others."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PowerOfAttorney:
@@ -80,10 +87,13 @@ class PowerOfAttorney:
     principals: tuple[Principal, ...]
     representatives: tuple[Party, ...]
     codes: tuple[str, ...]
-    """Powers by the state's classifier."""
+    """Powers by the state's classifier, those without limits."""
 
     in_words: bool
-    """Whether there are powers written for people alone."""
+    """Whether there are powers written for people alone, or limits to those with a code."""
+
+    joint: bool
+    """Whether none of its representatives acts without the others."""
 
     passed_on: bool
     """Whether it passes on powers of another one (передоверие)."""
@@ -106,6 +116,8 @@ def read_attorney(octets: bytes) -> PowerOfAttorney:
     if not terms or (len(terms) > 1 and not passed_on):
         raise NotAnAttorney("not one power of attorney with a term")
     powers = list(root.iter(_name("МашПолн")))[:LISTED_MAX]
+    limited = [power for power in powers if power.find(_name("ОгрСвПолн")) is not None]
+    representatives = list(root.iter(_name("СвУпПред")))
     return PowerOfAttorney(
         number=terms[0][0],
         # What is passed on holds no longer than what it was passed on from.
@@ -113,8 +125,10 @@ def read_attorney(octets: bytes) -> PowerOfAttorney:
         expires=min(ends for _, _, ends in terms),
         principals=tuple(_principals(root)),
         representatives=tuple(_parties(root, "СвУпПред")),
-        codes=tuple(_short(power.get("КодПолн", "")) for power in powers),
-        in_words=root.find(f".//{_name('ТекстПолн')}") is not None,
+        codes=tuple(_short(one.get("КодПолн", "")) for one in powers if one not in limited),
+        in_words=bool(limited) or root.find(f".//{_name('ТекстПолн')}") is not None,
+        joint=len(representatives) > 1
+        and any(one.get("ПрСовмПолн") == JOINT for one in root.iter(_name("СвПолн"))),
         passed_on=passed_on,
     )
 
@@ -157,9 +171,7 @@ def names(attorney: PowerOfAttorney, signer: Signer | None) -> bool:
 def signed_by(attorney: PowerOfAttorney, own: SignatureReport) -> tuple[Party, ...]:
     """Return those of the principals who signed it under certificates that name them."""
     signers = [one.signer for one in own.signatures if one.signer is not None]
-    return tuple(
-        one.party for one in attorney.principals if any(_is_by(one, signer) for signer in signers)
-    )
+    return tuple(one.party for one in attorney.principals if _signed(one, signers))
 
 
 def _own_signature(own: SignatureReport) -> Check:
@@ -181,6 +193,17 @@ def _by_principal(attorney: PowerOfAttorney, own: SignatureReport) -> Check:
     """Check that the principal, or who acts for it by law, signed."""
     signed = bool(signed_by(attorney, own))
     return _met("attorney_principal", signed, "" if signed else "signed by somebody else")
+
+
+def _signed(principal: Principal, signers: Sequence[Signer]) -> bool:
+    """Say whether a principal signed: by its seal or a head, by all who act jointly."""
+    own = [signer for signer in signers if _is_by(principal, signer)]
+    people = [_person(signer) for signer in own if signer.snils]
+    if len(people) < len(own):
+        return True
+    return bool(own) and all(
+        any(_same(person, one) for person in people for one in head) for head in principal.jointly
+    )
 
 
 def _is_by(principal: Principal, signer: Signer) -> bool:
@@ -206,10 +229,14 @@ def _representative(attorney: PowerOfAttorney, signer: Signer | None) -> Check:
 
 def _power(attorney: PowerOfAttorney, wanted: str) -> Check:
     name, told = "attorney_powers", ", ".join(attorney.codes)
-    if not attorney.codes:
-        detail = "written in words alone" if attorney.in_words else "none named"
+    if attorney.joint:
+        detail = "together with the other representatives alone"
         return _check(name, CheckStatus.INDETERMINATE, detail)
-    return _met(name, not wanted or wanted in attorney.codes, told)
+    has = wanted in attorney.codes if wanted else bool(attorney.codes)
+    if not has and (attorney.in_words or not attorney.codes):
+        detail = "written in words or with limits" if attorney.in_words else "none named"
+        return _check(name, CheckStatus.INDETERMINATE, detail)
+    return _met(name, has, told)
 
 
 def _passed_on(attorney: PowerOfAttorney) -> Check:
@@ -248,7 +275,9 @@ def _terms(root: etree._Element) -> Iterator[tuple[str, date, date]]:
 
 def _principals(root: etree._Element) -> Iterator[Principal]:
     for block in list(root.iter(_name("СвДоверит")))[:LISTED_MAX]:
-        heads = tuple(_parties(block, "ЛицоБезДов"))
+        bodies = list(block.iter(_name("ЛицоБезДов")))[:LISTED_MAX]
+        heads = tuple(tuple(_parties_in(body)) for body in bodies)
+        together = any(body.get("ПолнЮЛ") == JOINT for body in bodies)
         for kind in ("СвРосОрг", "ИПДовер", "ФЛДовер"):
             for element in list(block.iter(_name(kind)))[:LISTED_MAX]:
                 # A managing company stands below as who acts; it is not the principal.
@@ -257,17 +286,22 @@ def _principals(root: etree._Element) -> Iterator[Principal]:
                     yield Principal(
                         party=_numbers(element),
                         is_organisation=organisation,
-                        heads=heads if organisation else (),
+                        heads=tuple(chain(*heads)) if organisation else (),
+                        jointly=heads if organisation and together else (),
                     )
 
 
 def _parties(root: etree._Element, block: str) -> Iterator[Party]:
     """Yield the people and organisations in every `block`, each with its own numbers."""
     for found in list(root.iter(_name(block)))[:LISTED_MAX]:
-        for element in found.iter():
-            party = _numbers(element)
-            if party != Party():
-                yield party
+        yield from _parties_in(found)
+
+
+def _parties_in(block: etree._Element) -> Iterator[Party]:
+    for element in block.iter():
+        party = _numbers(element)
+        if party != Party():
+            yield party
 
 
 def _numbers(element: etree._Element) -> Party:

@@ -37,7 +37,10 @@ PERSON = replace(FREE_DOCTOR, snils="12345678156")
 
 
 def by_power(
-    *, revocation: CheckStatus = CheckStatus.INDETERMINATE, powers: tuple[str, ...] = ("SIGN",)
+    *,
+    revocation: CheckStatus = CheckStatus.INDETERMINATE,
+    powers: tuple[str, ...] = ("SIGN",),
+    alone: CheckStatus = CheckStatus.PASSED,
 ) -> SignatureReport:
     """Return a person's signature under a power of attorney of the laboratory."""
     good = report(PERSON)
@@ -54,8 +57,9 @@ def by_power(
         checks=tuple(Check(name=name, status=CheckStatus.PASSED) for name in checks),
     )
     called_back = Check(name="attorney_revocation", status=revocation, detail="called back")
+    usable = Check(name="attorney_powers", status=alone, detail="together")
     signature = replace(
-        good.signatures[0], attorney=attorney.place, qualification_checks=(called_back,)
+        good.signatures[0], attorney=attorney.place, qualification_checks=(called_back, usable)
     )
     return replace(good, signatures=(signature,), attorneys=(attorney,))
 
@@ -71,6 +75,13 @@ def test_every_power_that_is_asked_for_must_be_there() -> None:
     both = BindingPolicy(powers=("SIGN", "SEND"))
     assert codes(judge(FACTS, by_power(), SENDER, both)) == ["SIG-226"]
     assert codes(judge(FACTS, by_power(powers=("SEND", "SIGN")), SENDER, both)) == []
+
+
+def test_powers_of_several_together_are_for_a_person() -> None:
+    together = by_power(alone=CheckStatus.INDETERMINATE)
+    found = judge(FACTS, together, SENDER, POWERS)
+    assert codes(found) == []
+    assert [problem.code for problem in found.undecided] == ["SIG-229"]
 
 
 def test_a_power_of_attorney_proves_nothing_where_no_power_is_asked_for() -> None:

@@ -198,6 +198,49 @@ def test_powers_in_words_are_for_a_person_to_read(pki: Pki) -> None:
     assert powers(pki, words)["attorney_powers"] == "INDETERMINATE"
 
 
+def test_a_power_with_limits_is_for_a_person_to_read(pki: Pki) -> None:
+    """Whether a limit is kept (a term, a sum, a kind of document) no code of ours knows."""
+    limit = '<ОгрСвПолн ИдОгр="1" КодОгр="1" НаимОгр="Сумма"/>'
+    limited = f'<МашПолн КодПолн="{POWER}">{limit}</МашПолн>'
+    for power in (limited, limited + '<МашПолн КодПолн="OTHER"/>'):
+        found = powers(pki, attorney(power=power), wanted=POWER)
+        assert found["attorney_powers"] == "INDETERMINATE"
+    free = limited + f'<МашПолн КодПолн="{POWER}"/>'
+    assert powers(pki, attorney(power=free), wanted=POWER)["attorney_powers"] == "PASSED"
+
+
+@pytest.mark.parametrize(
+    ("mark", "several", "status"),
+    [("2", True, "INDETERMINATE"), ("1", True, "PASSED"), ("2", False, "PASSED")],
+)
+def test_powers_of_several_together_are_nobodys_alone(
+    pki: Pki, mark: str, several: bool, status: str
+) -> None:
+    given = attorney().replace("<СвПолн ".encode(), f'<СвПолн ПрСовмПолн="{mark}" '.encode())
+    if several:
+        other = f'<СвУпПред><Пред><СведФизЛ СНИЛС="{MERIDIAN.snils}"/></Пред></СвУпПред><СвПолн '
+        given = given.replace("<СвПолн ".encode(), other.encode())
+    assert powers(pki, given, wanted=POWER)["attorney_powers"] == status
+
+
+@pytest.mark.parametrize(
+    ("mark", "by", "status"),
+    [
+        ("1", "gost256-doctor", "PASSED"),
+        ("2", "gost256-doctor", "FAILED"),
+        ("2", "gost256-organisation", "PASSED"),
+    ],
+)
+def test_one_of_two_heads_who_act_together_is_not_the_organisation(
+    pki: Pki, mark: str, by: str, status: str
+) -> None:
+    """The doctor's certificate of the tests names the laboratory, as a head's does."""
+    body = f'<ЛицоБезДов ПолнЮЛ="{mark}"><СвФЛ СНИЛС="{MERIDIAN.snils}"/></ЛицоБезДов>'
+    given = attorney(head=DOCTOR, representative=MERIDIAN.snils)
+    given = given.replace('<ЛицоБезДов ПолнЮЛ="1">'.encode(), f"{body}<ЛицоБезДов>".encode())
+    assert powers(pki, given, by=by)["attorney_principal"] == status
+
+
 def test_powers_passed_on_need_the_first_power(pki: Pki) -> None:
     passed_on = powers(pki, attorney(kind="Передов", terms=2))
     assert passed_on["attorney_chain"] == "INDETERMINATE"

@@ -101,7 +101,7 @@ def _opened(
     except NotAnAttorney as error:
         return _Opened(read=None, finding=replace(bare, unread=str(error)))
     document = replace(attached.attorney, name="document")
-    own = verifier.verify(document, attached.signatures, at, kept)
+    own = verifier.for_attorneys().verify(document, attached.signatures, at, kept)
     words = (one.sub_indication for one in own.signatures if one.sub_indication)
     finding = replace(
         bare,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
@@ -112,6 +113,15 @@ class Verifier:
         if len(checked) > SIGNATURES_MAX and indication is Indication.TOTAL_PASSED:
             indication = Indication.INDETERMINATE
         return SignatureReport(indication=indication, signatures=findings, judge=self._judge)
+
+    def for_attorneys(self) -> Verifier:
+        """Return the verifier of powers of attorney.
+
+        Who must have signed, and how many, is asked of documents: a principal signs alone.
+        """
+        other = copy(self)
+        other.policy = replace(self.policy, roles=(), signatures_min=0)
+        return other
 
     def signed_octets(self, report: SignatureReport, document: Part) -> tuple[bytes, str]:
         """As the function of this name."""

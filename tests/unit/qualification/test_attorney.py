@@ -16,6 +16,7 @@ from gateway.qualification.attorney import (
     read_attorney,
 )
 from gateway.sandbox.pki import MERIDIAN, POLARIS, Pki
+from gateway.verification.policy import Policy
 from gateway.verification.powers import with_powers
 from tests.pki.build import NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
@@ -64,6 +65,7 @@ def powers(
     over: bytes | None = None,
     registry: Registry = nobody,
     inside: bool = False,
+    policy: Policy | None = None,
 ) -> dict[str, str]:
     """Return the checks of powers beside a doctor's signature, by name.
 
@@ -74,9 +76,9 @@ def powers(
     own = () if inside else beside(signed(pki, by, octets=over or octets))
     part = Part(name="attorney", media_type="application/xml", body=octets)
     attached = Attached(attorney=part, signatures=own)
-    found = with_powers(
-        report, (attached,), verifier(pki, registry), NOW, kept=False, wanted=wanted
-    )
+    judge = verifier(pki, registry)
+    judge.policy = policy or judge.policy
+    found = with_powers(report, (attached,), judge, NOW, kept=False, wanted=wanted)
     checks: tuple[Check, ...] = found.signatures[0].qualification_checks
     return {c.name: c.status.value for c in checks if c.name.startswith("attorney")}
 
@@ -105,6 +107,14 @@ def test_a_good_power_of_attorney_gives_its_powers(pki: Pki) -> None:
 def test_one_thing_wrong_is_one_check_failed(pki: Pki, changed: dict[str, str], check: str) -> None:
     found = powers(pki, attorney(**changed), wanted=POWER)  # type: ignore[arg-type]
     assert [name for name, status in found.items() if status == "FAILED"] == [check]
+
+
+def test_nobody_asks_of_it_who_must_sign_a_document(pki: Pki) -> None:
+    """A document by a doctor and an organisation may come with a power the organisation gave."""
+    both = Policy(roles=("doctor", "organisation"), signatures_min=2)
+    assert powers(pki, attorney(), policy=both)["attorney_signature"] == "PASSED"
+    level = Policy(levels=("T",))
+    assert powers(pki, attorney(), policy=level)["attorney_signature"] == "INDETERMINATE"
 
 
 def test_its_own_broken_signature_spoils_it(pki: Pki) -> None:

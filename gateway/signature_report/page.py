@@ -20,7 +20,7 @@ from gateway.model import (
 )
 from gateway.sentences import moment
 from gateway.signature_report import attorneys
-from gateway.signature_report.parts import TONES, CheckRow, Row, SignaturePart, check_rows
+from gateway.signature_report.parts import TONES, CheckRow, Row, SignaturePart, check_rows, place_of
 from gateway.signature_report.words import Words
 
 __all__ = ["CheckRow", "Page", "Row", "SignaturePart", "page_of"]
@@ -111,7 +111,7 @@ def _rows(finding: SignatureFinding, words: Words) -> Iterator[Row]:
         yield row("serial", finding.signer.serial)
     yield row("qualification", words("qualification", finding.qualification))
     yield row("format", f"{finding.format} {finding.level}".strip() or "—")
-    yield row("place", finding.place or "—")
+    yield row("place", place_of(finding.place, words) if finding.place else "—")
     for covered in finding.covered:
         yield row("covered", _covered(covered, words))
     best = finding.times.best

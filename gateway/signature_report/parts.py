@@ -19,6 +19,9 @@ TONES = {
 }
 _CHECK_TONES = {CheckStatus.PASSED: "good", CheckStatus.FAILED: "bad"}
 
+_CODED = {"signature_valid": "indication", "identification_kind": "identification"}
+"""Checks whose detail is a code: it is told in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRow:
@@ -43,6 +46,16 @@ class SignaturePart:
     hints: tuple[str, ...]
 
 
+def place_of(place: str, words: Words) -> str:
+    """Return where a signature stands: in the document or beside it, and its exact place.
+
+    >>> place_of("signature[0]", Words(language="en"))
+    'beside the document (signature[0])'
+    """
+    stands = "beside" if place.startswith("signature[") else "inside"
+    return f"{words('place', stands)} ({place})"
+
+
 def check_rows(checks: Iterable[Check], words: Words) -> tuple[CheckRow, ...]:
     """Return the rows of checks; several references make rows that say the same: one is told."""
     rows = (_row(check, words) for check in checks)
@@ -54,5 +67,13 @@ def _row(check: Check, words: Words) -> CheckRow:
         name=words("check", check.name),
         tone=_CHECK_TONES.get(check.status, "open"),
         word=words("status", check.status.value),
-        detail=sentences.say(check.detail, words.language),
+        detail=detail(check, words),
     )
+
+
+def detail(check: Check, words: Words) -> str:
+    """Return what a check found, in the reader's words."""
+    group = _CODED.get(check.name)
+    if group is not None and words.knows(group, check.detail):
+        return words(group, check.detail)
+    return sentences.say(check.detail, words.language)

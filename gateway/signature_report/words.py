@@ -23,6 +23,10 @@ class Words:
         texts = table()[group].get(key)
         return texts[LANGUAGES.index(self.language)] if texts else key
 
+    def knows(self, group: str, key: str) -> bool:
+        """Say whether `key` has words of its own."""
+        return key in table()[group]
+
 
 @cache
 def table() -> Table:

@@ -25,6 +25,7 @@ from gateway.sandbox.pki import POLARIS, Pki
 from gateway.signature_report.as_etsi import VR
 from gateway.signature_report.as_json import to_json
 from gateway.signature_report.page import page_of
+from gateway.signature_report.parts import check_rows
 from gateway.signature_report.render import MEDIA_TYPES, render
 from gateway.signature_report.revocation import revocations_used
 from gateway.signature_report.words import LANGUAGES, Words, table
@@ -311,6 +312,46 @@ def test_every_word_has_both_languages() -> None:
         for key, texts in words.items():
             assert len(texts) == len(LANGUAGES), (group, key)
             assert all(texts), (group, key)
+
+
+def test_every_sub_indication_of_the_standard_has_words() -> None:
+    """An outside tool may answer any of them, and a judge reads no ETSI code."""
+    standard = """
+        FORMAT_FAILURE HASH_FAILURE SIG_CRYPTO_FAILURE REVOKED EXPIRED NOT_YET_VALID
+        SIG_CONSTRAINTS_FAILURE CHAIN_CONSTRAINTS_FAILURE CERTIFICATE_CHAIN_GENERAL_FAILURE
+        CRYPTO_CONSTRAINTS_FAILURE POLICY_PROCESSING_ERROR SIGNATURE_POLICY_NOT_AVAILABLE
+        TIMESTAMP_ORDER_FAILURE NO_SIGNING_CERTIFICATE_FOUND NO_CERTIFICATE_CHAIN_FOUND
+        REVOKED_NO_POE REVOKED_CA_NO_POE OUT_OF_BOUNDS_NOT_REVOKED OUT_OF_BOUNDS_NO_POE
+        REVOCATION_OUT_OF_BOUNDS_NO_POE CRYPTO_CONSTRAINTS_FAILURE_NO_POE NO_POE TRY_LATER
+        SIGNED_DATA_NOT_FOUND
+    """
+    assert [name for name in standard.split() if name not in table()["sub_indication"]] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_tells_codes_in_words(report: SignatureReport, language: str) -> None:
+    words = Words(language=language)
+    part = page_of(report, BUNDLE, language).signatures[0]
+    told = {row.name: row.detail for row in part.conditions}
+    assert told[words("check", "signature_valid")] == words("indication", "TOTAL_PASSED")
+    assert told[words("check", "identification_kind")] == words("identification", "0")
+    assert dict(part.rows)[words("page", "place")].startswith(words("place", "beside"))
+
+
+def test_a_way_of_identification_of_no_known_number_is_shown_as_it_is() -> None:
+    check = Check(name="identification_kind", status=CheckStatus.FAILED, detail="7")
+    (row,) = check_rows((check,), Words(language="en"))
+    assert row.detail == "7"
+
+
+def test_the_page_puts_names_above_values_where_it_is_narrow(report: SignatureReport) -> None:
+    """A phone's 390 px left a column of six letters for the values."""
+    text = render("html", report, BUNDLE, "ru").octets.decode()
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    narrow = style.partition("@media (max-width: 40rem)")[2].partition("@media")[0]
+    assert "th, td { display: block;" in narrow
+    assert 'class="verdict bad"' in text
+    assert '.verdict.bad::before { content: "✖"; }' in style
 
 
 def _status(root: etree._Element) -> Iterator[etree._Element]:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -193,8 +194,11 @@ def write_evidence(connection: Connection, submission: str, rows: list[dict[str,
 
 
 def insert_evidence(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Store evidence that is not there yet."""
-    for row in rows:
+    """Store evidence that is not there yet.
+
+    Always in one order: a transaction waits for another that stores the same.
+    """
+    for row in sorted(rows, key=itemgetter("id")):
         insert_new(connection, tables.evidence, **row)
 
 

@@ -225,6 +225,7 @@ class Renewal:
                         record=evidence_records.write(record),
                         material=(*one.material, token.grounds),
                     ),
+                    tokens=tuple(stamp.token for stamp in record.stamps),
                 )
             )
         self.store.evidence.keep(new)

@@ -1,7 +1,8 @@
 """The proofs of kept submissions: when they age out, and the evidence records that renew them.
 
 A record is sealed under the submission's own key, so that it goes when its patient is erased;
-what it covers beside the submission's parts lies among the evidence, each object once.
+what it covers beside the submission's parts lies among the evidence, each object once, and so
+do its tokens, each of which stamps a whole batch.
 """
 
 from __future__ import annotations
@@ -33,15 +34,20 @@ table = tables.evidence_record
 _UNFINISHED = (Status.RECEIVED.value, Status.PROCESSING.value)
 _OPEN = ("waiting", "stamped")
 
+STAMP = "timestamp"
+"""The kind of evidence that a time-stamp token is."""
+
 _ROW = Statement(select(table).where(table.c.submission == bindparam("submission")))
 
 
 @dataclass(frozen=True)
 class _Folded:
-    """What is sealed: the record, and ids of evidence rows."""
+    """What is sealed: the record less its tokens, and ids of evidence rows."""
 
     record: bytes
     material: tuple[tuple[str, ...], ...]
+    tokens: tuple[tuple[int, str], ...] = ()
+    """Where in `record` each belongs; none where they were kept inside, as once they were."""
 
 
 class EvidenceRecords:
@@ -113,7 +119,7 @@ class EvidenceRecords:
         plain = vault.open_sealed(key, row.sealed, _place(submission))
         folded = msgspec.msgpack.decode(plain, type=_Folded)
         material = tuple(submissions.evidence_of(self.room, ids) for ids in folded.material)
-        return StoredRecord(record=folded.record, material=material)
+        return StoredRecord(record=self._whole(folded), material=material)
 
     def put_off(self, ids: Sequence[str], until: datetime) -> None:
         """Look at some not sooner than `until`."""
@@ -147,12 +153,9 @@ class EvidenceRecords:
         """Keep records with one more stamp, all or none.  Raises Overtaken."""
         now = self.room.clock()
         sealed = [self._sealed(one) for one in new]
-        objects = {
-            row["id"]: row
-            for one in new
-            for kind, blob in {pair for some in one.stored.material for pair in some}
-            for row in (submissions.evidence_row(self.room, kind, blob),)
-        }
+        objects = {pair for one in new for some in one.stored.material for pair in some}
+        objects |= {(STAMP, token) for one in new for token in one.tokens}
+        rows = [submissions.evidence_row(self.room, kind, blob) for kind, blob in objects]
         entries = [
             audit_entry(
                 "evidence", "evidence.stamped", one.submission, {"stamps": str(one.stamps)}, now
@@ -161,7 +164,7 @@ class EvidenceRecords:
         ]
 
         def transaction(connection: Connection) -> None:
-            submissions.insert_evidence(connection, list(objects.values()))
+            submissions.insert_evidence(connection, rows)
             for one, body in zip(new, sealed, strict=True):
                 mine = and_(
                     table.c.submission == one.submission, table.c.stamps == one.stamps_before
@@ -196,12 +199,26 @@ class EvidenceRecords:
     def _sealed(self, one: NewRecord) -> bytes:
         with self.room.database.read() as connection:
             key = submissions.data_key_of(self.room, submissions.row_of(connection, one.submission))
-        ids = tuple(
-            tuple(self.room.keys.exact_token("evidence", blob) for _, blob in some)
-            for some in one.stored.material
-        )
-        folded = _Folded(record=one.stored.record, material=ids)
+        bare, tokens, taken = one.stored.record, list[tuple[int, str]](), 0
+        for token in one.tokens:
+            place = bare.index(token, taken)
+            bare, taken = bare[:place] + bare[place + len(token) :], place
+            tokens.append((place, self._id(token)))
+        ids = tuple(tuple(self._id(blob) for _, blob in some) for some in one.stored.material)
+        folded = _Folded(record=bare, material=ids, tokens=tuple(tokens))
         return vault.seal(key, msgspec.msgpack.encode(folded), _place(one.submission))
+
+    def _whole(self, folded: _Folded) -> bytes:
+        """Return a record with its tokens put back."""
+        pieces, start = [], 0
+        kept = submissions.evidence_of(self.room, tuple(id for _, id in folded.tokens))
+        for (place, _), (_, token) in zip(folded.tokens, kept, strict=True):
+            pieces += [folded.record[start:place], token]
+            start = place
+        return b"".join((*pieces, folded.record[start:]))
+
+    def _id(self, blob: bytes) -> str:
+        return self.room.keys.exact_token("evidence", blob)
 
 
 def _columns(end: ProofEnd) -> dict[str, Any]:

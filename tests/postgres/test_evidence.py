@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.evidence.conftest import Office, opened, world
 from tests.unit.evidence.test_renewal import *
+from tests.unit.evidence.test_tokens import *
 from tests.unit.store.house import open_house
 from tests.unit.verification.long_lived import World
 

@@ -55,6 +55,8 @@ class NewRecord:
     stamped_at: datetime
     end: ProofEnd
     stored: StoredRecord
+    tokens: tuple[bytes, ...]
+    """Of all its stamps in their order, as they stand in the record."""
 
 
 @dataclass(frozen=True, kw_only=True)

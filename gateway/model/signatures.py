@@ -64,6 +64,11 @@ class CheckedTimestamp:
     """TOTAL_PASSED here means only: imprint and signature hold."""
 
     sub_indication: str | None = None
+    sha256: str = ""
+    """Of the token as it stands (hex)."""
+
+    covers: frozenset[str] = frozenset()
+    """Of an archive time-stamp: which tokens of the signature were there before it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ clause 6.4.1 (version 2).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,8 +44,17 @@ class _Token:
     unsigned: Unsigned
 
 
-def stamped_octets(kind: str, written: bytes, signer: Signer, unsigned: Unsigned) -> bytes:
-    """Return the octets that the archive token `written` should be over.
+@dataclass(frozen=True, kw_only=True)
+class Stamped:
+    """What an archive token should be over."""
+
+    octets: bytes
+    values: tuple[bytes, ...]
+    """Values of unsigned attributes that are among it."""
+
+
+def stamped_by(kind: str, written: bytes, signer: Signer, unsigned: Unsigned) -> Stamped:
+    """Return what the archive token `written` should be over.
 
     Raises the flaw of what cannot be put together: a token that cannot be read, or an index
     that names what the file does not have.
@@ -70,35 +80,46 @@ def _read(written: bytes) -> _Token:
 # --- version 3 -------------------------------------------------------------------------
 
 
-def _version_3(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
+def _version_3(token: _Token, signer: Signer, unsigned: Unsigned) -> Stamped:
     indexes = [(kind, value) for kind in HASH_INDEXES for value in token.unsigned.values(kind)]
     if len(indexes) != 1:
         raise failed("archive_index", FORMAT_FAILURE, f"{len(indexes)} indexes")
     if signer.octets is None:
         raise failed("archive_index", HASH_FAILURE, "the signed content is not there")
     version, index = indexes[0]
-    _complete(version, index, signer, unsigned)
+    values = _complete(version, index, signer, unsigned)
     content = signer.content_digest(token.digest, signer.octets)
     kind = core.ObjectIdentifier(signer.signed.content_type).dump()
-    return b"".join((kind, content, *_fields(signer.info)[:_SIGNED_FIELDS], ber.der(index)))
+    octets = b"".join((kind, content, *_fields(signer.info)[:_SIGNED_FIELDS], ber.der(index)))
+    return Stamped(octets=octets, values=values)
 
 
-def _complete(version: str, index: bytes, signer: Signer, unsigned: Unsigned) -> None:
-    """Raise the flaw of an index that names a part the file does not have (clause 5.5.2)."""
+def _complete(version: str, index: bytes, signer: Signer, unsigned: Unsigned) -> tuple[bytes, ...]:
+    """Return the values of attributes that an index names.
+
+    Raises the flaw of one that names a part the file does not have (clause 5.5.2).
+    """
     name, lists = _index(index)
     algorithms = signer.algorithms
+    attributes = _attribute_parts(version, unsigned)
     parts = (
         _elements(signer.signed.certificates_field),
         _elements(signer.signed.revocations_field),
-        _attribute_parts(version, unsigned),
+        attributes,
     )
+
+    def digest(part: bytes) -> bytes:
+        return findings.digest(algorithms, name, part, "archive_index")
+
     for what, named, present in zip(
         ("certificate", "revocation object", "attribute"), lists, parts, strict=True
     ):
-        there = {findings.digest(algorithms, name, one, "archive_index") for one in present}
-        if not set(named) <= there:
+        if not set(named) <= set(map(digest, present)):
             detail = f"names a {what} that is not there"
             raise failed("archive_index", HASH_FAILURE, detail)
+    indexed = set(lists[2])
+    found = [values for part, values in attributes.items() if digest(part) in indexed]
+    return tuple(value for values in found for value in values)
 
 
 def _elements(field: bytes) -> list[bytes]:
@@ -118,31 +139,38 @@ def _index(octets: bytes) -> tuple[str, list[list[bytes]]]:
     return name, lists
 
 
-def _attribute_parts(version: str, unsigned: Unsigned) -> list[bytes]:
-    """Return what the third list has digests of: attributes, or in version 3 their values."""
+def _attribute_parts(version: str, unsigned: Unsigned) -> dict[bytes, tuple[bytes, ...]]:
+    """Return what the third list has digests of, with the values that are in it.
+
+    These are attributes, or in version 3 their values.
+    """
     if version != HASH_INDEXES[2]:
-        return [one.octets for one in unsigned.attributes]
-    return [one.kind_octets + value for one in unsigned.attributes for value in one.values]
+        return {one.octets: one.values for one in unsigned.attributes}
+    return {
+        one.kind_octets + value: (value,) for one in unsigned.attributes for value in one.values
+    }
 
 
 # --- version 2 -------------------------------------------------------------------------
 
 
-def _version_2(token: _Token, signer: Signer, unsigned: Unsigned) -> bytes:
+def _version_2(token: _Token, signer: Signer, unsigned: Unsigned) -> Stamped:
     """Return the one reading of clause 6.4.1 whose digest the token has, or else the first.
 
     Versions of the standard differ in whether tag and length of the attributes count, and
     tools in their order.
     """
     start = _head(signer) + b"".join(_fields(signer.info)[:_SIGNED_FIELDS])
-    readings = _readings(token, unsigned)
+    there = _there(token, unsigned)
+    values = tuple(value for one in there for value in one.values)
+    readings = _readings(there)
     for reading in readings:
         computed = findings.digest(
             signer.algorithms, token.digest, start + reading, "message_imprint"
         )
         if computed == token.imprint:
-            return start + reading
-    return start + readings[0]
+            return Stamped(octets=start + reading, values=values)
+    return Stamped(octets=start + readings[0], values=values)
 
 
 def version_2_size(signer: Signer) -> int:
@@ -151,18 +179,20 @@ def version_2_size(signer: Signer) -> int:
     return (content + len(signer.info.dump())) * (READINGS_MAX + 1)
 
 
-def _readings(token: _Token, unsigned: Unsigned) -> list[bytes]:
-    """Return the unsigned attributes as they may have stood, the likeliest first.
-
-    Archive time stamps of a later time were not there yet.
-    """
-    there = [
-        one.octets
+def _there(token: _Token, unsigned: Unsigned) -> list[Attribute]:
+    """Return the unsigned attributes but for archive time stamps of a later time."""
+    return [
+        one
         for one in unsigned.attributes
         if one.kind not in (ARCHIVE_V2, ARCHIVE_V3) or _earlier(one, token)
     ]
+
+
+def _readings(there: Sequence[Attribute]) -> list[bytes]:
+    """Return unsigned attributes as they may have stood, the likeliest first."""
+    written = [one.octets for one in there]
     found = []
-    for order in (there, sorted(there)):
+    for order in (written, sorted(written)):
         inner = b"".join(order)
         found += [b"\xa1" + ber.length(len(inner)) + inner, inner]
     return list(dict.fromkeys(found))[:READINGS_MAX]

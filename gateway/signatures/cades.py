@@ -37,7 +37,7 @@ from gateway.signatures.cms_attributes import (
 )
 from gateway.signatures.cms_signer import COUNTERSIGNED, Signer
 from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
-from gateway.signatures.timestamps import check_token
+from gateway.signatures.timestamps import check_token, digest_of
 
 COUNTER_DEPTH_MAX = 4
 VALUES_MAX = 128
@@ -192,12 +192,14 @@ class _Additions:
                 if kind == ARCHIVE_V2:
                     self.allowance.take(archive.version_2_size(self.signer))
                 try:
-                    stamped = archive.stamped_octets(kind, written, self.signer, unsigned)
+                    stamped = archive.stamped_by(kind, written, self.signer, unsigned)
                 except Flaw as flaw:
                     # No imprint is of nothing, so the token does not hold; the hint says why.
-                    stamped = b""
+                    stamped = archive.Stamped(octets=b"", values=())
                     self.hints.append(f"archive time stamp: {flaw.check.detail}")
-                self._token(written, stamped, "archive")
+                self._token(written, stamped.octets, "archive")
+                covers = frozenset(map(digest_of, stamped.values))
+                self.timestamps[-1] = replace(self.timestamps[-1], covers=covers)
 
     def _token(
         self, written: bytes, stamped: bytes, kind: str, digests: dict[str, bytes] | None = None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.algorithms.interface import Algorithms
 from gateway.errors import Rejected
@@ -32,6 +32,7 @@ from gateway.signatures.findings import (
     shown,
     undecided,
 )
+from gateway.signatures.timestamps import digest_of
 
 BY_URI = "http://uri.etsi.org/19182/ObjectIdByURI"
 BY_URI_HASH = "http://uri.etsi.org/19182/ObjectIdByURIHash"
@@ -225,6 +226,7 @@ def archive_timestamps(
     """
     elements = unsigned.get("etsiU")
     left = TOKENS_MAX
+    earlier: frozenset[str] = frozenset()
     for element in elements if isinstance(elements, list) and len(elements) <= UNSIGNED_MAX else ():
         try:
             read = _element(element)
@@ -238,8 +240,10 @@ def archive_timestamps(
             for token in _tokens(item) if item is not None else ():
                 left -= 1
                 if left >= 0:
-                    yield check(token, head, "archive")
+                    yield replace(check(token, head, "archive"), covers=earlier)
             head += element.encode()
+            stamps = [read[name] for name in ("sigTst", "arcTst") if name in read]
+            earlier |= {digest_of(token) for stamp in stamps for token in _tokens(stamp)}
         except Flaw as flaw:
             hints.append(f"etsiU: {flaw.check.detail}")
             return

@@ -217,7 +217,8 @@ class _Document:
         archived = _archived(signer)
         revocations = (*checked.revocations, *archived, *self.store.revocations)
         own = bool(checked.revocations or archived)
-        timestamps = (*checked.timestamps, *self._around(extent, stamps, own))
+        inside = checked.timestamps
+        timestamps = (*inside, *self._around(extent, stamps, own, inside))
         is_ades = checked.format == "CAdES"
         return replace(
             checked,
@@ -260,19 +261,29 @@ class _Document:
         return _Stamp(extent=extent, checked=checked)
 
     def _around(
-        self, extent: Extent, stamps: Sequence[_Stamp], own: bool
+        self,
+        extent: Extent,
+        stamps: Sequence[_Stamp],
+        own: bool,
+        inside: Sequence[CheckedTimestamp],
     ) -> list[CheckedTimestamp]:
         """Return the time stamps over a signature, and those it was made over.
 
         One over the signature proves that it existed, and for the long term when it covers
         the material to judge it by: the store's, or what the signature has of its `own`.
+        It covers the tokens `inside` the signature, and the stamps before its own.
         """
         found: list[CheckedTimestamp] = []
         since = self.store.since
         for one in stamps:
             if one.extent.ranges.gap[0] >= extent.ranges.end:
                 lasting = own or (since is not None and since <= one.extent.revision)
-                found.append(replace(one.checked, kind="archive" if lasting else "signature"))
+                before = [
+                    s.checked for s in stamps if s.extent.ranges.end <= one.extent.ranges.gap[0]
+                ]
+                covers = frozenset(token.sha256 for token in (*inside, *before))
+                kind = "archive" if lasting else "signature"
+                found.append(replace(one.checked, kind=kind, covers=covers))
             elif one.extent.ranges.end <= extent.ranges.gap[0]:
                 found.append(replace(one.checked, kind="content"))
         return found

@@ -7,6 +7,7 @@ Source: RFC 3161, sections 2.4.2 and 2.4.1; RFC 5816 (ESSCertIDv2); ETSI EN 319 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -96,7 +97,13 @@ def check_token(
         checks=checks.made,
         indication=checks.indication,
         sub_indication=checks.sub_indication,
+        sha256=digest_of(token),
     )
+
+
+def digest_of(token: bytes) -> str:
+    """Return the digest by which a token is told from others."""
+    return hashlib.sha256(token).hexdigest()
 
 
 def check_token_over(

@@ -9,7 +9,7 @@ Source: ETSI EN 319 132-1, clauses 5.2.8 and 5.3 to 5.5; ETSI TS 101 903 V1.3.2,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
@@ -143,13 +143,16 @@ class Stamper:
     def unsigned(self, properties: Sequence[etree._Element]) -> list[CheckedTimestamp]:
         """Check the time stamps among the unsigned properties."""
         found: list[CheckedTimestamp] = []
+        earlier: frozenset[str] = frozenset()
         for position, one in enumerate(properties):
             kind = _KINDS.get(local(one))
             if kind is None:
                 continue
             try:
                 stamped = self._stamped(one, kind, properties[:position])
-                found.extend(self._tokens(one, stamped, kind))
+                tokens = self._tokens(one, stamped, kind)
+                found.extend(replace(token, covers=earlier) for token in tokens)
+                earlier |= {token.sha256 for token in tokens}
             except findings.Flaw as flaw:
                 found.append(_unchecked(kind, flaw))
             if len(found) > STAMPS_MAX:

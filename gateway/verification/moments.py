@@ -74,19 +74,19 @@ def moments_of(checked: CheckedSignature, at: datetime, judge: JudgeAuthority) -
     findings: dict[int, TimestampFinding] = {}
     evidence: dict[tuple[str, bytes], None] = {}
     awaited = ""
-    archives: list[datetime] = []
+    archives: list[CheckedTimestamp] = []
     # The latest archive time-stamp first: it proves that what it covers existed in its time,
     # so the authorities of the earlier ones are judged then and not now.
     for position in sorted(range(len(tokens)), key=lambda i: _latest_archive_first(tokens[i])):
         one = tokens[position]
-        moment = min((time for time in archives if time >= one.at), default=at)
+        moment = min((later.at for later in archives if _covers(later, one)), default=at)
         finding, trust = _judged(one, moment, at, judge)
         findings[position] = finding
         evidence |= dict.fromkeys(grounds_of(trust) if trust else ())
         if trust and trust.sub_indication == "TRY_LATER" and one.kind in PROVING:
             awaited = awaited or trust.awaited_issuer
         if one.kind == "archive" and finding.indication is Indication.TOTAL_PASSED:
-            archives.append(one.at)
+            archives.append(one)
     moments = Moments(timestamps=tuple(findings[i] for i in range(len(tokens))))
     proven = [time for kind in PROVING for time in moments.believed(kind)]
     wrong = list(_wrong(checked.timestamps, moments))
@@ -115,6 +115,16 @@ def level_of(
     if not any(brought in evidence for brought in checked.revocations):
         return "T"
     return "LTA" if moments.believed("archive") else "LT"
+
+
+def _covers(later: CheckedTimestamp, one: CheckedTimestamp) -> bool:
+    """Say whether an archive time-stamp proves that another was there in its time.
+
+    Whoever has the key of an authority that has ended can stamp any day before that, but not
+    under an archive time-stamp that is there already.
+    """
+    # What stamps the content is signed, and all that is signed is under it.
+    return later.at >= one.at and (one.kind == "content" or one.sha256 in later.covers)
 
 
 def _latest_archive_first(one: CheckedTimestamp) -> tuple[bool, float]:

@@ -182,6 +182,15 @@ def test_an_archive_time_stamp_goes_on_holding_when_more_is_added(pki: Pki) -> N
     assert [t.indication for t in twice.timestamps] == [PASSED] * 3
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_archive_time_stamp_covers_no_token_that_came_later(pki: Pki, version: int) -> None:
+    archived = archived_v3(pki, long_term(pki), BUNDLE, version)
+    late = attribute(SIGNATURE_TIME_STAMP, stamp(pki, b"later"))
+    first, second, archive = checked(adding(archived, late)).timestamps
+    assert archive.indication is PASSED
+    assert (first.sha256 in archive.covers, second.sha256 in archive.covers) == (True, False)
+
+
 def test_an_archive_time_stamp_misses_what_was_taken_away(pki: Pki) -> None:
     file = archived_v3(pki, long_term(pki), BUNDLE)
     info = opened(file)
@@ -213,6 +222,8 @@ def test_older_archive_time_stamps_cover_those_before_them(pki: Pki) -> None:
     """The first covers none of the later ones, the second covers the first."""
     once = archived_v2(pki, long_term(pki), BUNDLE)
     twice = checked(archived_v2(pki, once, BUNDLE, at=NOW + DAY))
+    tokens = {t.sha256 for t in twice.timestamps}
+    assert [len(t.covers & tokens) for t in twice.timestamps] == [0, 1, 2]
     assert [t.indication for t in twice.timestamps] == [PASSED] * 3
     assert [t.at for t in twice.timestamps] == [NOW, NOW, NOW + DAY]
 

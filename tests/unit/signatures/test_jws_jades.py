@@ -202,13 +202,17 @@ def test_certificates_and_revocation_values_come_with_the_signature(pki: Pki) ->
 
 
 def test_an_archive_time_stamp_covers_all_that_stands_before_it(pki: Pki) -> None:
-    def file(stamped: Callable[[bytes], bytes]) -> bytes:
+    def file(stamped: Callable[[bytes], bytes], *after: object) -> bytes:
         header = header_of(signer(), "ES256")
         head, made = value(signer(), header, jose.encoded(BUNDLE))
         first = written({"sigTst": stamp(pki, made.encode())})
         covered = b".".join((jose.encoded(BUNDLE), head.encode(), made.encode(), first.encode()))
         archive = written({"arcTst": stamp(pki, stamped(covered))})
-        members = {"protected": head, "signature": made, "header": {"etsiU": [first, archive]}}
+        members = {
+            "protected": head,
+            "signature": made,
+            "header": {"etsiU": [first, archive, *after]},
+        }
         return json.dumps(members).encode()
 
     good = one(file(lambda covered: covered))
@@ -216,6 +220,14 @@ def test_an_archive_time_stamp_covers_all_that_stands_before_it(pki: Pki) -> Non
         ("signature", PASSED),
         ("archive", PASSED),
     }
+    by_kind = {t.kind: t for t in good.timestamps}
+    assert by_kind["archive"].covers == {by_kind["signature"].sha256}
+    more = one(file(lambda covered: covered, written({"sigTst": stamp(pki, b"later")})))
+    assert [(t.kind, len(t.covers)) for t in more.timestamps] == [
+        ("archive", 1),
+        ("signature", 0),
+        ("signature", 0),
+    ]
     bad = one(file(lambda covered: covered + b"."))
     assert {(t.kind, t.indication) for t in bad.timestamps} == {
         ("signature", PASSED),

@@ -158,6 +158,9 @@ def test_material_and_a_document_time_stamp_make_level_lta(pki: Pki) -> None:
     assert (one.indication, one.level) == (PASSED, "B"), one.checks
     assert ("crl", crls[0]) in one.revocations
     file = stamped(pki, with_material)
+    (again,) = checked(stamped(pki, file, field="Again"))
+    first, second = again.timestamps
+    assert (first.covers, second.covers) == (set(), {first.sha256})
     (one,) = checked(file)
     assert (one.indication, one.level) == (PASSED, "LTA"), one.checks
     assert [(stamp.kind, stamp.indication) for stamp in one.timestamps] == [("archive", PASSED)]

@@ -16,7 +16,7 @@ from gateway.model import (
     Indication,
     SignatureFinding,
 )
-from gateway.sandbox.certificates import timestamper_extensions
+from gateway.sandbox.certificates import Period, timestamper_extensions
 from gateway.sandbox.pki import Pki
 from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.signatures import cms as form
@@ -24,10 +24,14 @@ from gateway.signatures.timestamps import check_token
 from gateway.trust import Trust
 from gateway.verification import Verifier
 from gateway.verification.moments import TIMESTAMPS_MAX
-from tests.pki.build import ALGORITHMS, NOW, issue, root
+from tests.pki.build import ALGORITHMS, NOW, issue, list_of, root
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
+from tests.unit.verification.long_lived import LATER, STAMPED, YEAR, World, paper
 
 HOUR = timedelta(hours=1)
+ARCHIVED = NOW + 5 * YEAR / 2
+"""By the second authority of `long_lived`, while the first is alive."""
+
 PASSED, FAILED, UNKNOWN = (
     Indication.TOTAL_PASSED,
     Indication.TOTAL_FAILED,
@@ -151,6 +155,37 @@ def test_g3_times_out_of_order_are_refused(pki: Pki, first: str, second: str) ->
     )
     assert (wrong.indication, wrong.sub_indication) == (UNKNOWN, "TIMESTAMP_ORDER_FAILURE")
     assert failed_checks(wrong) == ["timestamp_order"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "covered", "best"),
+    [
+        ("signature", True, STAMPED),
+        ("signature", False, ARCHIVED),
+        ("archive", False, ARCHIVED),
+        ("content", False, ARCHIVED),
+    ],
+)
+def test_an_authority_that_has_ended_is_believed_under_an_archive_time_stamp(
+    kind: str, covered: bool, best: datetime
+) -> None:
+    """Who has the key of an ended authority stamps any day, but not what is archived already."""
+    world = World()
+    (part,) = paper(world).signatures
+    value = value_of(part.body)
+    imprint = ALGORITHMS.digest("sha256", value)
+    early, later = (
+        check_token(world.token(imprint, "sha256", at), value, "archive", ALGORITHMS)
+        for at in (STAMPED, ARCHIVED)
+    )
+    early = replace(early, kind=kind)
+    later = replace(later, covers=frozenset([early.sha256] if covered else ()))
+    of_then = list_of(world.stampers, period=Period(begins=ARCHIVED - HOUR, ends=ARCHIVED + HOUR))
+    signature = replace(checked(part.body, early, later), revocations=(("crl", of_then.dump()),))
+    finding = Verifier(world.trust(LATER), ALGORITHMS).judge(signature, LATER, kept=False)
+    believed = covered or kind == "content"
+    assert [one.indication is PASSED for one in finding.timestamps] == [believed, True]
+    assert finding.times.best == best
 
 
 def test_g4_a_claimed_time_is_no_proof(pki: Pki) -> None:

@@ -127,8 +127,9 @@ def accreditation_of(
 
     The Russian lists are asked first, of each source the newest snapshot that names the key.
     A snapshot speaks for moments up to `age_max` after it was issued, or up to the update it
-    announces; beyond, and where no snapshot knows the authority, nothing is known, unless a
-    Russian snapshot speaks for the moment and names it nowhere.
+    announces, or until the next one was issued that names the key no more; beyond, and where no
+    snapshot knows the authority, nothing is known, unless a Russian snapshot speaks for the
+    moment and names it nowhere.
     """
     assert issued_at.tzinfo is not None, "Times are aware."
     key = _key_of(issuer) if lists else None
@@ -138,6 +139,10 @@ def accreditation_of(
     for one in sorted(by_age, key=lambda one: one.source != russian.SOURCE):
         services = [service for service in one.services if key in service.keys]
         if services:
+            dropped = (two for two in by_age if one.issued_at < two.issued_at <= issued_at)
+            without = next((two for two in dropped if two.source == one.source), None)
+            if without is not None:
+                return _unnamed(without, issued_at, age_max)
             state: State = "unknown"
             if issued_at <= one.speaks_until(age_max):
                 state = _together([service.state_at(issued_at) for service in services])
@@ -145,8 +150,13 @@ def accreditation_of(
     newest = next((one for one in by_age if one.source == russian.SOURCE), None)
     if newest is None:
         return Accreditation(state="unknown", source="", snapshot_date=None)
-    spoken = issued_at <= newest.speaks_until(age_max)
-    return newest.accreditation("not" if spoken else "unknown", "")
+    return _unnamed(newest, issued_at, age_max)
+
+
+def _unnamed(one: TrustedList, issued_at: datetime, age_max: timedelta) -> Accreditation:
+    """Return what a snapshot says of an authority that it does not name."""
+    spoken = one.source == russian.SOURCE and issued_at <= one.speaks_until(age_max)
+    return one.accreditation("not" if spoken else "unknown", "")
 
 
 @lru_cache(maxsize=256)

@@ -72,8 +72,8 @@ def read(root: etree._Element, sha256: str) -> TrustedList:
 
 def _statuses(center: etree._Element) -> list[Status]:
     stated = [
-        *center.iterfind("ИсторияСтатусовАккредитации/СтатусАккредитации"),
         *center.iterfind("СтатусАккредитации"),
+        *center.iterfind("ИсторияСтатусовАккредитации/СтатусАккредитации"),
     ]
     found = []
     for status in stated:

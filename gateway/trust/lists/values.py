@@ -53,9 +53,10 @@ class Service:
     """SubjectPublicKeyInfo of its certificates, DER."""
 
     statuses: tuple[Status, ...]
+    """The current one first, then those of the history."""
 
     def status_at(self, moment: datetime) -> Status | None:
-        """Return the last status that had begun at a moment."""
+        """Return the last status that had begun at a moment, of one day's the first stated."""
         begun = [status for status in self.statuses if status.since <= moment]
         return max(begun, key=lambda status: status.since, default=None)
 

@@ -107,6 +107,45 @@ def test_the_newest_snapshot_that_knows_an_authority_counts(folder: Path) -> Non
     assert len(list(folder.glob("ru-*.xml"))) == 3
 
 
+def test_a_key_that_a_newer_snapshot_drops_is_accredited_no_more(folder: Path) -> None:
+    """An authority is taken off, or one of its keys is: what it issues since is nobody's."""
+    good = ("Действует", "2020-01-01")
+    other = Listed(name="Другой", certificates=[OTHER_CERTIFICATE], statuses=[good])
+    keep_list(folder, russian(listed(good), other, issued="2026-11-01T00:00:00"))
+    keep_list(folder, russian(other, issued="2026-11-10T00:00:00"))
+    dropped = at("2026-11-09T21:00:00")
+    assert state(folder, dropped - timedelta(seconds=1)) == "accredited"
+    assert state(folder, dropped) == "not"
+    assert state(folder, dropped, OTHER_CERTIFICATE) == "accredited"
+    assert state(folder, dropped + AGE + timedelta(seconds=1)) == "unknown"
+
+
+def test_a_key_that_a_newer_european_snapshot_drops_is_unknown(folder: Path) -> None:
+    good = ("granted", "2017-01-01T00:00:00Z")
+    other = listed(good, certificate=OTHER_CERTIFICATE)
+    keep_list(folder, european(listed(good), issued="2026-11-01T00:00:00Z"))
+    keep_list(folder, european(other, issued="2026-11-10T00:00:00Z"))
+    assert state(folder, at("2026-11-09")) == "accredited"
+    assert state(folder, at("2026-11-10")) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("current", "before", "expected"),
+    [("Прекращена", "Действует", "not"), ("Действует", "Приостановлена", "accredited")],
+)
+def test_of_two_statuses_of_one_day_the_current_one_counts(
+    folder: Path, current: str, before: str, expected: str
+) -> None:
+    day = "2024-03-01T00:00:00"
+    octets = russian(listed((current, day), (before, day)))
+    # The history may tell the older of the two first.
+    head, history, tail = octets.partition("<ИсторияСтатусовАккредитации>".encode())
+    stated = tail.split("</СтатусАккредитации>".encode(), 2)
+    tail = "</СтатусАккредитации>".encode().join([stated[1], stated[0], stated[2]])
+    keep_list(folder, head + history + tail)
+    assert state(folder, at("2024-06-01")) == expected
+
+
 @pytest.mark.parametrize(
     ("statuses", "expected"),
     [

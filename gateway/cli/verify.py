@@ -9,9 +9,8 @@ from typing import NoReturn
 
 import click
 
-from gateway import sentences
 from gateway.algorithms import standard
-from gateway.cli import files, local
+from gateway.cli import files, local, verdicts
 from gateway.cli.dates import moment
 from gateway.cli.output import Exit, Output, Wrong, leave, options, translated
 from gateway.cli.policy_file import read_policy
@@ -20,15 +19,12 @@ from gateway.formats.interface import formats
 from gateway.model import (
     ATTORNEY,
     Attached,
-    CheckStatus,
     Indication,
     Part,
-    SignatureFinding,
     SignatureReport,
 )
 from gateway.signature_report.as_json import record_json
 from gateway.signature_report.render import MEDIA_TYPES, render
-from gateway.signature_report.words import Words
 from gateway.trust import Trust
 from gateway.verification import (
     HEAD_BYTES,
@@ -205,7 +201,8 @@ def command(
     )
     report = with_powers(report, attached, verifier, at, kept=False, wanted=power)
     out.data(to_json(report))
-    _show(out, report)
+    verdicts.show(out, report)
+    _say_where_looked(out, file, report)
     _say_right_call(out, file, report)
     if report.indication is Indication.INDETERMINATE and not trust.freshness(at).anchors:
         _say_no_anchors(out, trust_folders)
@@ -247,7 +244,7 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
             "evidence_record": record_json(record) if record else None,
         }
     )
-    _show(out, now)
+    verdicts.show(out, now)
     for check in record.checks if record else ():
         out.check(check)
     if not found:
@@ -320,6 +317,20 @@ def _say_no_anchors(out: Output, folders: tuple[Path, ...]) -> None:
     )
 
 
+def _say_where_looked(out: Output, file: str, report: SignatureReport) -> None:
+    """Say on stderr, where no signature was found, which names one would have had."""
+    if report.signatures or file == files.STDIN:
+        return
+    names = ", ".join(f"{Path(file).name}{end}" for end in BESIDE)
+    out.note(
+        out.say(
+            f"искали в самом файле и рядом ({names}); подпись под другим именем: --signature ФАЙЛ",
+            f"looked in the file itself and beside it ({names}); a signature under another"
+            " name: --signature FILE",
+        )
+    )
+
+
 def _say_right_call(out: Output, file: str, report: SignatureReport) -> None:
     """Say on stderr how to call, where a detached signature was given without what it signs."""
     if not any(
@@ -339,41 +350,3 @@ def _say_right_call(out: Output, file: str, report: SignatureReport) -> None:
             f"{file}: a detached signature, without the file it signs. Call: {call}",
         )
     )
-
-
-def _show(out: Output, report: SignatureReport) -> None:
-    if not report.signatures:
-        out.text(f"{out.mark(None)} {out.say('подписей нет', 'no signatures')}")
-    for finding in report.signatures:
-        _show_one(out, finding)
-    words = Words(language=out.language)
-    for one in report.attorneys:
-        name = f"{words('attorney', 'title')} {one.number or one.place}"
-        told = sentences.say(one.unread, out.language) or one.indication.value
-        out.text(f"{name}: {told}; {words('registry', one.registry.state)}")
-
-
-def _show_one(out: Output, finding: SignatureFinding) -> None:
-    good = {Indication.TOTAL_PASSED: True, Indication.TOTAL_FAILED: False}.get(finding.indication)
-    because = f" ({finding.sub_indication})" if finding.sub_indication else ""
-    out.text(f"{out.mark(good)} {finding.indication.value}{because}  {finding.format}")
-    if finding.signer is not None:
-        out.text(f"  {out.say('подписал', 'signed by')}: {finding.signer.subject}")
-    words = Words(language=out.language)
-    out.text(f"  {words('page', 'qualification')}: {words('qualification', finding.qualification)}")
-    for covered in finding.covered:
-        out.text(f"  {covered.scope}, {len(covered.octets)} B")
-    for stamp in finding.timestamps:
-        because = f" ({stamp.sub_indication})" if stamp.sub_indication else ""
-        kind = words("timestamp", stamp.kind)
-        out.text(f"  {words('page', 'timestamps')}, {kind}: {stamp.at.isoformat()}{because}")
-    for check in finding.checks:
-        if check.status is not CheckStatus.PASSED:
-            out.check(check)
-    for check in finding.qualification_checks:
-        if check.name.startswith("attorney"):
-            told = words("status", check.status.value)
-            why = sentences.say(check.detail, out.language)
-            out.text(f"  {words('check', check.name)}: {told} {why}".rstrip())
-    for hint in finding.hints:
-        out.text(out.dim(f"  {sentences.say(hint, out.language)}"))

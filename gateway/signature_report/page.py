@@ -110,6 +110,7 @@ def _rows(finding: SignatureFinding, words: Words) -> Iterator[Row]:
         yield row("issuer", finding.signer.issuer)
         yield row("serial", finding.signer.serial)
     yield row("qualification", words("qualification", finding.qualification))
+    yield row("code", ", ".join(filter(None, (finding.indication.value, finding.sub_indication))))
     yield row("format", f"{finding.format} {finding.level}".strip() or "—")
     yield row("place", place_of(finding.place, words) if finding.place else "—")
     for covered in finding.covered:

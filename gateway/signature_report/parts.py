@@ -19,13 +19,20 @@ TONES = {
 }
 _CHECK_TONES = {CheckStatus.PASSED: "good", CheckStatus.FAILED: "bad"}
 
-_CODED = {"signature_valid": "indication", "identification_kind": "identification"}
+_CODED = {
+    "signature_valid": "indication",
+    "attorney_signature": "indication",
+    "identification_kind": "identification",
+}
 """Checks whose detail is a code: it is told in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRow:
     """One check: its name, `good`, `bad` or `open`, the word for that, and the detail."""
+
+    key: str
+    """Its name in JSON."""
 
     name: str
     tone: str
@@ -64,6 +71,7 @@ def check_rows(checks: Iterable[Check], words: Words) -> tuple[CheckRow, ...]:
 
 def _row(check: Check, words: Words) -> CheckRow:
     return CheckRow(
+        key=check.name,
         name=words("check", check.name),
         tone=_CHECK_TONES.get(check.status, "open"),
         word=words("status", check.status.value),

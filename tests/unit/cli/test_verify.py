@@ -332,27 +332,6 @@ def test_a_power_of_attorney_is_checked_with_the_signature_beside_it(
     assert "The signer is the representative: passed" in shown.stdout
 
 
-@pytest.mark.parametrize(
-    ("language", "found", "hint"),
-    [
-        ("ru", "FAILED  reference_data: хеш streebog256 не совпадает", "изменены концы строк"),
-        ("en", "FAILED  reference_data: streebog256 differs", "line ends changed after signing"),
-    ],
-)
-def test_what_was_found_is_said_in_the_language_asked_for(
-    pki: Pki, bundle: Path, language: str, found: str, hint: str
-) -> None:
-    run(sign, bundle, *keys(pki))
-    bundle.write_bytes(BUNDLE + b"\n")
-    arguments = (bundle, "--trust", pki.trust, *AT, "--lang", language)
-    shown = run(verify, *arguments)
-    assert found in shown.stdout
-    assert hint in shown.stdout
-    told = json.loads(run(verify, *arguments, "--json").stdout)["signatures"][0]
-    assert {"streebog256 differs"} < {check["detail"] for check in told["checks"]}
-    assert told["hints"] == ["line ends changed after signing"]
-
-
 def test_a_power_is_asked_of_a_power_of_attorney(pki: Pki, bundle: Path) -> None:
     asked = run(verify, bundle, "--trust", pki.trust, "--power", POWER, "--lang", "en")
     assert asked.exit_code == 2
@@ -362,8 +341,8 @@ def test_a_power_is_asked_of_a_power_of_attorney(pki: Pki, bundle: Path) -> None
 @pytest.mark.parametrize(
     ("language", "why"),
     [
-        ("ru", "attorney[0]: не МЧД формата EMCHD_1"),
-        ("en", "attorney[0]: not a power of attorney of the format EMCHD_1"),
+        ("ru", "Доверенность attorney[0]. Не прочитана: не МЧД формата EMCHD_1"),
+        ("en", "attorney[0]. Not read: not a power of attorney of the format EMCHD_1"),
     ],
 )
 def test_why_a_power_of_attorney_is_not_read_is_said_in_the_language_asked_for(

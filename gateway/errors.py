@@ -9,6 +9,7 @@ Source: RFC 9457 (problem details); FHIR R4 OperationOutcome for the `issue` typ
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -81,7 +82,14 @@ def codes() -> tuple[str, ...]:
 
 
 def explain(code: str, language: str = "ru") -> Explanation:
-    """Return the catalogue page of `code`.  Raises KeyError for an unknown code."""
+    """Return the catalogue page of `code`, of no problem in particular: what varies is "…".
+
+    Raises KeyError for an unknown code.
+    """
+    return _filled(_page(code, language), _Blank())
+
+
+def _page(code: str, language: str) -> Explanation:
     entry = _catalogue()[code]
     text = entry[language]
     return Explanation(
@@ -98,11 +106,14 @@ def explain(code: str, language: str = "ru") -> Explanation:
 
 def say(problem: Problem, language: str = "ru") -> Explanation:
     """Return the explanation of `problem` with its reason and fix filled in."""
-    page = explain(problem.code, language)
     words = _Blank(problem.detail)
     if "check" in words:
         for name in words.keys() & set(OF_CHECKS):
             words[name] = sentences.say(words[name], language)
+    return _filled(_page(problem.code, language), words)
+
+
+def _filled(page: Explanation, words: Mapping[str, str]) -> Explanation:
     return replace(page, reason=page.reason.format_map(words), fix=page.fix.format_map(words))
 
 

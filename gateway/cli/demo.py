@@ -169,7 +169,7 @@ def _stay(out: Output, alive: Running) -> None:
     rows = [
         (out.say("API", "API"), f"{made.url}/v1"),
         (out.say("Справочник API", "API reference"), f"{made.url}/docs"),
-        ("FHIR", f"{made.url}/fhir/metadata"),
+        ("FHIR", f"{made.url}/fhir"),
         (out.say("Учебная клиника", "Sandbox clinic"), made.clinic_url),
         (
             out.say("Вход", "Log in"),

@@ -118,6 +118,13 @@ def test_russian_pages_are_in_russian_and_english_ones_are_not(code: str) -> Non
     assert all(RUSSIAN.search(text) for text in entry["ru"].values())
 
 
+@pytest.mark.parametrize("language", errors.LANGUAGES)
+def test_a_page_of_the_catalogue_shows_no_names_of_our_variables(language: str) -> None:
+    """`gateway explain` and /docs/errors said "revoked before the moment of receipt {at}"."""
+    pages = [errors.explain(code, language) for code in errors.codes()]
+    assert [page.code for page in pages if "{" in page.reason + page.fix] == []
+
+
 def test_a_reason_is_filled_from_the_details_and_never_fails() -> None:
     """A text must never fail to be said, even when its details are missing."""
     for code in errors.codes():

@@ -10,6 +10,7 @@ from typing import cast
 
 import click
 
+from gateway import sentences
 from gateway.algorithms import pkcs11
 from gateway.algorithms.interface import Unsupported
 from gateway.cli import files, signer
@@ -187,11 +188,17 @@ def _signed(
             stamp=by.stamp,
         )
     except GatewayError as error:
-        raise Wrong("; ".join(out.reason(one) for one in error.problems)) from error
+        what = "; ".join(out.reason(one) for one in error.problems)
+        if form in ("xades", "xmldsig"):
+            what = out.say(
+                f"--format {form} только для XML. {what}",
+                f"--format {form} is for XML alone. {what}",
+            )
+        raise Wrong(what) from error
     except pkcs11.TokenFault as error:
         raise Failed(f"--key: {error}") from error
     except (ValueError, Unsupported) as error:
-        raise Wrong(str(error)) from error
+        raise Wrong(sentences.say(str(error), out.language)) from error
 
 
 def _beside(file: str, form: str, attached: bool, inside: bool) -> str:

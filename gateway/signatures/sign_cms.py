@@ -27,7 +27,10 @@ def scheme_of(certificate: x509.Certificate) -> Scheme:
     """Return how a key of this kind signs here.  Raises ValueError for other kinds."""
     kind = str(certificate.public_key["algorithm"]["algorithm"].native)
     if kind not in _KEY_KINDS:
-        raise ValueError(f"Cannot sign with a key of kind {kind}.")
+        raise ValueError(
+            f"This form is made with GOST R 34.10-2012, RSA and ECDSA keys, not with {kind};"
+            " JWS takes Ed25519 and Ed448 as well."
+        )
     return asn1.scheme_for(certificate.public_key, _DIGESTS[_KEY_KINDS[kind]])
 
 

@@ -15,6 +15,7 @@ from gateway.sandbox.pki import Pki
 from tests.pki.build import NOW
 from tests.unit.qualification.test_attorney import POWER, attorney
 from tests.unit.signatures.made import BUNDLE, XML
+from tests.unit.signatures.made_json import signing
 from tests.unit.signatures.pdf_made import REPORT
 
 AT = ["--at", NOW.isoformat()]
@@ -89,6 +90,41 @@ def test_a_form_that_does_not_fit_its_place_is_wrong_usage(
     pki: Pki, bundle: Path, wrong: list[str]
 ) -> None:
     assert run(sign, bundle, *keys(pki), *wrong).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("octets", "wrong", "why"),
+    [
+        (BUNDLE, ["--format", "xades"], "--format xades только для XML. FMT-201"),
+        (b'{"resourceType":"Patient"}', ["--inside"], "Подпись внутри несёт только Bundle."),
+        (b"%PDF-1.4\nbroken", ["--format", "pades"], "Не подписано: нарушена таблица ссылок"),
+        (
+            XML,
+            ["--format", "xmldsig", "-T", "--tsa", "http://127.0.0.1:9/"],
+            "У формата xmldsig нет места для штампа времени, есть у cades, jws, xades, pades.",
+        ),
+    ],
+)
+def test_why_nothing_was_signed_is_said_in_russian(
+    pki: Pki, tmp_path: Path, octets: bytes, wrong: list[str], why: str
+) -> None:
+    path = tmp_path / "given"
+    path.write_bytes(octets)
+    said = run(sign, path, *keys(pki), *wrong)
+    assert said.exit_code == 2
+    assert why in said.stderr
+
+
+def test_an_ed25519_key_is_told_the_form_that_takes_it(bundle: Path, tmp_path: Path) -> None:
+    made = signing("Ed25519")
+    private, certificate = tmp_path / "key.der", tmp_path / "cert.der"
+    private.write_bytes(made.key)
+    certificate.write_bytes(made.certificate.dump())
+    arguments = (sign, bundle, "--key", private, "--cert", certificate)
+    refused = run(*arguments)
+    assert refused.exit_code == 2
+    assert "ключом ГОСТ Р 34.10-2012, RSA или ECDSA, а не ed25519; JWS берёт" in refused.stderr
+    assert run(*arguments, "--format", "jws").exit_code == 0
 
 
 @pytest.mark.parametrize("form", ["xades", "xmldsig"])

@@ -70,6 +70,10 @@ class CheckedTimestamp:
     covers: frozenset[str] = frozenset()
     """Of an archive time-stamp: which tokens of the signature were there before it."""
 
+    renewed_by: str = ""
+    """Of a stamp in an evidence record that the file carries: the token that renewed it, without
+    which it is not believed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedSignature:

@@ -36,6 +36,7 @@ from gateway.signatures.cms_attributes import (
     values_of,
 )
 from gateway.signatures.cms_signer import COUNTERSIGNED, Signer
+from gateway.signatures.embedded_records import EmbeddedRecords
 from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
 from gateway.signatures.timestamps import check_token, digest_of
 
@@ -70,16 +71,21 @@ class Allowance:
 
 
 def with_additions(
-    signer: Signer, checked: CheckedSignature, allowance: Allowance, depth: int = 0
+    signer: Signer,
+    checked: CheckedSignature,
+    allowance: Allowance,
+    depth: int = 0,
+    records: EmbeddedRecords | None = None,
 ) -> CheckedSignature:
     """Return a checked signature with what its attributes bring beyond the baseline.
 
-    `signer` has made its checks; `allowance` is the file's.  What cannot be read is a flaw of
-    the signature (FORMAT_FAILURE), and so is more than anybody needs.
+    `signer` has made its checks; `allowance` is the file's, and so are `records`: those are over
+    all its signatures.  What cannot be read is a flaw of the signature (FORMAT_FAILURE), and so
+    is more than anybody needs.
     """
     if not signer.is_read:
         return checked
-    additions = _Additions(signer, checked, allowance, depth)
+    additions = _Additions(signer, checked, allowance, depth, records)
     with signer.checks.recording():
         try:
             additions.read()
@@ -108,9 +114,15 @@ def level(
 
 class _Additions:
     def __init__(
-        self, signer: Signer, checked: CheckedSignature, allowance: Allowance, depth: int
+        self,
+        signer: Signer,
+        checked: CheckedSignature,
+        allowance: Allowance,
+        depth: int,
+        records: EmbeddedRecords | None,
     ) -> None:
         self.signer = signer
+        self.records = records
         self.allowance = allowance
         self.checked = checked
         self.depth = depth
@@ -129,7 +141,9 @@ class _Additions:
             self._counter(written, position)
         if SIGNATURE_POLICY in self.signer.attributes:
             self.hints.append("signature policy named, not processed")
-        if any(map(unsigned.values, EVIDENCE_RECORDS)):
+        if self.records is not None:
+            self._records(self.records)
+        elif any(map(unsigned.values, EVIDENCE_RECORDS)):
             self.hints.append("evidence records are not checked")
 
     def result(self) -> CheckedSignature:
@@ -208,8 +222,20 @@ class _Additions:
         known = self.certificates[: certificates.CERTIFICATES_MAX]
         at_hand, algorithms = self.signer.directory, self.signer.algorithms
         one = check_token(written, stamped, kind, algorithms, known, digests, directory=at_hand)
-        self.timestamps.append(one)
-        brought, revocations = _in_token(written)
+        self._stamped(one, written)
+
+    def _records(self, records: EmbeddedRecords) -> None:
+        """Count the stamps of the file's evidence records as archive time stamps.
+
+        All but the records was there when the first came: nothing else stands in the file.
+        """
+        there = frozenset(one.sha256 for one in self.timestamps)
+        for one, token in records.checked():
+            self._stamped(replace(one, covers=one.covers | there), token)
+
+    def _stamped(self, checked: CheckedTimestamp, token: bytes) -> None:
+        self.timestamps.append(checked)
+        brought, revocations = _in_token(token)
         self.certificates.extend(brought)
         self.revocations.extend(revocations)
 

@@ -17,6 +17,7 @@ from gateway.model import CheckedSignature, Part
 from gateway.signatures import cades, cms_file, findings, timestamp_files
 from gateway.signatures.cms_signer import Signer, result
 from gateway.signatures.directory import NOBODY, Directory
+from gateway.signatures.embedded_records import EmbeddedRecords
 from gateway.signatures.findings import Checks
 
 NAME = "cms"
@@ -71,7 +72,10 @@ def _check_file(
     if signed.content is not None:
         digests = {}
     allowance = cades.Allowance()
+    outside = beside.body if beside is not None else None
+    content = signed.content if signed.content is not None else outside
+    records = EmbeddedRecords(plain, signed, content, algorithms, directory, allowance.take)
     for position, signer in enumerate(signed.signers):
         where = f"{place}/signer[{position}]" if len(signed.signers) > 1 else place
         one = Signer(signed, signer, beside, algorithms, digests, directory=directory)
-        yield cades.with_additions(one, one.check(where), allowance)
+        yield cades.with_additions(one, one.check(where), allowance, records=records)

@@ -51,6 +51,16 @@ class Attribute:
 
     values: tuple[bytes, ...]
 
+    @staticmethod
+    def of(octets: bytes) -> Attribute:
+        """Return the attribute in `octets`; raises what MALFORMED names."""
+        kind, values = ber.elements(ber.contents(octets))
+        return Attribute(
+            kind=str(core.ObjectIdentifier.load(kind, strict=True).dotted),
+            octets=octets,
+            values=tuple(ber.elements(ber.contents(values))),
+        )
+
     @property
     def kind_octets(self) -> bytes:
         """The attribute's type, DER."""
@@ -72,7 +82,7 @@ class Unsigned:
         found = ber.elements(ber.contents(written.dump()))
         if len(found) > ATTRIBUTES_MAX:
             raise failed("unsigned_attributes", FORMAT_FAILURE, f"{len(found)} attributes")
-        return Unsigned(attributes=tuple(_attribute(octets) for octets in found))
+        return Unsigned(attributes=tuple(map(Attribute.of, found)))
 
     def values(self, kind: str) -> list[bytes]:
         """Return the values of every attribute of a kind."""
@@ -95,12 +105,3 @@ class Unsigned:
 def values_of(values: Any) -> Sequence[bytes]:
     """Return the octets of each value of a signed attribute that asn1crypto read."""
     return ber.elements(ber.contents(values.dump()))
-
-
-def _attribute(octets: bytes) -> Attribute:
-    kind, values = ber.elements(ber.contents(octets))
-    return Attribute(
-        kind=str(core.ObjectIdentifier.load(kind, strict=True).dotted),
-        octets=octets,
-        values=tuple(ber.elements(ber.contents(values))),
-    )

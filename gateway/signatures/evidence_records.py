@@ -15,15 +15,16 @@ Source: RFC 4998, sections 3.1, 4.1, 4.3, 5.1 and 5.3, appendix A.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asn1crypto import algos, cms, core
 
 from gateway.algorithms.asn1 import MALFORMED
 from gateway.algorithms.interface import Algorithms
-from gateway.model import CheckedTimestamp
+from gateway.model import Check, CheckedTimestamp, CheckStatus, Indication
 from gateway.signatures import ber, findings
-from gateway.signatures.findings import HASH_FAILURE, failed
+from gateway.signatures.directory import NOBODY, Directory
+from gateway.signatures.findings import CRYPTO_CONSTRAINTS_FAILURE, HASH_FAILURE, failed
 from gateway.signatures.hash_trees import Digest, Lists, grown, node_of, root_of
 from gateway.signatures.timestamps import TOKEN_BYTES_MAX, check_token_over
 
@@ -133,7 +134,7 @@ class NotARecord(ValueError):
 
 
 def read(octets: bytes) -> Record:
-    """Return an evidence record (DER).  Raises NotARecord."""
+    """Return an evidence record; its stamps are kept as they are coded.  Raises NotARecord."""
     if len(octets) > RECORD_BYTES_MAX:
         raise NotARecord("larger than any record")
     try:
@@ -146,7 +147,12 @@ def read(octets: bytes) -> Record:
             raise NotARecord("of encrypted objects")
         if sum(len(chain) for chain in parsed["sequence"]) > STAMPS_MAX:
             raise NotARecord(f"more than {STAMPS_MAX} time stamps")
-        chains = tuple(tuple(map(_read_stamp, chain)) for chain in parsed["sequence"])
+        # Sliced, not written anew: renewed stamps cover what stands here, DER or not.
+        coded = ber.elements(ber.contents(ber.elements(ber.contents(octets))[-1]))
+        chains = tuple(
+            tuple(map(_read_stamp, chain, ber.elements(ber.contents(written))))
+            for chain, written in zip(parsed["sequence"], coded, strict=True)
+        )
     except NotARecord:
         raise
     except MALFORMED as error:
@@ -222,12 +228,14 @@ def roots(
     objects: Sequence[bytes],
     materials: Sequence[Sequence[bytes]],
     algorithms: Algorithms,
+    *,
+    alone: bool = True,
 ) -> tuple[bytes, ...]:
     """Return what each stamp's token should be over, when all covers what it should.
 
-    `objects` are the group, all of it.  `materials` are, for each stamp, what stands beside
-    what it renews; those of the first are none.  Raises the flaw of the first stamp that covers
-    something else (section 4.3, step 1; section 5.3, steps 1 to 3).
+    `objects` are the group, all of it if it stands `alone`.  `materials` are, for each stamp,
+    what stands beside what it renews; those of the first are none.  Raises the flaw of the
+    first stamp that covers something else (section 4.3, step 1; section 5.3, steps 1 to 3).
     """
     found: list[bytes] = []
     before = Record(chains=())
@@ -243,7 +251,9 @@ def roots(
             else:
                 covered = _hashes(objects, digest)
             lists = stamp.lists or (covered,)
-            if set(lists[0]) != set(covered) or (not stamp.lists and len(covered) > 1):
+            there, wanted = set(lists[0]), set(covered)
+            same = there == wanted if alone else there >= wanted
+            if not same or (not stamp.lists and len(covered) > 1):
                 raise failed(CHECK, HASH_FAILURE, f"time stamp {number + 1} covers something else")
             if given[number] and _beside(given[number], digest) != lists[1:2]:
                 detail = f"time stamp {number + 1} covers other material"
@@ -253,16 +263,58 @@ def roots(
     return tuple(found)
 
 
-def check_stamp(stamp: Stamp, root: bytes, algorithms: Algorithms) -> CheckedTimestamp:
-    """Check the token of a stamp over the root that its tree leads to.  Never raises."""
-    return check_token_over(stamp.token, stamp.digest, root, "archive", algorithms)
+def check_stamp(
+    stamp: Stamp,
+    root: bytes,
+    algorithms: Algorithms,
+    known: Sequence[bytes] = (),
+    directory: Directory = NOBODY,
+) -> CheckedTimestamp:
+    """Check the token of a stamp over the root that its tree leads to.  Never raises.
+
+    `known` and `directory` are as for `check_token`.
+    """
+    return check_token_over(
+        stamp.token, stamp.digest, root, "archive", algorithms, known, directory
+    )
+
+
+def check_stamps(
+    record: Record,
+    roots: Sequence[bytes],
+    then: Sequence[Algorithms],
+    known: Sequence[bytes] = (),
+    directory: Directory = NOBODY,
+) -> list[CheckedTimestamp]:
+    """Check the token of every stamp by what `then`, at the moment it is judged, may count.
+
+    All trees of a chain are held by the first stamp of the next, so its digest has to count at
+    the last moment of the chain (section 5.3, step 2).
+    """
+    found: list[CheckedTimestamp] = []
+    for chain in record.chains:
+        last = then[len(found) + len(chain) - 1]
+        for stamp in chain:
+            number = len(found)
+            checked = check_stamp(stamp, roots[number], then[number], known, directory)
+            refused = last.refused(stamp.digest)
+            if refused and checked.indication is Indication.TOTAL_PASSED:
+                aged = Check(name="crypto_policy", status=CheckStatus.INDETERMINATE, detail=refused)
+                checked = replace(
+                    checked,
+                    checks=(*checked.checks, aged),
+                    indication=Indication.INDETERMINATE,
+                    sub_indication=CRYPTO_CONSTRAINTS_FAILURE,
+                )
+            found.append(checked)
+    return found
 
 
 # --- inside ----------------------------------------------------------------------------
 
 
-def _read_stamp(written: _ArchiveTimeStamp) -> Stamp:
-    token = bytes(written["time_stamp"].dump())
+def _read_stamp(written: _ArchiveTimeStamp, octets: bytes) -> Stamp:
+    token = ber.elements(ber.contents(octets))[-1]
     if len(token) > TOKEN_BYTES_MAX:
         raise NotARecord("a token larger than any")
     named = written["digest_algorithm"]
@@ -277,7 +329,7 @@ def _read_stamp(written: _ArchiveTimeStamp) -> Stamp:
         content = written["time_stamp"]["content"]["encap_content_info"]["content"]
         named = content.parsed["message_imprint"]["hash_algorithm"]
     name = str(named["algorithm"].native)
-    return Stamp(digest=name, lists=lists, token=token, octets=bytes(written.dump()))
+    return Stamp(digest=name, lists=lists, token=token, octets=octets)
 
 
 def _written(stamp: Stamp) -> bytes:

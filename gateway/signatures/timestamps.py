@@ -107,14 +107,20 @@ def digest_of(token: bytes) -> str:
 
 
 def check_token_over(
-    token: bytes, digest: str, imprint: bytes, kind: str, algorithms: Algorithms
+    token: bytes,
+    digest: str,
+    imprint: bytes,
+    kind: str,
+    algorithms: Algorithms,
+    known: Sequence[bytes] = (),
+    directory: Directory = NOBODY,
 ) -> CheckedTimestamp:
     """Check a TimeStampToken whose imprint should be `imprint`, computed by `digest`.
 
     As `check_token`; an imprint by another digest is HASH_FAILURE.
     """
     digests = {digest: imprint}
-    checked = check_token(token, b"", kind, algorithms, digests=digests)
+    checked = check_token(token, b"", kind, algorithms, known, digests, directory=directory)
     if set(digests) == {digest}:
         return checked
     # The token's own digest was computed, and not over what it should be.
@@ -125,6 +131,14 @@ def check_token_over(
         indication=Indication.TOTAL_FAILED,
         sub_indication=flaw.sub_indication,
     )
+
+
+def time_of(token: bytes) -> datetime:
+    """Return the time that a token bears, unchecked; UNREAD where it cannot be read."""
+    try:
+        return _generated(_read(_opened(token, ())))
+    except (Flaw, *MALFORMED):
+        return UNREAD
 
 
 def _opened(token: bytes, known: Sequence[bytes]) -> cms_file.SignedData:

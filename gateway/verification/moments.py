@@ -9,7 +9,7 @@ time) and 5.6 (archive time-stamps); semantics, rule 4.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -77,10 +77,12 @@ def moments_of(checked: CheckedSignature, at: datetime, judge: JudgeAuthority) -
     archives: list[CheckedTimestamp] = []
     # The latest archive time-stamp first: it proves that what it covers existed in its time,
     # so the authorities of the earlier ones are judged then and not now.
-    for position in sorted(range(len(tokens)), key=lambda i: _latest_archive_first(tokens[i])):
+    order = sorted(range(len(tokens)), key=lambda i: (*_latest_archive_first(tokens[i]), -i))
+    for position in order:
         one = tokens[position]
         moment = min((later.at for later in archives if _covers(later, one)), default=at)
         finding, trust = _judged(one, moment, at, judge)
+        finding = _renewed(finding, one, checked.timestamps, findings, at)
         findings[position] = finding
         evidence |= dict.fromkeys(grounds_of(trust) if trust else ())
         if trust and trust.sub_indication == "TRY_LATER" and one.kind in PROVING:
@@ -129,6 +131,37 @@ def _covers(later: CheckedTimestamp, one: CheckedTimestamp) -> bool:
 
 def _latest_archive_first(one: CheckedTimestamp) -> tuple[bool, float]:
     return one.kind != "archive", -one.at.timestamp()
+
+
+def _renewed(
+    finding: TimestampFinding,
+    one: CheckedTimestamp,
+    tokens: Sequence[CheckedTimestamp],
+    findings: Mapping[int, TimestampFinding],
+    at: datetime,
+) -> TimestampFinding:
+    """Return the finding on a stamp of an evidence record, less its pass if its renewal has none.
+
+    It was judged by what counted when it was renewed, so that has to be believed (RFC 4998,
+    section 5.3); what came after the moment of judgement is left out of account.
+    """
+    if not one.renewed_by or finding.indication is not Indication.TOTAL_PASSED:
+        return finding
+    for number, later in enumerate(tokens):
+        if later.sha256 != one.renewed_by or later.at - at > CLOCK_TOLERANCE:
+            continue
+        found = findings.get(number)
+        if found is None or found.indication is not Indication.TOTAL_PASSED:
+            why = (found and found.sub_indication) or "SIG_CONSTRAINTS_FAILURE"
+            detail = f"renewed by a time stamp that is not believed: {why}"
+            check = Check(name="evidence_record", status=CheckStatus.INDETERMINATE, detail=detail)
+            return replace(
+                finding,
+                indication=Indication.INDETERMINATE,
+                sub_indication=why,
+                checks=(*finding.checks, check),
+            )
+    return finding
 
 
 def _judged(

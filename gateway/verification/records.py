@@ -10,7 +10,7 @@ Source: RFC 4998, section 5.3; ETSI EN 319 102-1, clause 5.6.3 (evidence records
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.algorithms.interface import Algorithms
@@ -25,7 +25,7 @@ from gateway.model import (
 )
 from gateway.signatures import evidence_records
 from gateway.signatures.evidence_records import CHECK, NotARecord, Record
-from gateway.signatures.findings import CRYPTO_CONSTRAINTS_FAILURE, FORMAT_FAILURE, Flaw, failed
+from gateway.signatures.findings import FORMAT_FAILURE, Flaw, failed
 from gateway.signatures.timestamps import UNREAD
 from gateway.trust import Trust, TrustFinding
 from gateway.verification.evidence import CRL, OCSP, Objects, trust_of
@@ -127,25 +127,12 @@ class _Bench:
     last: JudgeLast
 
     def findings(self) -> list[TimestampFinding]:
-        chains = [number for number, chain in enumerate(self.record.chains) for _ in chain]
-        return [self._finding(number, chains) for number in range(len(self.record.stamps))]
-
-    def _finding(self, number: int, chains: Sequence[int]) -> TimestampFinding:
-        stamp, moment = self.record.stamps[number], self.moments[number]
-        algorithms = self.algorithms.at(moment)
-        checked = evidence_records.check_stamp(stamp, self.roots[number], algorithms)
-        # All trees of a chain are held by the first stamp of the next (section 5.3, step 2).
-        end = max(place for place, chain in enumerate(chains) if chain == chains[number])
-        refused = self.algorithms.at(self.moments[end]).refused(stamp.digest)
-        if refused and checked.indication is PASSED:
-            aged = Check(name="crypto_policy", status=CheckStatus.INDETERMINATE, detail=refused)
-            checked = replace(
-                checked,
-                checks=(*checked.checks, aged),
-                indication=UNKNOWN,
-                sub_indication=CRYPTO_CONSTRAINTS_FAILURE,
-            )
-        return _judged(checked, self._authority(checked, number, moment))
+        then = [self.algorithms.at(moment) for moment in self.moments]
+        checked = evidence_records.check_stamps(self.record, self.roots, then)
+        return [
+            _judged(one, self._authority(one, number, self.moments[number]))
+            for number, one in enumerate(checked)
+        ]
 
     def _authority(
         self, checked: CheckedTimestamp, number: int, moment: datetime

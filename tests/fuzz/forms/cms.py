@@ -11,6 +11,7 @@ from tests.fuzz.judging import computed, verified
 from tests.fuzz.values import Outcome, Seed
 from tests.unit.signatures.cms_made import archived_v2, archived_v3, countersigned
 from tests.unit.signatures.made import BUNDLE, signed
+from tests.unit.signatures.records_made import archived, by
 from tests.unit.signatures.test_cades import long_term
 
 NAME = "cms"
@@ -43,6 +44,7 @@ def seeds(bench: Bench) -> Iterator[Seed]:
         file = countersigned(pki, long_term(pki))
         several = {"counter-signed": file, "v3": archived_v3(pki, file, BUNDLE)}
         several["v2"] = archived_v2(pki, file, BUNDLE)
+        several["record"] = archived(file, by(pki), content=BUNDLE)
         for kind, octets in several.items():
             yield Seed(row=LONG, name=kind, octets=octets, context=(BUNDLE,))
             yield Seed(

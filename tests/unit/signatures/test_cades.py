@@ -356,17 +356,6 @@ def test_a_time_stamp_that_cannot_be_read_is_said_and_spoils_nothing_else(pki: P
     assert (one.indication, one.level) == (PASSED, "BES")
 
 
-def test_an_evidence_record_inside_is_not_checked_and_said_so(pki: Pki) -> None:
-    """A record in the file is the sender's; those of the gateway lie beside what it keeps."""
-    file = signed(pki)
-    assert "evidence records are not checked" not in checked(file).hints
-    for number in ("49", "50"):
-        kind = f"1.2.840.113549.1.9.16.2.{number}"
-        one = checked(adding(file, attribute(kind, b"\x30\x00")))
-        assert one.indication is Indication.TOTAL_PASSED
-        assert "evidence records are not checked" in one.hints
-
-
 def test_a_file_with_everything_in_it_holds_in_every_part(pki: Pki) -> None:
     """Counter-signed, with values for the long term and under an archive time stamp."""
     file = countersigned(pki, long_term(pki))

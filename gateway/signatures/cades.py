@@ -11,12 +11,13 @@ Source: ETSI EN 319 122-1, clauses 5 and A (unsigned attributes); ETSI TS 101 73
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from asn1crypto import cms
 
 from gateway.model import CheckedSignature, CheckedTimestamp, Indication
 from gateway.signatures import archive, ber, certificates, cms_file
+from gateway.signatures.allowance import Allowance
 from gateway.signatures.cms_attributes import (
     ARCHIVE_V2,
     ARCHIVE_V3,
@@ -44,30 +45,8 @@ COUNTER_DEPTH_MAX = 4
 VALUES_MAX = 128
 """Certificates or revocation objects that one signature may bring."""
 
-PARTS_MAX = 64
 ARCHIVES_MAX = 16
 """Archive time stamps of one signature: renewed every few years, they last a century."""
-
-STAMPED_BYTES_MAX = 256 * 1024 * 1024
-
-
-@dataclass
-class Allowance:
-    """How much one file may still ask for beyond its signatures: strangers write these parts."""
-
-    parts: int = PARTS_MAX
-    """Time stamps and counter-signatures."""
-
-    stamped_bytes: int = STAMPED_BYTES_MAX
-    """Octets digested for archive time stamps of version 2, each over all of the content."""
-
-    def take(self, octets: int = 0) -> None:
-        """Take one part; raises the flaw of a file that asks for too much."""
-        self.parts -= 1
-        self.stamped_bytes -= octets
-        if self.parts < 0 or self.stamped_bytes < 0:
-            detail = "more time stamps and counter-signatures than anybody needs"
-            raise failed("unsigned_attributes", FORMAT_FAILURE, detail)
 
 
 def with_additions(

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, Part
 from gateway.signatures import cades, cms_file, findings, timestamp_files
+from gateway.signatures.allowance import Allowance
 from gateway.signatures.cms_signer import Signer, result
 from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.embedded_records import EmbeddedRecords
@@ -71,7 +72,7 @@ def _check_file(
         return
     if signed.content is not None:
         digests = {}
-    allowance = cades.Allowance()
+    allowance = Allowance()
     outside = beside.body if beside is not None else None
     content = signed.content if signed.content is not None else outside
     records = EmbeddedRecords(plain, signed, content, algorithms, directory, allowance.take)

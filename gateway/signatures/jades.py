@@ -69,8 +69,9 @@ VALUES_MAX = 64
 _NOT_JUDGED = ("sigPSt", "xRefs", "rRefs", "axRefs", "arRefs", "anyValData", "rfsTst", "sigRTst")
 
 
-TokenCheck = Callable[[bytes, bytes, str], CheckedTimestamp]
-"""Checks a token over octets, as a time stamp of a kind."""
+TokenCheck = Callable[[bytes, bytes, str, dict[str, bytes]], CheckedTimestamp]
+"""Checks a token over octets, as a time stamp of a kind; the last are digests of the octets that
+were computed already, by name, and take the new ones.  Raises the flaw of too many tokens."""
 
 
 @dataclass
@@ -191,7 +192,7 @@ def content_timestamps(
     """
     if "adoTst" in header:
         for token in _tokens(header["adoTst"]):
-            yield check(token, payload, "content")
+            yield check(token, payload, "content", {})
 
 
 # --- what came later -------------------------------------------------------------------
@@ -226,6 +227,7 @@ def archive_timestamps(
     """
     elements = unsigned.get("etsiU")
     left = TOKENS_MAX
+    parts = [head]
     earlier: frozenset[str] = frozenset()
     for element in elements if isinstance(elements, list) and len(elements) <= UNSIGNED_MAX else ():
         try:
@@ -237,11 +239,12 @@ def archive_timestamps(
                 continue
             if isinstance(item, dict) and item.get("timeStamped", "all") != "all":
                 raise _unreadable("arcTst of the previous arcTst:")
-            for token in _tokens(item) if item is not None else ():
-                left -= 1
-                if left >= 0:
-                    yield replace(check(token, head, "archive"), covers=earlier)
-            head += element.encode()
+            if item is not None:
+                parts, digests = [b"".join(parts)], dict[str, bytes]()
+                for token in list(_tokens(item))[:left]:
+                    left -= 1
+                    yield replace(check(token, parts[0], "archive", digests), covers=earlier)
+            parts.append(element.encode())
             stamps = [read[name] for name in ("sigTst", "arcTst") if name in read]
             earlier |= {digest_of(token) for stamp in stamps for token in _tokens(stamp)}
         except Flaw as flaw:
@@ -296,10 +299,10 @@ def _signature_timestamp(
     token: bytes, stamped: tuple[bytes, bytes], check: TokenCheck
 ) -> CheckedTimestamp:
     """Check a token over the value as it is written; some stamp the octets it stands for."""
-    first = check(token, stamped[0], "signature")
+    first = check(token, stamped[0], "signature", {})
     if not _stamps_other_octets(first):
         return first
-    second = check(token, stamped[1], "signature")
+    second = check(token, stamped[1], "signature", {})
     return first if _stamps_other_octets(second) else second
 
 

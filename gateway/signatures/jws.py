@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from asn1crypto import keys, x509
 
@@ -20,6 +19,7 @@ from gateway.algorithms import asn1
 from gateway.algorithms.interface import Algorithms, Scheme, Unsupported
 from gateway.model import CheckedSignature, CheckedTimestamp, Covered, Part
 from gateway.signatures import certificates, findings, jades, jose, jose_files, jws_signer
+from gateway.signatures.allowance import Allowance
 from gateway.signatures.directory import NOBODY, Directory
 from gateway.signatures.findings import (
     CRYPTO_CONSTRAINTS_FAILURE,
@@ -68,17 +68,22 @@ def _check_file(
     beside: Part | None,
     algorithms: Algorithms,
     directory: Directory,
-    depth: int = 0,
+    above: Jws | None = None,
 ) -> Iterator[CheckedSignature]:
-    """Check every signature of one file; `beside` is the document it may be detached from."""
+    """Check every signature of one file; `beside` is the document it may be detached from.
+
+    `above` is the signature that those of the file are over, and bring along.
+    """
+    allowance = above.allowance if above else Allowance()
+    depth = above.depth + 1 if above else 0
     try:
-        several = list(jose_files.opened(octets))
+        for signed in list(jose_files.opened(octets)):
+            where = place if signed.position is None else f"{place}/signatures/{signed.position}"
+            if above:
+                allowance.take()
+            yield Jws(signed, beside, algorithms, directory, allowance, depth).check(where)
     except Flaw as flaw:
         yield findings.refused(place, flaw, "JWS")
-        return
-    for signed in several:
-        where = place if signed.position is None else f"{place}/signatures/{signed.position}"
-        yield Jws(signed, beside, algorithms, directory, depth).check(where)
 
 
 class Jws:
@@ -90,12 +95,15 @@ class Jws:
         beside: Part | None,
         algorithms: Algorithms,
         directory: Directory,
+        allowance: Allowance,
         depth: int = 0,
     ) -> None:
+        """`allowance` is what the file may still ask for."""
         self.signed = signed
         self.beside = beside
         self.algorithms = algorithms
         self.directory = directory
+        self.allowance = allowance
         self.depth = depth
         self.checks = Checks()
         self.certificate: x509.Certificate | None = None
@@ -105,8 +113,7 @@ class Jws:
         self.timestamps: list[CheckedTimestamp] = []
         self.hints: list[str] = []
         self.level = ""
-        self.stamp = partial(check_token, algorithms=algorithms, directory=directory)
-        self.later = jades.later(signed.unsigned, signed.value, signed.written_value, self.stamp)
+        self.later = jades.later(signed.unsigned, signed.value, signed.written_value, self._stamp)
 
     def check(self, place: str) -> CheckedSignature:
         with self.checks.recording():
@@ -142,7 +149,7 @@ class Jws:
         for position, octets in enumerate(self.later.counter_signatures):
             where = f"{place}/cSig[{position}]"
             yield from _check_file(
-                octets, where, value, self.algorithms, self.directory, self.depth + 1
+                octets, where, value, self.algorithms, self.directory, above=self
             )
 
     # --- steps -------------------------------------------------------------------------
@@ -194,8 +201,9 @@ class Jws:
             if beside is not None and payload != beside.body:
                 self.hints.append(findings.OWN_CONTENT)
                 self.claim = Covered(octets=payload, scope="PARTIAL", covers_enclosing=False)
-        self._stamped(self._written(self.claim.octets))
-        return self._written(payload)
+        content = self._written(self.claim.octets) if written is None else written
+        self._stamped(content)
+        return content if payload is self.claim.octets else self._written(payload)
 
     def _written(self, octets: bytes) -> bytes:
         """Return octets as they stand in the signing input."""
@@ -212,10 +220,19 @@ class Jws:
     def _stamped(self, content: bytes) -> None:
         """Check the time stamps that cover the content, before and after signing."""
         signed = self.signed
-        self.timestamps.extend(jades.content_timestamps(signed.header, content, self.stamp))
+        self.timestamps.extend(jades.content_timestamps(signed.header, content, self._stamp))
         head = b".".join((content, signed.signing_header, signed.written_value, b""))
         self.timestamps.extend(
-            jades.archive_timestamps(signed.unsigned, head, self.stamp, self.hints)
+            jades.archive_timestamps(signed.unsigned, head, self._stamp, self.hints)
+        )
+
+    def _stamp(
+        self, token: bytes, stamped: bytes, kind: str, digests: dict[str, bytes]
+    ) -> CheckedTimestamp:
+        """Check a token; raises the flaw of a file that has too many."""
+        self.allowance.take(len(stamped))
+        return check_token(
+            token, stamped, kind, self.algorithms, digests=digests, directory=self.directory
         )
 
     def _value(self, payload: bytes) -> None:

@@ -24,6 +24,7 @@ from gateway.model import (
 )
 from gateway.signatures import cades, cms_file, findings, pdf_changes, pdf_file, pdf_ranges
 from gateway.signatures import pdf_store as stores
+from gateway.signatures.allowance import Allowance
 from gateway.signatures.cms_signer import Signer
 from gateway.signatures.directory import Directory
 from gateway.signatures.findings import (
@@ -109,7 +110,7 @@ class _Document:
         self.reader = reader
         self.directory = directory
         self.algorithms = algorithms
-        self.allowance = cades.Allowance()
+        self.allowance = Allowance()
         self.store = stores.Store()
         self.store_flaw: Flaw | None = None
         try:

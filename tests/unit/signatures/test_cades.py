@@ -11,7 +11,7 @@ from asn1crypto import crl, ocsp, x509
 from gateway.model import CheckedTimestamp, Indication
 from gateway.sandbox import certificates as made
 from gateway.sandbox.pki import Pki, load_authority
-from gateway.signatures.cades import PARTS_MAX, STAMPED_BYTES_MAX
+from gateway.signatures.allowance import PARTS_MAX, STAMPED_BYTES_MAX
 from gateway.signatures.cms_attributes import (
     ARCHIVE_V2,
     ARCHIVE_V3,

@@ -16,9 +16,19 @@ from gateway.model import CheckedSignature, Indication
 from gateway.sandbox.pki import Pki
 from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.signatures import jades, jose
+from gateway.signatures.allowance import PARTS_MAX, STAMPED_BYTES_MAX
+from gateway.signatures.jades import TOKENS_MAX
 from tests.pki.build import ALGORITHMS, NOW, Signing
 from tests.unit.signatures.made import BUNDLE
-from tests.unit.signatures.made_json import compact, flattened, header_of, one, signing, value
+from tests.unit.signatures.made_json import (
+    alone,
+    compact,
+    flattened,
+    header_of,
+    one,
+    signing,
+    value,
+)
 
 PASSED, FAILED, UNKNOWN = (
     Indication.TOTAL_PASSED,
@@ -233,6 +243,37 @@ def test_an_archive_time_stamp_covers_all_that_stands_before_it(pki: Pki) -> Non
         ("signature", PASSED),
         ("archive", FAILED),
     }
+
+
+def test_a_file_has_one_allowance_for_all_its_signatures(pki: Pki) -> None:
+    """Strangers can add as many counter-signatures and tokens as a file has room for."""
+    token = stamp(pki, b"another")["tstTokens"][0]
+    witness = json.loads(flattened(signer(), "ES256", content=b"!"))
+    several = {"cSig": {"payload": "", "signatures": [witness] * 16}}
+    crowd = one(with_later(*[lambda _: several] * 8))
+    assert crowd.indication is PASSED
+    assert len(crowd.counter_signatures) < PARTS_MAX + 8
+
+    stamps = {"sigTst": {"tstTokens": [token] * TOKENS_MAX}}
+    file = json.loads(with_later(lambda _: stamps))
+    several = {"payload": jose.encoded(BUNDLE).decode(), "signatures": [file] * 16}
+    found = alone(json.dumps(several).encode())
+    assert sum(len(each.timestamps) for each in found) <= PARTS_MAX
+    assert [each.indication for each in found] == [PASSED] * 16
+
+
+def test_content_is_not_digested_over_and_over_for_archive_time_stamps(pki: Pki) -> None:
+    large = b"a" * (STAMPED_BYTES_MAX // 64)
+    token = stamp(pki, b"another")["tstTokens"][0]
+    archive = written({"arcTst": {"tstTokens": [token] * TOKENS_MAX}})
+    header = header_of(signer(), "ES256")
+    head, made = value(signer(), header, jose.encoded(large))
+    several = [{"protected": head, "signature": made, "header": {"etsiU": [archive]}}] * 16
+    octets = json.dumps({"payload": jose.encoded(large).decode(), "signatures": several})
+    found = alone(octets.encode())
+    digested = sum(len(each.timestamps) for each in found) * len(large)
+    assert 0 < digested <= STAMPED_BYTES_MAX
+    assert any("than anybody needs" in hint for hint in found[-1].hints)
 
 
 def test_a_time_stamp_of_the_content_is_in_the_signed_header(pki: Pki) -> None:

@@ -19,6 +19,7 @@ from gateway.formats.interface import formats
 from gateway.model import (
     ATTORNEY,
     Attached,
+    CheckStatus,
     Indication,
     Part,
     SignatureReport,
@@ -245,8 +246,16 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
         }
     )
     verdicts.show(out, now)
+    # At another moment the signatures rest on the record, and say themselves what it lacks.
+    told_of = {
+        one
+        for finding in now.signatures
+        for one in finding.checks
+        if one.status is not CheckStatus.PASSED
+    }
     for check in record.checks if record else ():
-        out.check(check)
+        if check not in told_of:
+            out.check(check)
     if not found:
         out.text(out.say("вердикт тот же", "the verdict is the same"))
     for one in found:

@@ -151,6 +151,8 @@ def test_nobody_vouches_for_the_last_stamp_without_its_authoritys_list(
     said = call("verify", "--evidence", ids[0], "--at", at, "--home", home, "--json")
     assert (said.code, said.json["indication"]) == (3, "INDETERMINATE")
     assert said.json["evidence_record"]["sub_indication"] == "TRY_LATER"
+    shown = call("verify", "--evidence", ids[0], "--at", at, "--home", home, "--lang", "en")
+    assert shown.stdout.count("time stamp 1: TRY_LATER") == 1, shown.stdout
 
 
 def test_what_is_exported_is_checked_with_other_tools(

@@ -307,15 +307,9 @@ def _ends_by(out: Output, what: str) -> str:
 
 
 def _kept(out: Output, gateway: Gateway, id: str) -> Submission:
-    """Return a kept submission.  Raises Wrong for one that is not there, or not any more."""
-    from gateway.store import KeyDestroyed
-
-    try:
+    """Return a kept submission.  Raises Wrong and Failed."""
+    with local.reading(out, id):
         return gateway.store.submission(id)
-    except KeyError:
-        raise Wrong(out.say(f"отправки {id} нет", f"there is no submission {id}")) from None
-    except KeyDestroyed:
-        raise Wrong(out.say(f"{id}: пациент удалён", f"{id}: the patient was erased")) from None
 
 
 def _no_rules(out: Output) -> str:

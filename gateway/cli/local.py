@@ -65,23 +65,39 @@ def trust(gateway: Gateway) -> Trust:
     return Trust.load(folders, gateway.algorithms, gateway.settings.path_policy)
 
 
+@contextmanager
+def reading(out: Output, id: str) -> Iterator[None]:
+    """Say of a submission that is read inside why it cannot be.
+
+    Raises Wrong for one that is not there, or not any more, and Failed for one that is not as
+    it was kept.
+    """
+    from gateway.store import KeyDestroyed, Unreadable
+
+    try:
+        yield
+    except KeyError:
+        raise Wrong(out.say(f"отправки {id} нет", f"there is no submission {id}")) from None
+    except KeyDestroyed:
+        raise Wrong(out.say(f"{id}: пациент удалён", f"{id}: the patient was erased")) from None
+    except Unreadable as error:
+        raise Failed(
+            out.say(
+                f"{id}: повреждено, пропало или подменено в базе: {error}",
+                f"{id}: damaged, missing or exchanged in the database: {error}",
+            )
+        ) from error
+
+
 def proof(out: Output, gateway: Gateway, kept: Submission, at: datetime) -> Proof | None:
     """Return what a submission's evidence record proves at a moment; None without one.
 
     Raises Failed for a record that was changed or moved where it lies.
     """
     from gateway.evidence.proof import proof_of
-    from gateway.store import Unreadable
 
-    try:
+    with reading(out, kept.id):
         return proof_of(gateway.store, trust(gateway), gateway.algorithms, kept, at)
-    except (Unreadable, KeyError) as error:
-        raise Failed(
-            out.say(
-                f"{kept.id}: запись доказательств повреждена или подменена",
-                f"{kept.id}: the evidence record is damaged, or another's",
-            )
-        ) from error
 
 
 def view(gateway: Gateway, submission: str, out: Output) -> dict[str, Any] | None:

@@ -214,10 +214,8 @@ def command(
 def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...]) -> NoReturn:
     """Give the verdict on a kept submission again and say what differs."""
     with local.opened(out) as gateway:
-        try:
+        with local.reading(out, id):
             stored, kept = gateway.store.signatures(id), gateway.store.submission(id)
-        except KeyError:
-            raise Wrong(out.say(f"отправки {id} нет", f"there is no submission {id}")) from None
         if stored is None or not kept.parts:
             line = out.say(
                 f"{id}: вердикта или исходных байтов нет",

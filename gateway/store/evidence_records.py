@@ -109,12 +109,17 @@ class EvidenceRecords:
         return None if row is None else _proof(row)
 
     def record(self, submission: str) -> StoredRecord | None:
-        """Return a submission's evidence record.  Raises KeyError and KeyDestroyed."""
+        """Return a submission's evidence record; None before its first stamp.
+
+        Raises KeyError and KeyDestroyed, and Unreadable for one that is not as it was kept.
+        """
         with self.room.database.read() as connection:
             owner = submissions.row_of(connection, submission)
             row = _ROW.first(connection, submission=submission)
-        if row is None or row.sealed is None:
+        if row is None or not row.stamps:
             return None
+        if row.sealed is None:
+            raise vault.Unreadable(_place(submission))
         key = submissions.data_key_of(self.room, owner)
         plain = vault.open_sealed(key, row.sealed, _place(submission))
         folded = msgspec.msgpack.decode(plain, type=_Folded)

@@ -91,13 +91,16 @@ def keep(room: Room, arrival: Arrival) -> Kept:
 
 
 def load(room: Room, id: str) -> Submission:
-    """Return a kept submission, decrypted.  Raises KeyError for an unknown id.
+    """Return a kept submission, decrypted.  Raises KeyError, KeyDestroyed and Unreadable.
 
     It has no parts when its original held several documents and was dropped by now.
     """
     with room.database.read() as connection:
         row = row_of(connection, id)
         rows = _PARTS.all(connection, submission=id)
+    for place, part in enumerate(rows):
+        if part.ordinal != place:
+            raise vault.Unreadable(f"part:{id}:{place}")
     data_key = data_key_of(room, row)
     return Submission(
         id=id,
@@ -206,7 +209,7 @@ def evidence_row(room: Room, kind: str, blob: bytes) -> dict[str, Any]:
     """Return an object of evidence sealed for its row; the same object has the same id."""
     id = room.keys.exact_token("evidence", blob)
     key = room.keys.system_key("evidence")
-    return {"id": id, "kind": kind, "sealed": vault.seal(key, blob, f"evidence:{id}")}
+    return {"id": id, "kind": kind, "sealed": vault.seal(key, blob, f"evidence:{id}:{kind}")}
 
 
 def signatures(room: Room, id: str) -> StoredSignatures | None:
@@ -376,13 +379,21 @@ def _unfold(one: Covered, octets: bytes | None, document: Part | None) -> Covere
 
 
 def evidence_of(room: Room, names: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
-    """Return objects of evidence by their ids."""
+    """Return objects of evidence by their ids.  Raises Unreadable for one that is not there."""
     table = tables.evidence
     with room.database.read() as connection:
         rows = {
             row.id: row for row in connection.execute(select(table).where(table.c.id.in_(names)))
         }
+    if missing := set(names) - rows.keys():
+        raise vault.Unreadable(f"evidence:{min(missing)}")
     key = room.keys.system_key("evidence")
-    return tuple(
-        (rows[id].kind, vault.open_sealed(key, rows[id].sealed, f"evidence:{id}")) for id in names
-    )
+    return tuple((rows[id].kind, _opened(key, rows[id])) for id in names)
+
+
+def _opened(key: bytes, row: Row[Any]) -> bytes:
+    try:
+        return vault.open_sealed(key, row.sealed, f"evidence:{row.id}:{row.kind}")
+    except vault.Unreadable:
+        # The first rows were not bound to their kind.
+        return vault.open_sealed(key, row.sealed, f"evidence:{row.id}")

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from gateway.fhir import text
 from gateway.model import Identifier, Json, MatchKind, PatientMatch, Problem, Status
-from gateway.store import LostLease, Moved, audit_entry, tables
+from gateway.store import LostLease, Moved, Unreadable, audit_entry, tables, vault
 from gateway.store.keys import KeyDestroyed
 from gateway.store.writing import OwnerMismatch
 from tests.unit.store.house import LEASE, SNILS, House, card, signed
@@ -252,6 +252,29 @@ def test_evidence_is_stored_once(house: House) -> None:
         _settle(house, b"%d" % number, patient=patient)
     with house.store.database.read() as connection:
         assert len(connection.execute(select(tables.evidence)).all()) == 2
+
+
+def test_evidence_called_something_else_does_not_open(house: House) -> None:
+    """The rules of a day called otherwise were no rules, and those of today stood in."""
+    submission = _settle(house, b"1")
+    evidence = tables.evidence
+    renamed = update(evidence).where(evidence.c.kind == "crl").values(kind="note")
+    house.store.database.write(lambda connection: connection.execute(renamed))
+    with pytest.raises(Unreadable):
+        house.store.signatures(submission)
+
+
+def test_evidence_kept_before_its_kind_was_bound_is_read(house: House) -> None:
+    submission = _settle(house, b"1")
+    evidence, keys = tables.evidence, house.store.keys
+    for octets in (b"leaf", b"list"):
+        id = keys.exact_token("evidence", octets)
+        first = vault.seal(keys.system_key("evidence"), octets, f"evidence:{id}")
+        old = update(evidence).where(evidence.c.id == id).values(sealed=first)
+        house.store.database.write(lambda connection, old=old: connection.execute(old))
+    stored = house.store.signatures(submission)
+    assert stored is not None
+    assert stored.report == signed(b"1")
 
 
 def test_the_ledger_comes_back(house: House) -> None:

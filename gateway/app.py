@@ -14,7 +14,8 @@ from gateway.algorithms import standard
 from gateway.algorithms.interface import Algorithms
 from gateway.clerk import tell_outages
 from gateway.delivery import Deliverer
-from gateway.evidence import Authority, Renewal
+from gateway.evidence.authority import Authority
+from gateway.evidence.renewal import Renewal
 from gateway.external_tool.http_service import HttpService
 from gateway.homelock import HomeLock
 from gateway.mapping import suggest

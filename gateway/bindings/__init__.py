@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from gateway.bindings import attorneys
 from gateway.bindings.attorneys import Acting
@@ -52,7 +53,9 @@ from gateway.model import (
     Signer,
 )
 from gateway.patients.identifiers import SNILS
-from gateway.store.values import Organization, Outcome
+
+if TYPE_CHECKING:
+    from gateway.store.values import Organization, Outcome
 
 __all__ = [
     "ASK",

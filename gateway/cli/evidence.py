@@ -26,7 +26,7 @@ from gateway.model import Indication, Submission
 
 if TYPE_CHECKING:
     from gateway.app import Gateway
-    from gateway.evidence import Renewal
+    from gateway.evidence.renewal import Renewal
     from gateway.store.values import ProofRow
 
 SHOWN_MAX = 1000

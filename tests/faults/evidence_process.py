@@ -20,7 +20,9 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from gateway.evidence import Authority, Renewal, Rules
+from gateway.evidence.authority import Authority
+from gateway.evidence.renewal import Renewal
+from gateway.evidence.rules import Rules
 from gateway.trust import Trust
 from tests.pki.build import ALGORITHMS
 from tests.unit.store.house import open_house

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,16 @@ def test_wrong_usage_ends_with_two(call: Call, arguments: tuple[str, ...]) -> No
     said = call(*arguments)
     assert said.code == 2
     assert said.stdout == ""
+
+
+@pytest.mark.parametrize("verb", ["sign", "verify"])
+def test_a_verb_that_keeps_nothing_starts_without_the_database(verb: str) -> None:
+    """Loading the store doubled the time of every call, and scripts call these file by file."""
+    loaded = f"import sys, gateway.cli.{verb}; print('sqlalchemy' in sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert said.stdout.strip() == "False"
 
 
 def test_explains_a_code_in_both_languages(call: Call) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from gateway.algorithms.interface import Algorithms
-from gateway.evidence import Authority, Renewal, Rules
+from gateway.evidence.authority import Authority
+from gateway.evidence.renewal import Renewal
+from gateway.evidence.rules import Rules
 from gateway.model import Indication, Part, RecordFinding, SignatureReport
 from gateway.sandbox.certificates import Authority as CertificateAuthority
 from gateway.sandbox.timestamping import TimestampAuthority

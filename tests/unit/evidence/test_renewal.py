@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.algorithms.policy import standard
-from gateway.evidence import NoAnswer
+from gateway.evidence.authority import NoAnswer
 from gateway.evidence.renewal import LISTS_AWAITED, RETRY_FIRST
 from gateway.model import Indication
 from gateway.sandbox.certificates import timestamper_extensions

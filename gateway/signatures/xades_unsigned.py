@@ -166,12 +166,17 @@ class Stamper:
             raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, "time stamp of no known kind")
         if len(tokens) > STAMPS_MAX:
             raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, f"{len(tokens)} tokens")
-        return [
-            timestamps.check_token(
-                decode(token), stamped, kind, self.algorithms, self.known, directory=self.directory
+        found = []
+        digests: dict[str, bytes] = {}
+        for token in tokens:
+            self.source.allowance.take()
+            octets, at_hand = decode(token), self.directory
+            found.append(
+                timestamps.check_token(
+                    octets, stamped, kind, self.algorithms, self.known, digests, directory=at_hand
+                )
             )
-            for token in tokens
-        ]
+        return found
 
     # --- the octets each kind stamps -----------------------------------------------------
 

@@ -392,6 +392,7 @@ class Signature:
             raise undecided("counter_signatures", SIG_CONSTRAINTS_FAILURE, detail)
         value = self.element.find(f"{DS}SignatureValue")
         for number, element in enumerate(several):
+            self.source.allowance.take()
             other = Signature(
                 element, self.source, self.algorithms, self.known, self.directory, value
             )

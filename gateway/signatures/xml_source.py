@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from gateway.model import Part
+from gateway.signatures.allowance import Allowance
 from gateway.signatures.findings import (
     FORMAT_FAILURE,
     SIG_CONSTRAINTS_FAILURE,
@@ -43,6 +44,9 @@ class Source:
 
     octets_left: int = OCTETS_MIN
     visits_left: int = VISITED_MAX
+    allowance: Allowance = field(default_factory=Allowance)
+    """For time stamps and counter-signatures."""
+
     steps: Steps = field(default_factory=Steps)
     _ids: dict[str, list[etree._Element]] | None = None
     _trees: dict[etree._Element, Tree] = field(default_factory=dict)

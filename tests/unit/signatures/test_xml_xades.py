@@ -13,6 +13,7 @@ from lxml import etree
 from gateway.model import CheckedSignature, Indication
 from gateway.sandbox.pki import Pki
 from gateway.signatures import xml_names as names
+from gateway.signatures.allowance import PARTS_MAX
 from gateway.xml import c14n
 from gateway.xml.parser import parse
 from tests.pki.build import ALGORITHMS, NOW
@@ -127,6 +128,19 @@ def test_unreadable_material_is_left_out_and_said(pki: Pki) -> None:
     one = checked(with_unsigned(advanced(pki), broken))
     assert one.indication is PASSED
     assert any("unreadable" in hint for hint in one.hints)
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_a_file_has_one_allowance_for_all_its_time_stamps(pki: Pki, enough: bool) -> None:
+    """Each token costs what a signature does, and a signer can write thousands."""
+    stamp = stamped(pki, b"another", "x:AllDataObjectsTimeStamp")
+    token = stamp[stamp.index("<x:Encapsulated") : stamp.index("</x:AllData")]
+    several = stamp.replace(token, token * 16) * (PARTS_MAX // 16)
+    signed = f"<x:SignedDataObjectProperties>{several}</x:SignedDataObjectProperties>"
+    file = advanced(pki, objects=signed)
+    one = checked(file if enough else with_unsigned(file, stamped(pki, value_of(file))))
+    reasons = [stamp.sub_indication for stamp in one.timestamps]
+    assert reasons == ["HASH_FAILURE"] * PARTS_MAX + ([] if enough else ["FORMAT_FAILURE"])
 
 
 @pytest.mark.parametrize("namespace", [names.XADES_141, names.XADES])

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from asn1crypto import x509
+
 from gateway.model import (
     CLOCK_TOLERANCE,
     Check,
@@ -182,6 +184,12 @@ def _judged(
             trust = judge(one.certificate, one.other_certificates, max(moment, one.at))
             checks += trust.checks
             indication, sub_indication = trust.status, trust.sub_indication
+            if indication is Indication.TOTAL_PASSED and _begins(one.certificate) - one.at > (
+                CLOCK_TOLERANCE
+            ):
+                indication, sub_indication = Indication.INDETERMINATE, "TIMESTAMP_ORDER_FAILURE"
+                early = "earlier than the authority's certificate"
+                checks += (Check(name="time", status=CheckStatus.INDETERMINATE, detail=early),)
     finding = TimestampFinding(
         kind=one.kind,
         at=one.at,
@@ -191,6 +199,12 @@ def _judged(
         checks=checks,
     )
     return finding, trust
+
+
+def _begins(certificate: bytes) -> datetime:
+    """Return when a certificate that was believed begins: its key stamped nothing before."""
+    begins: datetime = x509.Certificate.load(certificate).not_valid_before
+    return begins
 
 
 def _wrong(tokens: Sequence[CheckedTimestamp], moments: Moments) -> Iterator[tuple[str, Check]]:

@@ -251,14 +251,26 @@ def may_list(one: crl.CertificateList, serial: int) -> bool:
 _entry_on = validate_crl.find_cert_in_list
 
 
+class _Since(datetime):
+    """A moment of revocation that lies before itself, as in an OCSP answer.
+
+    The library takes an entry of a list for a later one at its own second.
+    """
+
+    def __lt__(self, value: datetime, /) -> bool:  # type: ignore[override]  # as datetime does
+        return self <= value
+
+
 def _entry_sooner(
     cert: x509.Certificate, issuer: x509.Name, one: crl.CertificateList, authority: x509.Name
 ) -> tuple[Any, Any]:
     """Return the date and reason of a certificate's entry, if the list has one."""
     if not may_list(one, cert.serial_number):
         return None, None
-    found: tuple[Any, Any] = _entry_on(cert, issuer, one, authority)
-    return (None, None) if _is_hold(found[1]) else found
+    since, reason = _entry_on(cert, issuer, one, authority)
+    if since is None or _is_hold(reason):
+        return None, None
+    return _Since.combine(since.date(), since.timetz()), reason
 
 
 def _is_hold(reason: Any) -> bool:

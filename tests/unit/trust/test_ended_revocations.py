@@ -26,6 +26,7 @@ RESPONDER = issue(CA, "Responder", made.responder_extensions()).as_authority()
 ROOT_LIST, CLEAN = list_of(ROOT).dump(), list_of(CA).dump()
 ENDED = Period(begins=NOW - 3 * DAY, ends=NOW - DAY)
 REVOKED_AT = NOW - 4 * DAY
+SECOND = timedelta(seconds=1)
 BY = pytest.mark.parametrize("by", ["list", "answer"])
 
 
@@ -81,6 +82,23 @@ def test_only_a_revocation_before_the_moment_counts(by: str) -> None:
     """Revoked a second after the moment, the certificate may have been good at it: unknown."""
     assert said(by, at=NOW - timedelta(seconds=1)) == "REVOKED"
     assert said(by, at=NOW + timedelta(seconds=1)) == "TRY_LATER"
+
+
+@BY
+@pytest.mark.parametrize(
+    ("period", "at", "told"),
+    [
+        (CURRENT, NOW, "REVOKED"),
+        (CURRENT, NOW + SECOND, "passed"),
+        (ENDED, NOW, "REVOKED"),
+        (ENDED, NOW + SECOND, "TRY_LATER"),
+    ],
+)
+def test_a_revocation_counts_from_its_very_second(
+    by: str, period: Period, at: datetime, told: str
+) -> None:
+    """A time stamp tells seconds, and a list took the second it names for one before it."""
+    assert said(by, at=at, period=period) == told
 
 
 def test_an_ended_list_that_names_another_certificate_says_nothing() -> None:

@@ -15,6 +15,8 @@ import click
 from gateway.cli.files import STDIN, content
 from gateway.cli.output import Output, Wrong, translated
 from gateway.model import ATTORNEY, ATTORNEY_SIGNATURE, Part
+from gateway.signatures import jose_files
+from gateway.xml.parser import is_xml
 
 if TYPE_CHECKING:
     from gateway.sandbox.stories import Outgoing, Signing
@@ -24,6 +26,7 @@ SUFFIXES = {
     ".json": FHIR_JSON,
     ".xml": XML,
     ".p7m": "application/pkcs7-mime",
+    ".jose": "application/jose",
 }
 SIGNATURE_SUFFIXES = (".p7s", ".sig", ".sgn", ".jws")
 SIGNATURE_TYPE = "application/pkcs7-signature"
@@ -85,10 +88,17 @@ def read(out: Output, name: str, signature: str | None, media_type: str | None) 
     kind = media_type or _kind(out, name, octets)
     document = Part(name="document", media_type=kind, body=octets)
     files = [signature] if signature else list(_beside(name))
-    signatures = tuple(
-        Part(name="signature", media_type=SIGNATURE_TYPE, body=_octets(out, file)) for file in files
-    )
+    signatures = tuple(_signature(out, "signature", file) for file in files)
     return Given(name=name, document=document, signatures=signatures)
+
+
+def _signature(out: Output, part: str, file: str) -> Part:
+    """Return a signature file as a part; one by its content a JWS or XML is not called CMS."""
+    octets = _octets(out, file)
+    if jose_files.is_compact(octets) or jose_files.is_json_serialised(octets):
+        return Part(name=part, media_type=SUFFIXES[".jose"], body=octets)
+    kind = XML if is_xml(octets[:64]) else SIGNATURE_TYPE
+    return Part(name=part, media_type=kind, body=octets)
 
 
 def attorneys(out: Output, names: Sequence[str]) -> tuple[Part, ...]:
@@ -96,10 +106,7 @@ def attorneys(out: Output, names: Sequence[str]) -> tuple[Part, ...]:
     parts = []
     for name in names:
         parts.append(Part(name=ATTORNEY, media_type=XML, body=_octets(out, name)))
-        parts += [
-            Part(name=ATTORNEY_SIGNATURE, media_type=SIGNATURE_TYPE, body=_octets(out, file))
-            for file in _beside(name)
-        ]
+        parts += [_signature(out, ATTORNEY_SIGNATURE, file) for file in _beside(name)]
     return tuple(parts)
 
 

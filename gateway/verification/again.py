@@ -19,6 +19,7 @@ from gateway.model import (
     Attached,
     AttorneyFinding,
     Check,
+    CheckStatus,
     Indication,
     Part,
     RecordFinding,
@@ -97,13 +98,15 @@ def judged_again(
     """Return the verdict on a kept document from the evidence in `stored` alone.
 
     It is judged at the moment of keep, as it was; with `at`, at that moment by what is known
-    of algorithms today, and then keep proves nothing.
+    of algorithms today, and then keep proves nothing but that it was not known before.
     """
     objects = gathered(*(finding.evidence for finding in every(stored)))
     verifier = from_objects(objects, stored, algorithms, rules_of_then=at is None)
     moment, kept = at or kept_at, at is None
     report = verifier.verify(document, signatures, moment, kept)
     report = report if kept else _too_late(report, verifier.policy)
+    if moment < kept_at:
+        report = _before_keep(report, stored, kept_at, verifier.policy)
     return with_powers(report, attached, verifier, moment, kept=kept)
 
 
@@ -153,6 +156,33 @@ def _too_late(report: SignatureReport, policy: Policy) -> SignatureReport:
             sub_indication=NO_PROOF[finding.sub_indication],
         )
         if finding.sub_indication in NO_PROOF
+        else finding
+        for finding in report.signatures
+    )
+    return replace(report, indication=together(findings, policy), signatures=findings)
+
+
+def _before_keep(
+    report: SignatureReport, stored: SignatureReport, kept_at: datetime, policy: Policy
+) -> SignatureReport:
+    """Return a verdict that passes nothing which came when its certificate was over.
+
+    A certificate that lived at an earlier moment proves nothing then: the signature is known
+    since keep, and whoever has the key of a certificate that was revoked may make one any day.
+    """
+    detail = f"known only since {kept_at.isoformat()}, when its certificate was over"
+    check = Check(name="time", status=CheckStatus.INDETERMINATE, detail=detail)
+    over = {one.place: NO_PROOF.get(one.sub_indication or "") for one in stored.signatures}
+    findings = tuple(
+        replace(
+            finding,
+            indication=Indication.INDETERMINATE,
+            sub_indication=over[finding.place],
+            checks=(*finding.checks, check),
+        )
+        if finding.indication is Indication.TOTAL_PASSED
+        and finding.times.best is None
+        and over.get(finding.place)
         else finding
         for finding in report.signatures
     )

@@ -76,6 +76,28 @@ def test_at_another_time_keep_proves_nothing(pki: Pki) -> None:
     assert later.signatures[0].times.best is None
 
 
+@pytest.mark.parametrize(
+    ("name", "hours", "word"),
+    [
+        ("gost256-revoked", 72, "REVOKED_NO_POE"),
+        ("gost256-revoked", 24, "REVOKED_NO_POE"),
+        ("rsa-revoked", 72, "REVOKED_NO_POE"),
+        ("gost256-doctor", 1, None),
+    ],
+)
+def test_a_moment_before_keep_revives_no_certificate(
+    pki: Pki, name: str, hours: int, word: str | None
+) -> None:
+    """Whoever stole the key of a certificate that was revoked can sign any day after."""
+    signatures = beside(signed(pki, name))
+    stored = verifier(pki).verify(DOCUMENT, signatures, NOW)
+    earlier = again(stored, signatures, at=NOW - timedelta(hours=hours))
+    (finding,) = earlier.signatures
+    assert finding.sub_indication == word
+    assert earlier.indication is finding.indication
+    assert (finding.indication is Indication.TOTAL_PASSED) is (word is None)
+
+
 def test_what_the_list_of_authorities_said_is_kept(pki: Pki) -> None:
     signatures = beside(signed(pki))
     trust = Trust.load([pki.trust], ALGORITHMS)

@@ -6,7 +6,7 @@ time is over the file without any, each later one over the file with those befor
 in one attribute stand beside each other and do not cover each other.
 
 The file holds all its signatures, so a record proves of each of them when it existed, whichever
-one it was added to.  A record with one wrong stamp is wrong altogether.
+one it was added to.
 
 Source: RFC 4998, appendix A, sections 4.3 and 5.3; ETSI TS 119 122-3 (records beside each other,
 DER instead of the existing coding).
@@ -15,12 +15,11 @@ DER instead of the existing coding).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from gateway.algorithms.interface import Algorithms
-from gateway.model import CheckedTimestamp, Indication
 from gateway.signatures import cms_stripped, evidence_records
 from gateway.signatures.cms_attributes import EVIDENCE_RECORDS, Attribute
 from gateway.signatures.cms_file import SignedData
@@ -32,11 +31,11 @@ from gateway.signatures.findings import (
     HASH_FAILURE,
     MALFORMED,
     SIGNED_DATA_NOT_FOUND,
-    Checks,
     Flaw,
     failed,
     undecided,
 )
+from gateway.signatures.record_stamps import Bench, Roots, Stamped, chained, stamps_of
 from gateway.signatures.timestamps import UNREAD, time_of
 
 RECORDS_MAX = 4
@@ -46,9 +45,6 @@ _, EXTERNAL = EVIDENCE_RECORDS
 
 Take = Callable[[int], None]
 """Takes a time stamp, and octets to be digested, from what a file may ask for."""
-
-Stamped = tuple[CheckedTimestamp, bytes]
-"""A stamp with its token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +72,9 @@ class EmbeddedRecords:
     ) -> None:
         """`octets` are the file itself, opened as `signed`; `content` is None if elsewhere."""
         self.octets = octets
-        self.signed = signed
         self.content = content
-        self.algorithms = algorithms
-        self.directory = directory
+        known = [one.dump() for one in signed.certificates]
+        self.bench = Bench(algorithms=algorithms, known=known, directory=directory)
         self.take = take
         self._found: tuple[Stamped, ...] | Flaw | None = None
 
@@ -101,9 +96,10 @@ class EmbeddedRecords:
         carriers = sorted(self._carriers(), key=lambda one: one.since)
         before: frozenset[str] = frozenset()
         for position, carrier in enumerate(carriers):
-            found = [list(self._record(record, carriers[position:])) for record in carrier.records]
+            roots = partial(self._roots, carriers[position:])
+            found = [stamps_of(record, roots, self.bench) for record in carrier.records]
             for record in found:
-                yield from _chained(record, before)
+                yield from chained(record, before)
             before |= {one.sha256 for record in found for one, _ in record}
 
     def _carriers(self) -> list[_Carrier]:
@@ -119,35 +115,13 @@ class EmbeddedRecords:
 
     # --- one record ----------------------------------------------------------------------
 
-    def _record(self, record: Record | NotARecord, gone: Sequence[_Carrier]) -> Iterator[Stamped]:
-        """Check a record over the file without `gone`, its own attribute the first of them."""
-        if isinstance(record, NotARecord):
-            yield _wrong(failed(CHECK, FORMAT_FAILURE, str(record)), UNREAD), b""
-            return
-        tokens = [stamp.token for stamp in record.stamps]
-        times = [time_of(token) for token in tokens]
-        try:
-            roots = self._roots(record, gone)
-            _in_order(times)
-        except Flaw as flaw:
-            if flaw.check.name != CHECK:
-                raise
-            yield _wrong(flaw, times[0]), tokens[0]
-            return
-        for token in tokens:
-            self.take(len(token))
-        then = [*map(self._at, times[1:]), self.algorithms]
-        known = [one.dump() for one in self.signed.certificates]
-        stamps = evidence_records.check_stamps(record, roots, then, known, self.directory)
-        yield from zip(_together(stamps), tokens, strict=True)
+    def _roots(self, gone: Sequence[_Carrier], record: Record) -> Roots:
+        """Return what the stamps of a record should be over, in the coding that it is over.
 
-    def _at(self, renewed: datetime) -> Algorithms:
-        """Return what counted when a stamp was renewed; what is yet to come counts as today."""
-        today = self.algorithms.moment
-        return self.algorithms if today and renewed > today else self.algorithms.at(renewed)
-
-    def _roots(self, record: Record, gone: Sequence[_Carrier]) -> tuple[bytes, ...]:
-        """Return what the stamps should be over, in the coding that the record is over."""
+        It found the file without `gone`, its own attribute the first of them.
+        """
+        for stamp in record.stamps:
+            self.take(len(stamp.token))
         beside: tuple[bytes, ...] = ()
         if gone[0].attribute.kind == EXTERNAL:
             if self.content is None:
@@ -173,9 +147,9 @@ class EmbeddedRecords:
         """The file in DER, all records in it: it costs too much to be done for each of them."""
         return cms_stripped.in_der(self.octets)
 
-    def _over(self, objects: Sequence[bytes], record: Record) -> tuple[bytes, ...]:
+    def _over(self, objects: Sequence[bytes], record: Record) -> Roots:
         self.take(len(record.chains) * sum(map(len, objects)))
-        return evidence_records.roots(record, objects, (), self.algorithms, alone=False)
+        return evidence_records.roots(record, objects, (), self.bench.algorithms, alone=False)
 
 
 def _readable(octets: bytes) -> list[Attribute]:
@@ -199,52 +173,3 @@ def _read(octets: bytes) -> Record | NotARecord:
         return evidence_records.read(octets)
     except NotARecord as error:
         return error
-
-
-def _chained(stamps: Sequence[Stamped], before: frozenset[str]) -> Iterator[Stamped]:
-    """Yield the stamps of a record with what each covers: those before it, and `before`."""
-    following = [*(one.sha256 for one, _ in stamps[1:]), ""]
-    for (one, token), renewed_by in zip(stamps, following, strict=True):
-        yield replace(one, covers=before, renewed_by=renewed_by), token
-        before |= {one.sha256}
-
-
-def _in_order(times: Sequence[datetime]) -> None:
-    if UNREAD in times:
-        raise failed(CHECK, FORMAT_FAILURE, "a token that cannot be read")
-    if sorted(times) != list(times):
-        late = "a time stamp is older than the one it renews"
-        raise failed(CHECK, "TIMESTAMP_ORDER_FAILURE", late)
-
-
-def _together(stamps: Sequence[CheckedTimestamp]) -> list[CheckedTimestamp]:
-    """Return the stamps of a record; where one is wrong, none of them proves anything."""
-    for number, bad in enumerate(stamps):
-        if bad.indication is Indication.TOTAL_FAILED:
-            reason = bad.sub_indication or HASH_FAILURE
-            flaw = failed(CHECK, reason, f"time stamp {number + 1}: {reason}")
-            return [
-                replace(
-                    one,
-                    checks=(*one.checks, flaw.check),
-                    indication=Indication.TOTAL_FAILED,
-                    sub_indication=reason,
-                )
-                for one in stamps
-            ]
-    return list(stamps)
-
-
-def _wrong(flaw: Flaw, at: datetime) -> CheckedTimestamp:
-    """Return what stands for a record that proves nothing."""
-    checks = Checks()
-    checks.flawed(flaw)
-    return CheckedTimestamp(
-        kind="archive",
-        at=at,
-        certificate=None,
-        other_certificates=(),
-        checks=checks.made,
-        indication=checks.indication,
-        sub_indication=checks.sub_indication,
-    )

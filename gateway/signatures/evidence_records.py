@@ -14,7 +14,7 @@ Source: RFC 4998, sections 3.1, 4.1, 4.3, 5.1 and 5.3, appendix A.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from asn1crypto import algos, cms, core
@@ -223,9 +223,13 @@ def stamped(leaf: Leaf, way: Lists, digest: str, token: bytes) -> Record:
 # --- checking --------------------------------------------------------------------------
 
 
+ObjectsBy = Callable[[str], Sequence[bytes]]
+"""What a record is about, as it is to be digested by a digest of this name."""
+
+
 def roots(
     record: Record,
-    objects: Sequence[bytes],
+    objects: Sequence[bytes] | ObjectsBy,
     materials: Sequence[Sequence[bytes]],
     algorithms: Algorithms,
     *,
@@ -242,14 +246,15 @@ def roots(
     given = (*materials, *([()] * STAMPS_MAX))
     for chain in record.chains:
         digest = _digest(chain[0].digest, algorithms)
+        group = objects(chain[0].digest) if callable(objects) else objects
         for place, stamp in enumerate(chain):
             number = len(found)
             if place:
                 covered = _hashes([chain[place - 1].token], digest)
             elif before.chains:
-                covered = _rehashed(before, objects, digest)
+                covered = _rehashed(before, group, digest)
             else:
-                covered = _hashes(objects, digest)
+                covered = _hashes(group, digest)
             lists = stamp.lists or (covered,)
             there, wanted = set(lists[0]), set(covered)
             same = there == wanted if alone else there >= wanted

@@ -8,17 +8,20 @@ Source: ETSI EN 319 132-1, clauses 5.2.8 and 5.3 to 5.5; ETSI TS 101 903 V1.3.2,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from lxml import etree
 
 from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedTimestamp
-from gateway.signatures import findings, timestamps
+from gateway.signatures import findings, record_stamps, timestamps, xml_records
 from gateway.signatures import xml_names as names
 from gateway.signatures.directory import Directory
+from gateway.signatures.evidence_records import CHECK
 from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, undecided
+from gateway.signatures.record_stamps import Bench
 from gateway.signatures.xml_references import Reference
 from gateway.signatures.xml_source import Source
 from gateway.signatures.xml_structure import DS, SIGNATURE, decode, local
@@ -28,6 +31,8 @@ PROPERTIES_MAX = 64
 STAMPS_MAX = 16
 MATERIAL_MAX = 256
 """Certificates, lists and responses that one signature may bring."""
+
+RECORDS = "SealingEvidenceRecords"
 
 _VALUES = {
     "EncapsulatedX509Certificate": "certificate",
@@ -84,9 +89,7 @@ def read(block: etree._Element) -> Unsigned:
         elif name == "SignaturePolicyStore":
             document = one.find(f"{{{names.XADES_141}}}SignaturePolicyDocument")
             found.policy_document = decode(document) if document is not None else None
-        elif name == "SealingEvidenceRecords":
-            found.hints.append("evidence records are not checked")
-        elif name not in _KINDS:
+        elif name not in _KINDS and name != RECORDS:
             _material(one, found)
     return found
 
@@ -145,6 +148,10 @@ class Stamper:
         found: list[CheckedTimestamp] = []
         earlier: frozenset[str] = frozenset()
         for position, one in enumerate(properties):
+            if local(one) == RECORDS:
+                there = self._records(one, properties[:position], earlier)
+                found.extend(there)
+                earlier |= {stamp.sha256 for stamp in there}
             kind = _KINDS.get(local(one))
             if kind is None:
                 continue
@@ -155,9 +162,8 @@ class Stamper:
                 earlier |= {token.sha256 for token in tokens}
             except findings.Flaw as flaw:
                 found.append(_unchecked(kind, flaw))
-            if len(found) > STAMPS_MAX:
-                detail = f"more than {STAMPS_MAX} time stamps"
-                raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, detail)
+            _not_too_many(found)
+        _not_too_many(found)
         return found
 
     def _tokens(self, stamp: etree._Element, stamped: bytes, kind: str) -> list[CheckedTimestamp]:
@@ -178,7 +184,48 @@ class Stamper:
             )
         return found
 
+    def _records(
+        self,
+        holder: etree._Element,
+        earlier: Sequence[etree._Element],
+        before: frozenset[str],
+    ) -> list[CheckedTimestamp]:
+        """Check the evidence records of one property; none of them covers another."""
+        bench = Bench(algorithms=self.algorithms, known=self.known, directory=self.directory)
+        group = _Group(partial(self._objects_of_record, earlier), self.algorithms)
+        found: list[CheckedTimestamp] = []
+        for one in xml_records.read(holder, group, self.algorithms, self._less):
+            stamps = record_stamps.stamps_of(one.record, one.roots, bench)
+            found.extend(stamp for stamp, _ in record_stamps.chained(stamps, before))
+            _not_too_many(found)
+        return found
+
     # --- the octets each kind stamps -----------------------------------------------------
+
+    def _objects_of_record(self, earlier: Sequence[etree._Element]) -> list[bytes]:
+        """Return the objects that an evidence record is over (ETSI TS 119 132-3, clause 5)."""
+        if not self.complete:
+            detail = "what the time stamp covers is not all at hand"
+            raise undecided(CHECK, findings.SIGNED_DATA_NOT_FOUND, detail)
+        if any(reference.type == names.MANIFEST for reference, _ in self.data):
+            raise undecided(CHECK, SIG_CONSTRAINTS_FAILURE, "covers what a manifest names")
+        info = self.signature.findall(f"{DS}SignedInfo")
+        parts = [
+            *info,
+            *self.signature.findall(f"{DS}SignatureValue"),
+            *self.signature.findall(f"{DS}KeyInfo"),
+            *earlier,
+            *self._objects(only_loose=False),
+        ]
+        method = _method(info[0])
+        return [*(octets for _, octets in self.data), *(self._less(one, method) for one in parts)]
+
+    def _less(
+        self, element: etree._Element, method: str, omit: Sequence[etree._Element] = ()
+    ) -> bytes:
+        octets = c14n.canonical(element, method, omit=omit)
+        self.source.spend(len(octets))
+        return octets
 
     def _content(self, stamp: etree._Element) -> list[bytes]:
         """Return what a time stamp over the content stamps (clause 5.2.8)."""
@@ -245,6 +292,31 @@ class Stamper:
         if not self.complete:
             detail = "what the time stamp covers is not all at hand"
             raise undecided("timestamps", findings.SIGNED_DATA_NOT_FOUND, detail)
+
+
+@dataclass
+class _Group:
+    """The objects that a record is over, written once and digested as each chain asks."""
+
+    objects: Callable[[], list[bytes]]
+    algorithms: Algorithms
+    _written: list[bytes] | None = None
+    _joined: dict[str, tuple[bytes]] = field(default_factory=dict)
+
+    def __call__(self, name: str) -> tuple[bytes]:
+        """Return the octets whose digest is that of the group."""
+        if self._written is None:
+            self._written = self.objects()
+        if name not in self._joined:
+            hashes = [findings.digest(self.algorithms, name, one, CHECK) for one in self._written]
+            self._joined[name] = (b"".join(sorted(hashes)),)
+        return self._joined[name]
+
+
+def _not_too_many(stamps: Sequence[CheckedTimestamp]) -> None:
+    if len(stamps) > STAMPS_MAX:
+        detail = f"more than {STAMPS_MAX} time stamps"
+        raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, detail)
 
 
 def _unchecked(kind: str, flaw: findings.Flaw) -> CheckedTimestamp:

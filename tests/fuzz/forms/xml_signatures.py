@@ -25,6 +25,7 @@ from tests.unit.signatures.made_xml import (
     signed_xml,
     xpath,
 )
+from tests.unit.signatures.test_xml_records import Maker, chain, sequence
 from tests.unit.signatures.test_xml_xades import advanced
 
 NAME = "xml"
@@ -52,6 +53,10 @@ def seeds(bench: Bench) -> Iterator[Seed]:
             yield Seed(row=row, name=family, octets=octets)
     yield Seed(row=XADES, name="stamped", octets=_stamped(bench))
     yield Seed(row=XADES, name="by hand", octets=advanced(pki))
+    if FIRST == "gost256":  # whose authority stamps the record
+        maker = Maker(pki)
+        record = sequence(chain(1, "sha256", maker.first()))
+        yield Seed(row=XADES, name="record", octets=maker.with_record(record))
     for name, octets in _shapes(bench):
         yield Seed(row=XMLDSIG, name=name, octets=octets)
     text, info = envelope(pki, '<wsse:Reference URI="#t"/>')

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.model import Indication, SignatureFinding
 from gateway.sandbox.certificates import Authority, Period
+from gateway.sandbox.pki import Pki
 from gateway.signatures.cms_attributes import SIGNATURE_TIME_STAMP
 from gateway.signatures.sign import sign
 from gateway.trust import Trust
@@ -15,7 +16,7 @@ from gateway.verification import Verifier
 from gateway.verification.moments import TIMESTAMPS_MAX
 from tests.pki.build import ALGORITHMS, DAY, NOW, list_of
 from tests.unit.signatures.cms_made import adding, attribute, value_of
-from tests.unit.signatures.made import BUNDLE, document
+from tests.unit.signatures.made import BUNDLE, document, verifier
 from tests.unit.signatures.records_made import (
     Stamping,
     Step,
@@ -23,6 +24,7 @@ from tests.unit.signatures.records_made import (
     carrying,
     record_over,
 )
+from tests.unit.signatures.test_xml_records import Maker, chain, sequence
 from tests.unit.verification.long_lived import (
     FIRST_ENDS,
     HOUR,
@@ -219,3 +221,13 @@ def test_a_record_with_more_stamps_than_are_looked_at_proves_nothing(world: Worl
     finding = judged(world, archived(attached(world), stamping(world), *steps), STAMPED + 40 * DAY)
     assert finding.times.best is None
     assert finding.sub_indication == "SIG_CONSTRAINTS_FAILURE"
+
+
+def test_a_record_in_an_xml_signature_proves_its_time(pki: Pki) -> None:
+    maker = Maker(pki)
+    for objects, proven in ((maker.objects, NOW), ([*maker.objects, b"more"], None)):
+        file = maker.with_record(sequence(chain(1, "sha256", maker.first(objects))))
+        report = verifier(pki).verify(document(file, "application/xml"), (), NOW + HOUR, kept=False)
+        (finding,) = report.signatures
+        assert finding.times.best == proven
+        assert (finding.indication is PASSED) is (proven is not None), finding.checks

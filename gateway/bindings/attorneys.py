@@ -29,6 +29,7 @@ from gateway.model import (
     CheckStatus,
     Identifier,
     Party,
+    Powers,
     Problem,
     SignatureFinding,
     Signer,
@@ -67,18 +68,39 @@ def acting(
     policy: BindingPolicy,
     found: Found,
 ) -> Acting:
-    """Weigh the power of attorney that names the signer, if one does."""
+    """Weigh the powers of attorney that name the signer; the one that fits best counts."""
+    by_place = {one.place: one for one in attorneys}
+    if not finding.powers or not _needs_powers(signer):
+        return Acting(finding=finding, role=signer.role)
+    weighed = []
+    for powers in finding.powers:
+        apart = Found(found.place)
+        acts = _weighed(finding, signer, by_place[powers.place], powers, custodian, policy, apart)
+        weighed.append((acts, apart))
+    acts, best = min(
+        weighed, key=lambda one: (len(one[1].problems), len(one[1].undecided), not one[0].bound)
+    )
+    found.take(best)
+    return acts
+
+
+def _weighed(
+    finding: SignatureFinding,
+    signer: Signer,
+    attorney: AttorneyFinding,
+    powers: Powers,
+    custodian: tuple[Identifier, ...],
+    policy: BindingPolicy,
+    found: Found,
+) -> Acting:
+    """Weigh one power of attorney."""
     nothing = Acting(finding=finding, role=signer.role)
-    attorney = next((one for one in attorneys if one.place == finding.attorney), None)
-    if attorney is None or not _needs_powers(signer):
-        return nothing
-    so_far = len(found.problems) + len(found.undecided)
     principal: tuple[Identifier, ...] | None = None
     if _believed(attorney, found):
         principal = _principal(attorney, custodian, found)
-        _in_force(attorney, finding, found)
-        _powers(attorney, finding, policy, found)
-    if len(found.problems) + len(found.undecided) > so_far:
+        _in_force(attorney, finding, powers, found)
+        _powers(attorney, powers, policy, found)
+    if found.problems or found.undecided:
         return Acting(finding=finding, role=signer.role, powers=True)
     if not principal or not policy.powers:
         # Powers for something else prove nothing, and nobody said which ones count.
@@ -157,23 +179,23 @@ def _principal(
     return None
 
 
-def _in_force(attorney: AttorneyFinding, finding: SignatureFinding, found: Found) -> None:
+def _in_force(
+    attorney: AttorneyFinding, finding: SignatureFinding, powers: Powers, found: Found
+) -> None:
     """Check its term, and that it was not called back, at the moment of the signature."""
     moment = finding.times.best or finding.times.validation
-    for check in finding.qualification_checks:
+    for check in powers.checks:
         failed = check.status is CheckStatus.FAILED
         if failed and check.name in ("attorney_term", "attorney_revocation"):
             at = moment.isoformat(timespec="seconds")
             found.failed(OUT_OF_TERM, check.name, at, check.detail, attorney.place)
 
 
-def _powers(
-    attorney: AttorneyFinding, finding: SignatureFinding, policy: BindingPolicy, found: Found
-) -> None:
+def _powers(attorney: AttorneyFinding, powers: Powers, policy: BindingPolicy, found: Found) -> None:
     """Check that it names every power that is asked for, and that one person may use them."""
     missing = [code for code in policy.powers if code not in attorney.powers]
     if not missing:
-        for check in finding.qualification_checks:
+        for check in powers.checks:
             if check.name == "attorney_powers" and check.status is CheckStatus.INDETERMINATE:
                 _open(check, attorney, found)
         return

@@ -14,6 +14,12 @@ class Found:
         self.problems: list[Problem] = []
         self.undecided: list[Problem] = []
 
+    def take(self, other: Found) -> None:
+        """Add what was found apart."""
+        self.checks += other.checks
+        self.problems += other.problems
+        self.undecided += other.undecided
+
     def passed(self, name: str, detail: str = "") -> None:
         self.checks.append(Check(name=name, status=CheckStatus.PASSED, detail=detail))
 

@@ -175,6 +175,16 @@ class TimestampFinding:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Powers:
+    """What one power of attorney that names a signer gives at the moment of the signature."""
+
+    place: str
+    """Of the power of attorney."""
+
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SignatureFinding:
     """The verdict on one signature (ETSI EN 319 102-1) with everything it rests on."""
 
@@ -211,6 +221,9 @@ class SignatureFinding:
 
     attorney: str = ""
     """Place of the power of attorney that names the signer; empty: none does."""
+
+    powers: tuple[Powers, ...] = ()
+    """By every power of attorney that names the signer, that of `attorney` first."""
 
 
 @dataclass(frozen=True, kw_only=True)

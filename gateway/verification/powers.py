@@ -12,6 +12,7 @@ from gateway.model import (
     AttorneyFinding,
     Check,
     CheckStatus,
+    Powers,
     SignatureFinding,
     SignatureReport,
     Submission,
@@ -134,13 +135,17 @@ def _beside(
     naming = [one for one in opened if one.read is not None and names(one.read, signer)]
     if not naming and (signer is None or not signer.snils):
         return signature
-    told = [(one, one.for_signature(signature, wanted)) for one in naming or opened]
-    chosen, checks = min(told, key=lambda pair: _doubts(pair[1]))
+    told = [
+        Powers(place=one.finding.place, checks=one.for_signature(signature, wanted))
+        for one in naming or opened
+    ]
+    told.sort(key=lambda one: _doubts(one.checks))
     others = tuple(one for one in signature.qualification_checks if one.name != "powers")
     return replace(
         signature,
-        qualification_checks=(*others, *checks),
-        attorney=chosen.finding.place if naming else "",
+        qualification_checks=(*others, *told[0].checks),
+        attorney=told[0].place if naming else "",
+        powers=tuple(told) if naming else (),
     )
 
 

@@ -196,6 +196,24 @@ def test_another_organisations_power_of_attorney_is_refused_naming_both(house: H
     assert pki.POLARIS.ogrn in detail["expected"]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"power": '<МашПолн КодПолн="PARCELS"/>'}, {"organisation": STRANGERS_OGRN}],
+    ids=["other powers", "another organisation"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_that_name_the_signer_the_one_that_fits_counts(
+    house: House, other: dict[str, str], first: bool
+) -> None:
+    """Who has several powers of attorney, of one organisation or of two, sends them all."""
+    by = "gost512-organisation" if "organisation" in other else "gost256-organisation"
+    good, unfit = house.given(powers()), house.given(powers(**other), by=by)
+    ended = house.sent(*(unfit + good if first else good + unfit))
+    assert (ended.status, ended.codes) == (Status.ACCEPTED, [])
+    ended = house.sent(*unfit, *unfit)
+    assert (ended.status, ended.codes) == (Status.REJECTED, ["SIG-226"])
+
+
 def test_one_byte_changed_after_signing_is_refused(house: House) -> None:
     signed = powers()
     changed = signed.replace('ВнНомДовер="17"'.encode(), 'ВнНомДовер="18"'.encode())

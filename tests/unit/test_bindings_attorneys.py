@@ -15,6 +15,7 @@ from gateway.model import (
     Claimed,
     Indication,
     Party,
+    Powers,
     SignatureReport,
 )
 from gateway.patients.identifiers import OGRN
@@ -58,9 +59,8 @@ def by_power(
     )
     called_back = Check(name="attorney_revocation", status=revocation, detail="called back")
     usable = Check(name="attorney_powers", status=alone, detail="together")
-    signature = replace(
-        good.signatures[0], attorney=attorney.place, qualification_checks=(called_back, usable)
-    )
+    given = Powers(place=attorney.place, checks=(called_back, usable))
+    signature = replace(good.signatures[0], attorney=attorney.place, powers=(given,))
     return replace(good, signatures=(signature,), attorneys=(attorney,))
 
 

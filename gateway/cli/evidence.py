@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli import local
+from gateway.cli import local, verdicts
 from gateway.cli.output import (
     Exit,
     Failed,
@@ -130,8 +130,7 @@ def show(out: Output, id: str) -> None:
         good = stamp.indication is Indication.TOTAL_PASSED
         who = stamp.authority.subject if stamp.authority else "—"
         out.text(f"{out.mark(good)} {stamp.at.isoformat()}  {digest}  {who}")
-    for check in finding.checks:
-        out.check(check)
+    verdicts.show_checks(out, finding.checks)
     leave(
         {
             Indication.TOTAL_PASSED: Exit.GOOD,

@@ -22,8 +22,8 @@ from typing import Any, Concatenate, NoReturn, ParamSpec
 import click
 from click.core import ParameterSource
 
-from gateway import errors, sentences
-from gateway.model import Check, Problem
+from gateway import errors
+from gateway.model import Problem
 
 P = ParamSpec("P")
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -108,11 +108,6 @@ class Output:
         """Return a coloured mark: a tick, a cross, or an exclamation mark for None."""
         sign, color = {True: ("✔", "green"), False: ("✖", "red"), None: ("!", "yellow")}[good]
         return click.style(sign, fg=color, bold=True)
-
-    def check(self, check: Check) -> None:
-        """Print a check of the verifier: its outcome and name, and what was found."""
-        found = sentences.say(check.detail, self.language)
-        self.text(f"  {check.status.value}  {check.name}: {found}")
 
     def dim(self, line: str) -> str:
         return click.style(line, dim=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway.cli.output import Output
-from gateway.model import SignatureReport
+from gateway.model import Check, SignatureReport
 from gateway.signature_report.page import CheckRow, SignaturePart, page_of
+from gateway.signature_report.parts import check_rows
 from gateway.signature_report.words import Words
 
 MARKS = {"good": True, "bad": False}
@@ -21,12 +24,20 @@ def show(out: Output, report: SignatureReport) -> None:
         out.text(f"{out.mark(MARKS.get(part.tone))} {title}{part.verdict}")
         for name, text in part.rows:
             out.text(f"  {out.dim(f'{name}:')} {text}")
-        for check in part.checks:
-            if check.tone != "good":
-                out.text(f"  {out.mark(MARKS.get(check.tone))} {_said(check)}")
+        _show_rows(out, (check for check in part.checks if check.tone != "good"))
         _show_conditions(out, part, page.words)
         for hint in part.hints:
             out.text(out.dim(f"  {hint}"))
+
+
+def show_checks(out: Output, checks: Iterable[Check]) -> None:
+    """Print checks that stand beside the report, those that hold as well."""
+    _show_rows(out, check_rows(checks, Words(language=out.language)))
+
+
+def _show_rows(out: Output, rows: Iterable[CheckRow]) -> None:
+    for row in rows:
+        out.text(f"  {out.mark(MARKS.get(row.tone))} {_said(row)}")
 
 
 def _show_conditions(out: Output, part: SignaturePart, words: Words) -> None:

@@ -251,9 +251,8 @@ def _again(out: Output, id: str, at: datetime | None, reports: tuple[Path, ...])
         for one in finding.checks
         if one.status is not CheckStatus.PASSED
     }
-    for check in record.checks if record else ():
-        if check not in told_of:
-            out.check(check)
+    beside = record.checks if record else ()
+    verdicts.show_checks(out, (check for check in beside if check not in told_of))
     if not found:
         out.text(out.say("вердикт тот же", "the verdict is the same"))
     for one in found:

@@ -147,8 +147,10 @@ def _covered(covered: Covered, words: Words) -> str:
 def _stamp(stamp: TimestampFinding, words: Words) -> str:
     verdict = words("indication", stamp.indication.value)
     if stamp.sub_indication:
-        # A token over something else tells of no change of the document.
-        group = "timestamp" if stamp.sub_indication == "HASH_FAILURE" else "sub_indication"
+        # Some mean another thing here: a token over something else tells of no change of the
+        # document, and whose certificate ended is the authority's.
+        own = words.knows("timestamp", stamp.sub_indication)
+        group = "timestamp" if own else "sub_indication"
         verdict = words(group, stamp.sub_indication)
     authority = stamp.authority.common_name if stamp.authority else "—"
     return f"{words('timestamp', stamp.kind)}, {moment(stamp.at)}, {authority}: {verdict}"

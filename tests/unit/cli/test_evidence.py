@@ -153,6 +153,8 @@ def test_nobody_vouches_for_the_last_stamp_without_its_authoritys_list(
     assert said.json["evidence_record"]["sub_indication"] == "TRY_LATER"
     shown = call("verify", "--evidence", ids[0], "--at", at, "--home", home, "--lang", "en")
     assert shown.stdout.count("time stamp 1: TRY_LATER") == 1, shown.stdout
+    shown = call("evidence", "show", ids[0], "--home", home, "--lang", "en")
+    assert "  ✔ Evidence record: passed, 1 time stamps since" in shown.stdout
 
 
 def test_what_is_exported_is_checked_with_other_tools(

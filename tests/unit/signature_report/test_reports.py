@@ -338,6 +338,15 @@ def test_the_page_tells_codes_in_words(report: SignatureReport, language: str) -
     assert dict(part.rows)[words("page", "place")].startswith(words("place", "beside"))
 
 
+@pytest.mark.parametrize("name", ["expired", "revoked"])
+def test_an_ended_certificate_is_told_with_the_proof_that_is_missing(pki: Pki, name: str) -> None:
+    """A doctor may have signed in time; the page must not read as if nobody could have."""
+    one = beside(signed(pki, f"gost256-{name}"))
+    report = verifier(pki).verify(document(BUNDLE), one, NOW)
+    (part,) = page_of(report, BUNDLE, "ru").signatures
+    assert part.verdict.endswith(", а что подпись была раньше, не доказано")
+
+
 def test_a_way_of_identification_of_no_known_number_is_shown_as_it_is() -> None:
     check = Check(name="identification_kind", status=CheckStatus.FAILED, detail="7")
     (row,) = check_rows((check,), Words(language="en"))

@@ -30,7 +30,17 @@ URI_CHARACTERS_MAX = 2_000
 PIN_BYTES_MAX = 256
 
 _KNOWN = ("token", "object", "id", "type", "module-path", "pin-source")
-_INSTALL = "python-pkcs11 (pip install 'fhir-gateway[pkcs11]')"
+_INSTALL = "python-pkcs11 is not installed (pip install python-pkcs11)"
+
+
+_REASONS = {
+    "NoSuchToken": "no token of this name is there (NoSuchToken)",
+    "NoSuchKey": "no private key of this name is in the token (NoSuchKey)",
+    "MultipleObjectsReturned": "several private keys fit (MultipleObjectsReturned)",
+    "PinIncorrect": "the PIN is wrong (PinIncorrect)",
+    "PinLocked": "the PIN is locked (PinLocked)",
+}
+"""What the usual faults of the library mean; any other is told by its name."""
 
 
 class TokenFault(RuntimeError):
@@ -77,10 +87,10 @@ def read_uri(text: str) -> KeyName:
             # Command lines are read by everybody on the machine.
             raise TokenFault("a PIN belongs into a file: pin-source=file:…")
         if name not in _KNOWN or not equals or name in found:
-            raise TokenFault(f"{', '.join(_KNOWN)}: each once, with a value")
+            raise TokenFault(f"a URI has {', '.join(_KNOWN)}, each once, with a value")
         found[name] = value
     if found.get("type", "private") != "private":
-        raise TokenFault("type: private")
+        raise TokenFault("the type can only be private")
     if not found.get("module-path") or not (found.get("object") or found.get("id")):
         raise TokenFault("module-path, and object or id, are needed")
     return KeyName(
@@ -122,11 +132,16 @@ class TokenSigner(Algorithms):
             except TokenFault:
                 raise
             except RuntimeError as error:  # what the library calls a PKCS11Error is one too
-                raise TokenFault(type(error).__name__) from error
+                name = type(error).__name__
+                raise TokenFault(_REASONS.get(name, name)) from error
 
     def _signed(self, scheme: Scheme, digest: bytes) -> bytes:
         p = self._pkcs11
-        token = p.lib(self._name.module).get_token(token_label=self._name.token or None)
+        try:
+            library = p.lib(self._name.module)
+        except RuntimeError as error:
+            raise TokenFault("the library that module-path names cannot be loaded") from error
+        token = library.get_token(token_label=self._name.token or None)
         with token.open(user_pin=self._name.pin()) as session:
             private = session.get_key(
                 object_class=p.ObjectClass.PRIVATE_KEY,

@@ -196,7 +196,7 @@ def _signed(
             )
         raise Wrong(what) from error
     except pkcs11.TokenFault as error:
-        raise Failed(f"--key: {error}") from error
+        raise Failed(f"--key: {sentences.say(str(error), out.language)}") from error
     except (ValueError, Unsupported) as error:
         raise Wrong(sentences.say(str(error), out.language)) from error
 

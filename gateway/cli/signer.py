@@ -8,6 +8,7 @@ from pathlib import Path
 
 from asn1crypto import keys, pem, x509
 
+from gateway import sentences
 from gateway.algorithms import pkcs11, standard
 from gateway.algorithms.interface import Algorithms, Unsupported
 from gateway.cli import files
@@ -96,7 +97,7 @@ def _require_pair(out: Output, signer: Signer) -> None:
     try:
         value = signer.algorithms.sign(signer.key, scheme, PROBE)
     except pkcs11.TokenFault as error:
-        raise Failed(f"--key: {error}") from error
+        raise Failed(f"--key: {sentences.say(str(error), out.language)}") from error
     except (ValueError, TypeError) as error:
         raise other from error
     except Unsupported as error:
@@ -115,7 +116,7 @@ def _key(out: Output, key: str) -> tuple[bytes, Algorithms]:
     try:
         return b"", pkcs11.TokenSigner(algorithms, pkcs11.read_uri(key))
     except (pkcs11.TokenFault, Unsupported) as error:
-        raise Wrong(f"--key: {error}") from error
+        raise Wrong(f"--key: {sentences.say(str(error), out.language)}") from error
 
 
 def _private_key(out: Output, path: Path) -> bytes:

@@ -93,7 +93,10 @@ def test_a_key_is_found_by_its_identifier_too(token: Uri, sandbox: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("object=nobody", "NoSuchKey"), ("object=rsa-doctor;token=other", "each once")],
+    [
+        ("object=nobody", "в токене нет закрытого ключа с таким именем (NoSuchKey)"),
+        ("object=rsa-doctor;token=other", "по одному разу"),
+    ],
 )
 def test_what_the_token_does_not_have_is_said(
     call: Call, sandbox: Path, tmp_path: Path, token: Uri, name: str, reason: str
@@ -104,6 +107,28 @@ def test_what_the_token_does_not_have_is_said(
     said = call("sign", file, "--key", token(name), "--cert", certificate)
     assert said.code in (2, 4)
     assert reason in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("uri", "code", "reason"),
+    [
+        ("pkcs11:token=laboratory", 2, "нужны module-path и object или id"),
+        (
+            "pkcs11:object=doctor?module-path=/nonexistent.so",
+            4,
+            "библиотека из module-path не загружается",
+        ),
+    ],
+)
+def test_a_uri_that_leads_nowhere_is_told_in_russian(
+    call: Call, sandbox: Path, tmp_path: Path, uri: str, code: int, reason: str
+) -> None:
+    pytest.importorskip("pkcs11", reason="no python-pkcs11 here (pip)")
+    file = tmp_path / "b.json"
+    file.write_bytes(BUNDLE)
+    certificate = sandbox / "signers" / "rsa-doctor.crt.pem"
+    said = call("sign", file, "--key", uri, "--cert", certificate)
+    assert (said.code, reason in said.stderr) == (code, True), said.stderr
 
 
 def test_a_wrong_pin_is_said_and_not_shown(

@@ -71,18 +71,24 @@ def read(root: etree._Element, sha256: str) -> TrustedList:
 
 
 def _statuses(center: etree._Element) -> list[Status]:
-    stated = [
-        *center.iterfind("СтатусАккредитации"),
-        *center.iterfind("ИсторияСтатусовАккредитации/СтатусАккредитации"),
-    ]
-    found = []
-    for status in stated:
-        since = status.findtext("ДействуетС")
-        if since is None:
-            continue
-        word = " ".join((status.findtext("Статус") or "").lower().split())
-        found.append(Status(since=moment_of(since, MOSCOW), good=STATUSES.get(word), word=word))
+    current = list(map(_status, center.iterfind("СтатусАккредитации")))
+    stated = center.iterfind("ИсторияСтатусовАккредитации/СтатусАккредитации")
+    found = [one for one in (*current, *map(_status, stated)) if isinstance(one, Status)]
+    ended = next((one for one in current if isinstance(one, str) and not STATUSES.get(one)), None)
+    if ended is not None and found:
+        # Some day since the last that is told it ended: nobody knows from which on.
+        last = max(one.since for one in found)
+        found.insert(0, Status(since=last, good=None, word=ended))
     return found
+
+
+def _status(stated: etree._Element) -> Status | str:
+    """Return a status, or its word alone where no day is told."""
+    since = stated.findtext("ДействуетС")
+    word = " ".join((stated.findtext("Статус") or "").lower().split())
+    if since is None:
+        return word
+    return Status(since=moment_of(since, MOSCOW), good=STATUSES.get(word), word=word)
 
 
 def _name(center: etree._Element) -> str:

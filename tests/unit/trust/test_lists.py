@@ -130,6 +130,18 @@ def test_a_key_that_a_newer_european_snapshot_drops_is_unknown(folder: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("current", "expected"), [("Прекращена", "unknown"), ("Действует", "accredited")]
+)
+def test_a_status_of_no_day_leaves_unknown_what_was_good_before(
+    folder: Path, current: str, expected: str
+) -> None:
+    day = "<ДействуетС>2025-01-01</ДействуетС>"
+    octets = russian(listed((current, "2025-01-01"), ("Действует", "2020-01-01")))
+    keep_list(folder, octets.replace(day.encode(), b""))
+    assert state(folder, at("2025-06-01")) == expected
+
+
+@pytest.mark.parametrize(
     ("current", "before", "expected"),
     [("Прекращена", "Действует", "not"), ("Действует", "Приостановлена", "accredited")],
 )

@@ -90,6 +90,7 @@ def _local(out: Output, gateway: Gateway, now: datetime) -> Iterator[Finding]:
     yield _database(out, gateway)
     yield _disk(out)
     yield from _evidence(out, gateway, now)
+    yield from _verification(out, gateway)
     for destination in gateway.store.destinations():
         yield _destination(out, destination)
 
@@ -259,22 +260,33 @@ def _evidence(out: Output, gateway: Gateway, now: datetime) -> Iterator[Finding]
 
 
 def _destination(out: Output, destination: Destination) -> Finding:
+    fix = out.say(
+        "проверьте адрес и сеть; отправки подождут и уйдут сами",
+        "check address and network; deliveries wait and go by themselves",
+    )
+    return _listens(f"→ {destination.name}", destination.options.get("url", ""), fix)
+
+
+def _verification(out: Output, gateway: Gateway) -> Iterator[Finding]:
+    """See whether the verification tool outside is there: without it every document waits."""
+    service = gateway.settings.verification
+    if service is not None:
+        fix = out.say(
+            "проверьте [verification] url и саму службу: пока её нет, документы ждут",
+            "check [verification] url and the service itself: until it is there documents wait",
+        )
+        yield _listens(out.say("Проверка извне", "Verifier"), service.url, fix)
+
+
+def _listens(name: str, url: str, fix: str) -> Finding:
     """See whether somebody listens there; nothing is sent."""
-    name = f"→ {destination.name}"
-    parts = urlsplit(destination.options.get("url", ""))
+    parts = urlsplit(url)
     port = parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
     try:
         socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
     except OSError as error:
-        return Finding(
-            name=name,
-            good=None,
-            detail=f"{parts.netloc}: {type(error).__name__}",
-            fix=out.say(
-                "проверьте адрес и сеть; отправки подождут и уйдут сами",
-                "check address and network; deliveries wait and go by themselves",
-            ),
-        )
+        detail = f"{parts.netloc}: {type(error).__name__}"
+        return Finding(name=name, good=None, detail=detail, fix=fix)
     return Finding(name=name, good=True, detail=parts.netloc)
 
 

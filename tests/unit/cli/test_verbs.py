@@ -238,6 +238,30 @@ def test_the_doctor_gives_a_fix_with_every_finding(call: Call, sandbox: Path) ->
     assert "chmod 600" in said.stdout
 
 
+def test_the_doctor_tells_that_the_verification_tool_does_not_answer(
+    call: Call, sandbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every document waits for it, and nothing else said why."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        settings = tmp_path / "gateway.toml"
+        own = (sandbox / "gateway.toml").read_text("utf-8")
+        settings.write_text(
+            f'{own}\n[verification]\nurl = "http://127.0.0.1:{port}"\nname = "KeyTool"\n', "utf-8"
+        )
+        monkeypatch.setenv("GATEWAY_CONFIG", str(settings))
+        for listens, expected in ((False, "warning"), (True, "ok")):
+            if listens:
+                listening.listen()
+            checks = call("doctor", "--home", sandbox, "--json", "--lang", "en").json["checks"]
+            (found,) = [one for one in checks if one["name"] == "Verifier"]
+            assert (found["status"], "[verification] url" in found["fix"]) == (
+                expected,
+                not listens,
+            )
+
+
 def test_the_doctor_tells_an_old_trusted_list(call: Call, sandbox: Path) -> None:
     """Certificates issued after what it speaks for have no accreditation that is known."""
     service = Listed(name="CA", certificates=[b""], statuses=[("granted", "2017-01-01T00:00:00Z")])

@@ -39,6 +39,7 @@ _VALUES = {
     "EncapsulatedCRLValue": "crl",
     "EncapsulatedOCSPValue": "ocsp",
 }
+_INFORMATION = {"CERT": "certificate", "CRL": "crl", "OCSP": "ocsp"}
 _REFERENCES = (
     "CompleteCertificateRefs",
     "CompleteRevocationRefs",
@@ -89,14 +90,14 @@ def read(block: etree._Element) -> Unsigned:
         elif name == "SignaturePolicyStore":
             document = one.find(f"{{{names.XADES_141}}}SignaturePolicyDocument")
             found.policy_document = decode(document) if document is not None else None
-        elif name not in _KINDS and name != RECORDS:
+        elif name not in _KINDS:
             _material(one, found)
     return found
 
 
 def _material(holder: etree._Element, found: Unsigned) -> None:
     for element in holder.iter("*"):
-        kind = _VALUES.get(local(element))
+        kind = _VALUES.get(local(element)) or _of_record(element)
         if kind is None:
             continue
         found.material = True
@@ -112,6 +113,13 @@ def _material(holder: etree._Element, found: Unsigned) -> None:
             found.certificates.append(octets)
         else:
             found.revocations.append((kind, octets))
+
+
+def _of_record(element: etree._Element) -> str | None:
+    """Return what an evidence record in XML has to judge its stamps by (RFC 6283, section 3.1)."""
+    if element.tag != f"{xml_records.ERS}CryptographicInformation":
+        return None
+    return _INFORMATION.get(element.get("Type") or "")
 
 
 @dataclass(kw_only=True)

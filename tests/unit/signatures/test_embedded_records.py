@@ -16,6 +16,7 @@ from gateway.signatures import evidence_records as records
 from gateway.signatures.cms_attributes import COUNTER_SIGNATURE, SIGNATURE_TIME_STAMP, Unsigned
 from gateway.signatures.embedded_records import RECORDS_MAX
 from gateway.signatures.evidence_records import Record
+from gateway.signatures.hash_trees import node_of
 from tests.pki.build import ALGORITHMS, DAY, NOW
 from tests.unit.signatures.cms_made import (
     adding,
@@ -42,6 +43,10 @@ from tests.unit.signatures.test_cades import long_term
 
 PASSED, FAILED = Indication.TOTAL_PASSED, Indication.TOTAL_FAILED
 RENEWED = (Step(NOW), Step(NOW + DAY), Step(NOW + 2 * DAY, "streebog256", tree=True))
+
+
+def sha256(octets: bytes) -> bytes:
+    return ALGORITHMS.digest("sha256", octets)
 
 
 def alone(file: bytes) -> CheckedSignature:
@@ -121,10 +126,14 @@ def test_other_things_may_be_in_the_group_that_was_stamped(pki: Pki) -> None:
 
 def test_a_record_without_a_tree_is_over_the_file_itself_and_nothing_beside_it(pki: Pki) -> None:
     file = signed(pki, detached=False)
-    token = by(pki)("sha256", ALGORITHMS.digest("sha256", file), NOW)
+    token = by(pki)("sha256", sha256(file), NOW)
     bare = Record(chains=((records.Stamp(digest="sha256", lists=(), token=token),),))
     assert told(alone(carrying(file, bare))) == [(PASSED, None)]
     assert told(alone(carrying(file, bare, kind=EXTERNAL))) == [(FAILED, "HASH_FAILURE")]
+    both = node_of([sha256(file), sha256(BUNDLE)], sha256)
+    stamp = records.Stamp(digest="sha256", lists=(), token=by(pki)("sha256", both, NOW))
+    joined = alone(carrying(file, Record(chains=((stamp,),)), kind=EXTERNAL))
+    assert told(joined) == [(FAILED, "HASH_FAILURE")]
 
 
 def test_a_record_that_was_renewed_gives_every_stamp_in_its_time(pki: Pki) -> None:
@@ -310,6 +319,29 @@ def test_unsigned_attributes_of_unstated_length_are_taken_as_they_stand(pki: Pki
     whole = loose(other, attribute(INTERNAL, record), early)
     assert cms_stripped.without(whole, [(0, 1)]) == before
     assert told(alone(whole)) == [(PASSED, None)]
+
+
+def test_every_set_of_a_file_is_put_in_the_order_of_der(pki: Pki) -> None:
+    info, other = opened(together(pki)), opened(signed(pki, "rsa-doctor"))["content"]
+    info["content"]["digest_algorithms"].append(other["digest_algorithms"][0])
+    info["content"]["signer_infos"].append(other["signer_infos"][0])
+    file = info.dump(force=True)
+
+    def turned(octets: bytes) -> bytes:
+        return tlv(octets[0], b"".join(reversed(ber.elements(ber.contents(octets)))))
+
+    kind, explicit = ber.elements(ber.contents(file))
+    version, digests, content, certificates, signers = ber.elements(
+        ber.contents(ber.contents(explicit))
+    )
+    for fields in (
+        [version, turned(digests), content, certificates, signers],
+        [version, digests, content, turned(certificates), signers],
+        [version, digests, content, certificates, turned(signers)],
+    ):
+        loose = tlv(0x30, kind + tlv(0xA0, tlv(0x30, b"".join(fields))))
+        assert loose != file
+        assert cms_stripped.in_der(loose) == cms_stripped.in_der(file)
 
 
 @pytest.mark.parametrize("size", [0, 1, 90, 127, 128, 255, 256, 65_500, 70_000])

@@ -142,7 +142,11 @@ class Maker:
         return ats(2, self.token("sha256", ALGORITHMS.digest("sha256", octets), at))
 
     def another(
-        self, *chains: str, objects: Sequence[bytes] | None = None, alone: bool = False
+        self,
+        *chains: str,
+        objects: Sequence[bytes] | None = None,
+        alone: bool = False,
+        bare: bool = False,
     ) -> str:
         """Return a chain of another digest, over the objects and the chains before it."""
         before = self.written(
@@ -152,7 +156,8 @@ class Maker:
         hashes += [] if alone else [digest_of("sha512", objects or self.objects)]
         top = ALGORITHMS.digest("sha512", b"".join(sorted(hashes)))
         at = NOW + 2 * DAY
-        return chain(len(chains) + 1, "sha512", ats(1, self.token("sha512", top, at), tree(hashes)))
+        token = self.token("sha512", top, at)
+        return chain(len(chains) + 1, "sha512", ats(1, token, "" if bare else tree(hashes)))
 
 
 @pytest.fixture(scope="module")
@@ -217,10 +222,31 @@ def test_another_chain_covers_the_objects_and_the_chains_before_it(maker: Maker)
     assert told(good) == [(PASSED, None)] * 2
     for other in (
         maker.another(one, alone=True),
+        maker.another(one, bare=True),
         maker.another(one, objects=[*maker.objects, b"more"]),
         maker.another(chain(1, "sha256", maker.first())).replace('Order="1" ', ""),
     ):
         assert told(checked(maker.with_record(sequence(one, other)))) == [(FAILED, "HASH_FAILURE")]
+
+
+def test_what_a_record_has_to_judge_its_stamps_by_is_handed_on(maker: Maker) -> None:
+    """And it is under the renewal, with the element it stands in."""
+    kinds = {"CERT": b"certificate", "CRL": b"list", "OCSP": b"answer", "SCVP": b"another"}
+    held = "".join(
+        f'<CryptographicInformation Order="{number}" Type="{kind}">{coded(octets)}'
+        "</CryptographicInformation>"
+        for number, (kind, octets) in enumerate(kinds.items(), 1)
+    )
+    end = "</TimeStamp>"
+    listed = f"<CryptographicInformationList>{held}</CryptographicInformationList>{end}"
+    first = maker.first().replace(end, listed)
+    record = sequence(chain(1, "sha256", first, maker.renewed(first)))
+    one = checked(maker.with_record(record))
+    assert told(one) == [(PASSED, None)] * 2
+    assert one.revocations == (("crl", b"list"), ("ocsp", b"answer"))
+    assert b"certificate" in one.other_certificates
+    changed = checked(maker.with_record(record.replace(coded(b"list"), coded(b"lost"))))
+    assert told(changed) == [(FAILED, "HASH_FAILURE")] * 2
 
 
 def test_records_beside_each_other_do_not_cover_each_other_and_later_ones_do(pki: Pki) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import pytest
 
+from gateway.algorithms.interface import Algorithms
+from gateway.algorithms.policy import standard
 from gateway.model import Indication, SignatureFinding
 from gateway.sandbox.certificates import Authority, Period
 from gateway.sandbox.pki import Pki
@@ -87,9 +89,15 @@ def trust(world: World, *days: datetime, but: Authority | None = None) -> Trust:
     )
 
 
-def judged(world: World, file: bytes, at: datetime, by: Trust | None = None) -> SignatureFinding:
+def judged(
+    world: World,
+    file: bytes,
+    at: datetime,
+    by: Trust | None = None,
+    algorithms: Algorithms = ALGORITHMS,
+) -> SignatureFinding:
     """Return the finding by lists of the days of all stamps, or another trust."""
-    verifier = Verifier(by or trust(world, STAMPED, RENEWED, at), ALGORITHMS)
+    verifier = Verifier(by or trust(world, STAMPED, RENEWED, at), algorithms)
     (finding,) = verifier.verify(document(file), (), at, kept=False).signatures
     return finding
 
@@ -189,6 +197,25 @@ def test_stamps_after_the_moment_of_judgement_are_left_out_of_account(world: Wor
     assert (finding.indication, finding.times.best) == (PASSED, STAMPED)
     before = judged(world, file, STAMPED - DAY)
     assert (before.indication, before.times.best) == (PASSED, None)
+
+
+def test_a_digest_counts_until_it_was_renewed_or_as_of_the_moment_before_that(
+    world: World,
+) -> None:
+    """SHA-256 ends between the two stamps, so the second came too late; before, it counts."""
+    ends = STAMPED + 300 * DAY
+    aged = ALGORITHMS.under(standard().laid_over({"digests": {"sha256": {"until": ends.date()}}}))
+    late = Step(RENEWED, "streebog512", tree=True)
+    file = archived(attached(world), stamping(world), *ONCE, late)
+    early = judged(world, file, ends - 5 * DAY, algorithms=aged)
+    assert early.times.best == STAMPED
+    after = judged(world, file, LATER, algorithms=aged)
+    assert told(after)[0] == (UNKNOWN, "CRYPTO_CONSTRAINTS_FAILURE")
+    assert after.times.best == RENEWED
+    in_time = Step(ends - 5 * DAY, "streebog512", tree=True)
+    held = archived(attached(world), stamping(world), *ONCE, in_time, late)
+    days = trust(world, STAMPED, ends - 5 * DAY, RENEWED, LATER)
+    assert judged(world, held, LATER, days, aged).times.best == STAMPED
 
 
 def test_a_later_record_holds_an_earlier_one_and_one_beside_it_does_not(world: World) -> None:

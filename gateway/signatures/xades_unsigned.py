@@ -19,7 +19,7 @@ from gateway.model import CheckedTimestamp
 from gateway.signatures import findings, record_stamps, timestamps, xml_records
 from gateway.signatures import xml_names as names
 from gateway.signatures.directory import Directory
-from gateway.signatures.evidence_records import CHECK
+from gateway.signatures.evidence_records import CHECK, Record
 from gateway.signatures.findings import SIG_CONSTRAINTS_FAILURE, undecided
 from gateway.signatures.record_stamps import Bench
 from gateway.signatures.xml_references import Reference
@@ -203,6 +203,11 @@ class Stamper:
         group = _Group(partial(self._objects_of_record, earlier), self.algorithms)
         found: list[CheckedTimestamp] = []
         for one in xml_records.read(holder, group, self.algorithms, self._less):
+            try:
+                for _ in one.record.stamps if isinstance(one.record, Record) else ():
+                    self.source.allowance.take()
+            except findings.Flaw as flaw:
+                return [*found, _unchecked("archive", flaw)]
             stamps = record_stamps.stamps_of(one.record, one.roots, bench)
             found.extend(stamp for stamp, _ in record_stamps.chained(stamps, before))
             _not_too_many(found)

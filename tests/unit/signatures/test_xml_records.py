@@ -14,6 +14,7 @@ from gateway.sandbox.pki import Pki
 from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.signatures import evidence_records as records
 from gateway.signatures import xml_names as names
+from gateway.signatures.allowance import PARTS_MAX
 from gateway.xml import c14n
 from gateway.xml.parser import parse
 from tests.pki.build import ALGORITHMS, DAY, NOW
@@ -262,6 +263,20 @@ def test_records_beside_each_other_do_not_cover_each_other_and_later_ones_do(pki
     assert told(after) == [(PASSED, None)] * 2
     first, later = archives(after)
     assert later.covers == {first.sha256}
+
+
+@pytest.mark.parametrize(("there", "why"), [(3, "HASH_FAILURE"), (4, "FORMAT_FAILURE")])
+def test_the_stamps_of_records_are_of_the_files_one_allowance(
+    pki: Pki, maker: Maker, there: int, why: str
+) -> None:
+    """Time stamps over the content have used it up; the record is another file's anyway."""
+    stamp = stamped(pki, b"another", "x:AllDataObjectsTimeStamp")
+    token = stamp[stamp.index("<x:Encapsulated") : stamp.index("</x:AllData")]
+    several = stamp.replace(token, token * (PARTS_MAX // 4)) * there
+    signed = f"<x:SignedDataObjectProperties>{several}</x:SignedDataObjectProperties>"
+    record = PLACE.format(sequence(chain(1, "sha256", maker.first())))
+    one = checked(with_unsigned(advanced(pki, objects=signed), record))
+    assert told(one) == [(FAILED, why)]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.model import Indication
 from gateway.sandbox.pki import Pki
 from gateway.sandbox.timestamping import TimestampAuthority
+from gateway.signatures import ber
 from gateway.signatures import evidence_records as records
 from gateway.signatures.evidence_records import NotARecord, Record
 from gateway.signatures.findings import Flaw
@@ -81,6 +82,24 @@ def test_what_was_stamped_is_not_written_anew(record: Record) -> None:
     chains = ((first, replace(second, octets=strange)), *record.chains[1:])
     with pytest.raises(Flaw, match="time stamp 3 covers something else"):
         records.roots(Record(chains=chains), OBJECTS, MATERIALS, ALGORITHMS)
+
+
+def test_a_token_in_ber_is_renewed_as_it_stands(record: Record) -> None:
+    """Authorities write BER, and a library that writes it anew makes other octets of it."""
+    written = ber.elements(
+        ber.contents(record.stamps[0].octets or records._written(record.stamps[0]))
+    )
+    token = b"\x30\x80" + ber.contents(written[-1]) + ber.CONTENTS_END
+    inner = b"".join([*written[:-1], token])
+    octets = b"\x30" + ber.length(len(inner)) + inner
+    first = replace(record.stamps[0], token=token, octets=octets)
+    covered = replace(record.stamps[1], lists=((sha256(token),),), octets=b"")
+    read = records.read(records.write(Record(chains=((first, covered),))))
+    assert [stamp.token for stamp in read.stamps] == [token, covered.token]
+    found = records.roots(read, OBJECTS, (), ALGORITHMS)
+    assert found[1] == sha256(token)
+    checked = records.check_stamp(read.stamps[0], found[0], ALGORITHMS.at(NOW))
+    assert checked.indication is Indication.TOTAL_PASSED
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

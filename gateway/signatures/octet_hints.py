@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-OCTETS_MAX = 200_000
+from gateway.signatures.json_layouts import layouts
+
+OCTETS_MAX = 100_000
 """Larger content is not guessed about: every guess digests it once more."""
 
 _BETWEEN = re.compile(rb">[ \t\r\n]+<")
 _BOM = b"\xef\xbb\xbf"
-_MISREAD = ("windows-1251", "windows-1252", "koi8-r")
+_MISREAD = ("windows-1251", "windows-1252", "koi8-r", "utf-16")
 
 _REFORMATTED = "reformatted after signing: matches without white space between elements"
 _TRIMMED = "reformatted after signing: matches without white space around text"
+_LAID_OUT = "reformatted after signing: matches in another layout of the JSON"
 _LINE_ENDS = "line ends changed after signing"
 _MARK = "byte order mark added or dropped after signing"
 _ENCODING = "written in another encoding after signing"
@@ -52,3 +55,5 @@ def _changed(octets: bytes) -> Iterator[tuple[str, bytes]]:
                 yield _ENCODING, octets.decode(there).encode(back)
             except UnicodeError:
                 continue
+    for laid_out in layouts(octets):
+        yield _LAID_OUT, laid_out

@@ -33,7 +33,9 @@ def test_detached_covers_the_document_byte_for_byte(pki: Pki, family: str) -> No
     [
         (lambda body: b"\xef\xbb\xbf" + body, "byte order mark"),
         (lambda body: body.replace(b"\n", b"\r\n"), "line ends changed"),
-        (lambda body: body.decode().encode("utf-16"), None),
+        (lambda body: body.decode().encode("utf-16"), "written in another encoding"),
+        (lambda body: body.decode().encode("utf-16-be"), None),
+        (lambda body: body.replace(b" ", b"").replace(b"\n", b""), "reformatted"),
         (lambda body: body.replace(b"5.00", b"5.10", 1), None),
     ],
 )
@@ -41,7 +43,7 @@ def test_a_file_changed_on_its_way_gets_a_hint_and_no_excuse(
     pki: Pki, change: Callable[[bytes], bytes], hint: str | None
 ) -> None:
     """Mail servers and editors change files; nobody should look for a forger then."""
-    body = b'{"value": 5.00,\n "unit": "mmol/l"}\n'
+    body = b'{\n  "value": 5.00,\n  "unit": "mmol/l"\n}\n'
     (found,) = cms.check(document(change(body)), beside(signed(pki, octets=body)), ALGORITHMS)
     assert (found.indication, found.sub_indication) == (Indication.TOTAL_FAILED, "HASH_FAILURE")
     assert [said for said in found.hints if hint and said.startswith(hint)] == list(found.hints)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ from asn1crypto import x509
 from gateway.algorithms.asn1 import MALFORMED
 from gateway.algorithms.interface import Algorithms
 from gateway.model import Check, CheckStatus, Indication, Signer
-from gateway.trust.brought import key_of, read_brought
-from gateway.trust.chain import Question, judge_path
+from gateway.trust.brought import Lately, Lists, key_of
+from gateway.trust.chain import Question, genuine, judge_path
 from gateway.trust.definite import octets_of, read_der
 from gateway.trust.explain import Verdict
 from gateway.trust.finding import (
@@ -36,9 +37,10 @@ from gateway.trust.material import (
     folders_below,
     material_of,
     read_folders,
+    signed_by,
 )
 from gateway.trust.policy import PathPolicy, read_policy
-from gateway.trust.remembered import Verdicts, span_of
+from gateway.trust.remembered import Span, Verdicts, span_of
 from gateway.trust.revocation import answers_about
 from gateway.trust.seeking import Seeker
 from gateway.trust.signer import read_signer, short_name, signer_of
@@ -55,6 +57,9 @@ __all__ = [
     "read_signer",
 ]
 
+
+SIGNED_MAX = 1024
+"""Pairs of certificates of which it is known whether one signed the other."""
 
 ROUNDS_MAX = 6
 """Times something is sought for one verdict: the authorities of a path, then their lists."""
@@ -81,7 +86,8 @@ class Trust:
         self._watched: tuple[Path, ...] = ()
         self._fingerprint: tuple[tuple[object, ...], ...] = ()
         self._material = material_of(anchors, intermediates, crls, ocsps)
-        self._verdicts = Verdicts()
+        self._verdicts, self._lately = Verdicts(), Lately()
+        self._signed = OrderedDict[tuple[bytes, bytes], bool]()
         # asn1crypto parses late and in place, so one thread at a time may look at an
         # object; whoever finds a remembered verdict does not come here.
         self._judging = threading.Lock()
@@ -116,7 +122,7 @@ class Trust:
             seen = fingerprint(watched)
             material = read_folders(self._folders, self.algorithms, self._material.lists)
             # Made anew with the material: a verdict on the old one goes where nobody looks.
-            self._material, self._verdicts = material, Verdicts()
+            self._material, self._verdicts, self._lately = material, Verdicts(), Lately()
             self._watched, self._fingerprint = watched, seen
         return True
 
@@ -165,34 +171,66 @@ class Trust:
         purpose: Purpose,
     ) -> TrustFinding:
         self.reload()
-        key = key_of(certificate, others, revocations, purpose)
-        remembered = self._verdicts.recall(key, at)
+        key = key_of(certificate, others, purpose)
+        brought = self._lately.lists(revocations) if revocations else None
+        verdicts = self._verdicts if brought is None else brought.verdicts
+        remembered = verdicts.recall(key, at)
         if remembered is not None:
             return remembered
-        brought = read_brought(others, revocations)
+        read = self._lately.certificates(others)
         with self._judging:
-            material = self._material.beside(brought.crls, brought.ocsps)
-            try:
-                leaf = read_der(x509.Certificate, certificate)
-                signer = signer_of(leaf)
-            except MALFORMED:
-                return _unreadable(certificate)
-            verdict = self._judged(leaf, brought.certificates, at, material, purpose)
-            finding = TrustFinding(
-                status=verdict.indication,
-                sub_indication=verdict.sub_indication,
-                checks=verdict.checks,
-                chain=tuple(c.dump() for c in verdict.path) or (certificate,),
-                evidence=_evidence(verdict, at, material),
-                signer=signer,
-                awaited_issuer=verdict.awaited_issuer,
-            )
-            # A list brought along may be forged, and how long one holds is asked by name: such
-            # a verdict would be remembered for longer than what it really rests on.
-            if material is self._material:
-                span = span_of(verdict, at, material, self.policy, self.algorithms.policy)
-                self._verdicts.remember(key, finding, span)
+            helping = genuine(read, self._material, self._signed_by)
+            # What helps nobody may be different for every time stamp of a file.
+            same = key_of(certificate, list(map(octets_of, helping)), purpose)
+            span: Span | None = None
+            finding = verdicts.recall(same, at)
+            if finding is None:
+                finding, span = self._found(certificate, helping, at, brought, purpose)
+                verdicts.remember(same, finding, span or Span(since=at, until=at))
+            verdicts.remember(key, finding, span or Span(since=at, until=at))
         return finding
+
+    def _found(
+        self,
+        certificate: bytes,
+        others: Sequence[x509.Certificate],
+        at: datetime,
+        brought: Lists | None,
+        purpose: Purpose,
+    ) -> tuple[TrustFinding, Span | None]:
+        """Return the verdict and for how long it holds; None: for this moment."""
+        material = self._material
+        if brought is not None:
+            material = material.beside(brought.crls, brought.ocsps)
+        try:
+            leaf = read_der(x509.Certificate, certificate)
+            signer = signer_of(leaf)
+        except MALFORMED:
+            return _unreadable(certificate), None
+        verdict = self._judged(leaf, others, at, material, purpose)
+        finding = TrustFinding(
+            status=verdict.indication,
+            sub_indication=verdict.sub_indication,
+            checks=verdict.checks,
+            chain=tuple(c.dump() for c in verdict.path) or (certificate,),
+            evidence=_evidence(verdict, at, material),
+            signer=signer,
+            awaited_issuer=verdict.awaited_issuer,
+        )
+        # A list brought along may be forged, and how long one holds is asked by name: such a
+        # verdict would be remembered for longer than what it really rests on.
+        if brought is not None:
+            return finding, None
+        return finding, span_of(verdict, at, material, self.policy, self.algorithms.policy)
+
+    def _signed_by(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        """Return whether the issuer's key signed a certificate, computed once for a while."""
+        pair = (_sha256(certificate), _sha256(issuer))
+        if pair not in self._signed:
+            self._signed[pair] = signed_by(certificate, issuer, self.algorithms)
+            while len(self._signed) > SIGNED_MAX:
+                self._signed.popitem(last=False)
+        return self._signed[pair]
 
     def certificates(self) -> tuple[bytes, ...]:
         """Return all certificates at hand (DER), the same object while the folders stay."""
@@ -314,6 +352,10 @@ def _snapshots(material: Material, now: datetime, policy: PathPolicy) -> tuple[S
         )
         for source, one in sorted(newest.items())
     )
+
+
+def _sha256(certificate: x509.Certificate) -> bytes:
+    return hashlib.sha256(octets_of(certificate)).digest()
 
 
 def _unreadable(certificate: bytes) -> TrustFinding:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from asn1crypto import crl, ocsp, x509
 
 from gateway.algorithms.asn1 import MALFORMED
 from gateway.trust.definite import read_der
 from gateway.trust.material import read_answer, read_list
+from gateway.trust.remembered import Verdicts
 
 CERTIFICATES_MAX = 32
 """Certificates looked at among those a signature brings."""
@@ -27,19 +29,69 @@ REVOCATION_BYTES_MAX = 16 * 2**20
 """Of all of them together; the largest lists (30 MB) are ours to keep, not a signature's."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Brought:
-    """The readable part of what a signature brought."""
+BUNDLES_MAX = 4
+"""Signatures whose lists stay read: every signer and time stamp of a file asks for them again."""
 
-    certificates: tuple[x509.Certificate, ...]
+CERTIFICATES_KEPT_MAX, KEPT_BYTES_MAX = 256, 16_384
+"""Certificates that stay read, and the largest of them: real ones are a few kilobytes."""
+
+_Pairs = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """The readable part of the lists and answers that a signature brought."""
+
     crls: tuple[crl.CertificateList, ...]
     ocsps: tuple[ocsp.OCSPResponse, ...]
+    verdicts: Verdicts = field(default_factory=Verdicts)
+    """Those that rest on them."""
 
 
-def read_brought(others: Sequence[bytes], revocations: Sequence[tuple[str, bytes]]) -> Brought:
-    """Return what can be read of it, within the limits; the rest is passed over."""
+class Lately:
+    """What signatures brought lately, read once.  Safe to use from any number of threads."""
+
+    def __init__(self) -> None:
+        self._lists = lru_cache(BUNDLES_MAX)(_lists)
+        self._certificate = lru_cache(CERTIFICATES_KEPT_MAX)(_certificate)
+
+    def lists(self, revocations: Sequence[tuple[str, bytes]]) -> Lists:
+        """Return what can be read of `revocations`, within the limits; the rest is passed over."""
+        return self._lists(tuple(_within_limits(revocations)))
+
+    def certificates(self, others: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
+        """Return what can be read of `others`, within the limit."""
+        some = others[:CERTIFICATES_MAX]
+        read = (
+            self._certificate(der) if len(der) <= KEPT_BYTES_MAX else _certificate(der)
+            for der in some
+        )
+        return tuple(one for one in read if one is not None)
+
+
+def key_of(certificate: bytes, others: Sequence[bytes], purpose: str) -> bytes:
+    """Return what a verdict depends on beside the material, the lists and the moment."""
+    digest = hashlib.sha256(hashlib.sha256(certificate).digest())
+    digest.update(purpose.encode().ljust(16))
+    for other in others[:CERTIFICATES_MAX]:
+        digest.update(b"x" + hashlib.sha256(other).digest())
+    return digest.digest()
+
+
+def _certificate(der: bytes) -> x509.Certificate | None:
+    try:
+        parsed = read_der(x509.Certificate, der)
+        _ = (parsed.subject.hashable, parsed.issuer.hashable, parsed.ca)
+        _ = parsed.key_usage_value and parsed.key_usage_value.native
+        _ = parsed.self_issued
+    except (NotImplementedError, *MALFORMED):
+        return None
+    return parsed
+
+
+def _lists(revocations: _Pairs) -> Lists:
     crls, ocsps = list[crl.CertificateList](), list[ocsp.OCSPResponse]()
-    for kind, der in _within_limits(revocations):
+    for kind, der in revocations:
         try:
             if kind == "crl":
                 crls.append(read_list(der))
@@ -47,36 +99,7 @@ def read_brought(others: Sequence[bytes], revocations: Sequence[tuple[str, bytes
                 ocsps.append(read_answer(der))
         except ValueError:
             continue
-    return Brought(certificates=_certificates(others), crls=tuple(crls), ocsps=tuple(ocsps))
-
-
-def key_of(
-    certificate: bytes,
-    others: Sequence[bytes],
-    revocations: Sequence[tuple[str, bytes]],
-    purpose: str,
-) -> bytes:
-    """Return what a verdict depends on beside the material and the moment."""
-    digest = hashlib.sha256(hashlib.sha256(certificate).digest())
-    digest.update(purpose.encode().ljust(16))
-    for other in others[:CERTIFICATES_MAX]:
-        digest.update(b"x" + hashlib.sha256(other).digest())
-    for kind, der in _within_limits(revocations):
-        digest.update(kind.encode().ljust(4) + hashlib.sha256(der).digest())
-    return digest.digest()
-
-
-def _certificates(others: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
-    found = []
-    for der in others[:CERTIFICATES_MAX]:
-        try:
-            parsed = read_der(x509.Certificate, der)
-            _ = (parsed.subject.hashable, parsed.issuer.hashable, parsed.ca)
-            _ = parsed.key_usage_value
-        except MALFORMED:
-            continue
-        found.append(parsed)
-    return tuple(found)
+    return Lists(crls=tuple(crls), ocsps=tuple(ocsps))
 
 
 def _within_limits(revocations: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

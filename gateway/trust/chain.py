@@ -11,7 +11,7 @@ Source: ETSI EN 319 102-1 v1.3.1, clauses 5.1.3 and 5.2.6; RFC 5280, section 6.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ from gateway.trust.explain import (
 )
 from gateway.trust.fitness import Purpose, fitness
 from gateway.trust.hook import Bench, SignatureChecker, at_work
-from gateway.trust.material import Material, signed_by
+from gateway.trust.material import Material
 from gateway.trust.policy import ANY_POLICY, PathPolicy
 from gateway.trust.revocation import (
     Revocations,
@@ -70,6 +70,9 @@ PATHS_MAX = 16
 
 TIME_TOLERANCE = timedelta(0)
 """The moment is our own clock's; it needs no allowance."""
+
+SignedBy = Callable[[x509.Certificate, x509.Certificate], bool]
+"""Says whether the key of the second certificate signed the first."""
 
 _Answer = TypeVar("_Answer")
 
@@ -94,7 +97,7 @@ class Question:
 
     leaf: x509.Certificate
     others: Sequence[x509.Certificate]
-    """Certificates the message brought; they help to find a path, never to trust it."""
+    """`genuine` ones of those that the message brought: they help to find a path."""
 
     at: datetime
     purpose: Purpose
@@ -108,14 +111,36 @@ def judge_path(question: Question, material: Material) -> Verdict:
         weak = question.algorithms.under(permissive())
         question = replace(question, algorithms=weak)
     fit = fitness(question.leaf, question.purpose, question.algorithms.at(question.at))
-    others = _genuine(question.others, material, question.algorithms)
-    best = _judge_in_time(replace(question, others=others), material)
+    best = _judge_in_time(question, material)
     checks = (*best.checks, *(check for check, _ in fit))
     if best.indication is Indication.TOTAL_PASSED:
         for check, word in fit:
             if check.status is not CheckStatus.PASSED:
                 return verdict_of(word, checks, best.path)
     return verdict_of(best.sub_indication, checks, best.path, best.awaited_issuer)
+
+
+def genuine(
+    others: Sequence[x509.Certificate], material: Material, signed_by: SignedBy
+) -> list[x509.Certificate]:
+    """Return the authorities among `others` that really hang below our material.
+
+    A stranger can bring dozens of CA certificates that sign each other under one name, and
+    the number of paths through them grows without bound; none of them survives this.
+    """
+    known = [*material.anchors, *material.intermediates]
+    waiting = [c for c in others if _helps(c)]
+    accepted: list[x509.Certificate] = []
+    moved = True
+    while moved:
+        moved = False
+        for certificate in list(waiting):
+            issuers = (c for c in (*known, *accepted) if c.subject == certificate.issuer)
+            if any(signed_by(certificate, issuer) for issuer in issuers):
+                accepted.append(certificate)
+                waiting.remove(certificate)
+                moved = True
+    return accepted
 
 
 def _judge_in_time(question: Question, material: Material) -> Verdict:
@@ -251,29 +276,6 @@ async def _seek_in_lists(context: ValidationContext, path: ValidationPath) -> No
         state = ValProcState(cert_path_stack=ConsList.sing(path), init_index=index)
         with suppress(CRLValidationError):
             await verify_crl(path[index], path, context, proc_state=state)
-
-
-def _genuine(
-    others: Sequence[x509.Certificate], material: Material, algorithms: Algorithms
-) -> list[x509.Certificate]:
-    """Return the authorities among `others` that really hang below our material.
-
-    A stranger can bring dozens of CA certificates that sign each other under one name, and
-    the number of paths through them grows without bound; none of them survives this.
-    """
-    known = [*material.anchors, *material.intermediates]
-    waiting = [c for c in others if _helps(c)]
-    accepted: list[x509.Certificate] = []
-    moved = True
-    while moved:
-        moved = False
-        for certificate in list(waiting):
-            issuers = (c for c in (*known, *accepted) if c.subject == certificate.issuer)
-            if any(signed_by(certificate, issuer, algorithms) for issuer in issuers):
-                accepted.append(certificate)
-                waiting.remove(certificate)
-                moved = True
-    return accepted
 
 
 def _helps(certificate: x509.Certificate) -> bool:

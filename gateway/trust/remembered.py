@@ -45,10 +45,8 @@ class Verdicts:
             self._found.move_to_end(key)
             return found[0]
 
-    def remember(self, key: bytes, finding: TrustFinding, span: Span | None) -> None:
-        """Keep a finding for its span; without one it is forgotten at once."""
-        if span is None:
-            return
+    def remember(self, key: bytes, finding: TrustFinding, span: Span) -> None:
+        """Keep a finding for its span."""
         with self._lock:
             self._found[key] = (finding, span)
             while len(self._found) > VERDICTS_MAX:

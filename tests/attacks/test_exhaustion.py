@@ -6,14 +6,23 @@ import re
 import time
 
 import pytest
-from asn1crypto import cms
+from asn1crypto import cms, crl
 
 from gateway.model import Indication
 from gateway.sandbox.pki import Pki
-from gateway.signatures import xml
+from gateway.signatures import ber, xml
+from gateway.signatures.cms_attributes import SIGNATURE_TIME_STAMP
 from gateway.verification import Verifier
-from tests.pki.build import NOW
-from tests.unit.signatures.cms_made import in_chunks
+from tests.pki.build import NOW, issue, list_of, root
+from tests.unit.signatures.cms_made import (
+    adding,
+    attribute,
+    in_chunks,
+    opened,
+    stamp,
+    tlv,
+    value_of,
+)
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 
 SECONDS = 20
@@ -82,3 +91,43 @@ def test_a_digest_of_one_document_never_serves_another(pki: Pki, judge: Verifier
     passed, failed = Indication.TOTAL_PASSED, Indication.TOTAL_FAILED
     assert found == [(passed, None), (passed, None), (failed, "HASH_FAILURE")]
     assert [c.octets for c in report.signatures[1].covered] == [other]
+
+
+def test_a_list_is_weighed_once_for_all_signers_and_time_stamps(pki: Pki, judge: Verifier) -> None:
+    """A megabyte took twenty seconds: each of 64 time stamps and 16 signers read it anew."""
+    file = opened(signed(pki))
+    file["content"]["crls"] = [_long_list(40_000)]
+    plain = bytes(file.dump(force=True))
+    octets = stamp(pki, value_of(plain))
+    stamps = [_with_a_certificate_more(pki, octets, number) for number in range(4)]
+    file = opened(adding(plain, *(attribute(SIGNATURE_TIME_STAMP, one) for one in stamps)))
+    file["content"]["signer_infos"] = cms.SignerInfos([file["content"]["signer_infos"][0]] * 16)
+    took = []
+    for one in (plain, bytes(file.dump(force=True))):
+        judge = verifier(pki)
+        started = time.process_time()
+        report = judge.verify(document(BUNDLE), beside(one), NOW)
+        took.append(time.process_time() - started)
+        assert report.indication is Indication.TOTAL_PASSED
+    assert took[1] < took[0] * 8
+
+
+def _long_list(entries: int) -> crl.CertificateList:
+    """Return a stranger's list of many."""
+    authority = root("Stranger")
+    certificates = list_of(authority, issue(authority).certificate)["tbs_cert_list"]
+    kept = ber.elements(certificates["revoked_certificates"].contents)[0] * entries
+    fields = ber.elements(ber.contents(certificates.dump()))
+    position = fields.index(certificates["revoked_certificates"].dump())
+    fields[position] = tlv(0x30, kept)
+    _, *rest = ber.elements(ber.contents(list_of(authority).dump()))
+    return crl.CertificateList.load(tlv(0x30, tlv(0x30, b"".join(fields)) + b"".join(rest)))
+
+
+def _with_a_certificate_more(pki: Pki, token: bytes, number: int) -> bytes:
+    """Return a time stamp with a certificate that helps nobody, another for each number."""
+    file = opened(token)
+    useless = bytearray(pki.signer("gost256-doctor").chain()[0])
+    useless[-1] ^= number
+    file["content"]["certificates"].append(cms.Certificate.load(bytes(useless)))
+    return bytes(file.dump(force=True))

@@ -8,7 +8,7 @@ from gateway.model import Indication
 from gateway.sandbox import certificates as made
 from gateway.sandbox.certificates import Authority, Period
 from gateway.trust import Purpose, Trust
-from gateway.trust.brought import REVOCATION_BYTES_MAX, REVOCATIONS_MAX, read_brought
+from gateway.trust.brought import REVOCATION_BYTES_MAX, REVOCATIONS_MAX, Lately
 from tests.pki.build import ALGORITHMS, CURRENT, DAY, NOW, below, issue, list_of, root
 
 ROOT = root("Root", "ecdsa")
@@ -68,12 +68,12 @@ def test_what_cannot_be_read_is_passed_over(kind: str, octets: bytes) -> None:
 
 def test_what_comes_along_is_counted_and_weighed() -> None:
     noise = [("crl", b"noise")] * (REVOCATIONS_MAX - 1)
-    assert len(read_brought((), [*noise, CA_LIST]).crls) == 1
-    assert not read_brought((), [*noise, ("crl", b""), CA_LIST]).crls
+    assert len(Lately().lists([*noise, CA_LIST]).crls) == 1
+    assert not Lately().lists([*noise, ("crl", b""), CA_LIST]).crls
     heavy = ("crl", bytes(REVOCATION_BYTES_MAX))
-    assert not read_brought((), [heavy, CA_LIST]).crls
+    assert not Lately().lists([heavy, CA_LIST]).crls
     too_heavy = ("crl", bytes(REVOCATION_BYTES_MAX + 1))
-    assert len(read_brought((), [too_heavy, CA_LIST]).crls) == 1
+    assert len(Lately().lists([too_heavy, CA_LIST]).crls) == 1
 
 
 def test_a_verdict_is_remembered_for_what_came_along_too() -> None:

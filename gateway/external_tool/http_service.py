@@ -8,12 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import requests
+from urllib3.exceptions import HTTPError
 
+from gateway.deadline import session_until
 from gateway.external_tool import protocol
 from gateway.external_tool.values import Answer, Asked, ToolFailed
 
 CONNECT_SECONDS = 5.0
 CHUNK_BYTES = 64 * 1024
+TOO_MUCH = "an answer too long or too slow"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,30 +39,43 @@ class HttpService:
         """See `external_tool.values.Service`."""
         ends = time.monotonic() + self.timeout.total_seconds()
         try:
-            headers = {"Content-Type": protocol.MEDIA_TYPE, "Accept": protocol.MEDIA_TYPE}
+            headers = {
+                "Content-Type": protocol.MEDIA_TYPE,
+                "Accept": protocol.MEDIA_TYPE,
+                "Accept-Encoding": "identity",
+            }
             if self.token_file is not None:
                 headers["Authorization"] = f"Bearer {self.token_file.read_text('ascii').strip()}"
-            with requests.post(
-                self.url.rstrip("/") + protocol.PATH,
-                data=protocol.question(asked),
-                headers=headers,
-                timeout=(CONNECT_SECONDS, self.timeout.total_seconds()),
-                allow_redirects=False,
-                stream=True,
-                verify=str(self.ca_file) if self.ca_file else True,
-            ) as response:
+            with (
+                session_until(ends) as session,
+                session.post(
+                    self.url.rstrip("/") + protocol.PATH,
+                    data=protocol.question(asked),
+                    headers=headers,
+                    timeout=(CONNECT_SECONDS, self.timeout.total_seconds()),
+                    allow_redirects=False,
+                    stream=True,
+                    verify=str(self.ca_file) if self.ca_file else True,
+                ) as response,
+            ):
                 if response.status_code != requests.codes.ok:
                     raise ToolFailed(f"the service answered {response.status_code}")
                 octets = _bounded(response, ends)
-        except (requests.RequestException, OSError, UnicodeDecodeError) as error:
+        except (requests.RequestException, HTTPError, OSError, UnicodeDecodeError) as error:
+            if time.monotonic() >= ends:
+                raise ToolFailed(TOO_MUCH) from error
             raise ToolFailed(f"no answer ({type(error).__name__})") from error
         return protocol.read_answer(octets)
 
 
 def _bounded(response: requests.Response, ends: float) -> bytes:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise ToolFailed("an answer that is compressed")
     octets = bytearray()
-    for chunk in response.iter_content(CHUNK_BYTES):
+    while chunk := response.raw.read1(CHUNK_BYTES):
         octets += chunk
-        if len(octets) > protocol.ANSWER_BYTES_MAX or time.monotonic() > ends:
-            raise ToolFailed("an answer too long or too slow")
+        if len(octets) > protocol.ANSWER_BYTES_MAX:
+            raise ToolFailed(TOO_MUCH)
+    if time.monotonic() >= ends:
+        raise ToolFailed(TOO_MUCH)
     return bytes(octets)

@@ -17,12 +17,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
+
+from gateway.deadline import session_until
 
 URL_CHARACTERS_MAX = 2048
 REDIRECTS_MAX = 3
@@ -31,6 +31,8 @@ WAIT_FIRST = timedelta(seconds=30)
 WAIT_LONGEST = timedelta(hours=1)
 HOSTS_MAX = 1000
 """Hosts whose failures are remembered; the oldest goes first."""
+
+SLOW = "slower than the time there is"
 
 PORTS = {"http": 80, "https": 443}
 MAPPED = ipaddress.ip_network("64:ff9b::/96")
@@ -102,7 +104,7 @@ class Web:
         for _ in range(REDIRECTS_MAX + 1):
             place = self._place(url)
             address = self._address(place)
-            with _session(place) as session:
+            with _session(place, ends) as session:
                 try:
                     answer = _ask(session, place, address, body, media_type, ends)
                     with answer:
@@ -110,6 +112,8 @@ class Web:
                             return _read(answer, bytes_max, ends)
                         url = urljoin(url, answer.headers["location"])
                 except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                    if time.monotonic() >= ends:
+                        raise NotFetched(SLOW) from error
                     raise NotFetched(f"{place.hostname}: {type(error).__name__}") from error
         raise NotFetched(f"{place.hostname}: more than {REDIRECTS_MAX} redirects")
 
@@ -156,25 +160,10 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
-class _Pinned(HTTPAdapter):
-    """Speaks TLS to an address as the host it was resolved from."""
-
-    def __init__(self, host: str) -> None:
-        self._host = host
-        super().__init__(max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(
-            *args, server_hostname=self._host, assert_hostname=self._host, **kwargs
-        )
-
-
-def _session(place: SplitResult) -> requests.Session:
-    session = requests.Session()
+def _session(place: SplitResult, ends: float) -> requests.Session:
+    session = session_until(ends, place.hostname or "")
     # No proxy and no passwords from the environment: they would see, or be sent, more.
     session.trust_env = False
-    session.mount("https://", _Pinned(place.hostname or ""))
-    session.mount("http://", HTTPAdapter(max_retries=0))
     return session
 
 
@@ -217,8 +206,8 @@ def _read(answer: requests.Response, bytes_max: int, ends: float) -> bytes:
         found += chunk
         if len(found) > bytes_max:
             raise NotFetched(f"more than {bytes_max} bytes")
-        if time.monotonic() > ends:
-            raise NotFetched("slower than the time there is")
+    if time.monotonic() >= ends:
+        raise NotFetched(SLOW)
     stated = answer.headers.get("Content-Length", "")
     if stated.isdigit() and int(stated) != len(found):
         raise NotFetched("cut off")

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -251,6 +252,34 @@ def test_an_answer_without_end_is_cut(pki: Pki) -> None:
             pytest.raises(ToolFailed, match=why),
         ):
             service(url).ask(asked)
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 200 ", b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"]
+)
+def test_an_answer_that_drips_is_not_waited_for(head: bytes) -> None:
+    """An octet now and then is in time for each read of the socket, in the head and in the body."""
+
+    class Drip(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.wfile.write(head)
+            with suppress(OSError):
+                for _ in range(50):
+                    self.wfile.write(b"x")
+                    time.sleep(0.1)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    asked = Asked(document=DOCUMENT, signatures=(), at=NOW, kept=False)
+    started = time.monotonic()
+    with (
+        served(ThreadingHTTPServer(("127.0.0.1", 0), Drip)) as url,
+        pytest.raises(ToolFailed, match="too slow"),
+    ):
+        service(url, seconds=0.5).ask(asked)
+    assert time.monotonic() - started < 3
 
 
 def test_settings_name_the_service(tmp_path: Path) -> None:

@@ -146,6 +146,25 @@ def test_a_slow_sender_is_not_waited_for(site: Site, clock: Clock) -> None:
     assert "slower" in refused(web(clock, rules), site.url("/slow"))
 
 
+def test_a_slow_head_is_not_waited_for(site: Site, clock: Clock) -> None:
+    """An octet of it now and then is in time for each read, and was waited for without end."""
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        for octet in b"HTTP/1.1 200 " + b"O" * 50:
+            try:
+                handler.wfile.write(bytes([octet]))
+                handler.wfile.flush()
+            except OSError:
+                return
+            time.sleep(0.1)
+
+    site.answers["/slow"] = drip
+    rules = WebRules(private_hosts=frozenset({HOST}), time_max=timedelta(seconds=0.5))
+    started = time.monotonic()
+    assert "slower" in refused(web(clock, rules), site.url("/slow"))
+    assert time.monotonic() - started < 3
+
+
 @pytest.mark.parametrize("status", [204, 404, 500])
 def test_only_a_good_answer_counts(site: Site, clock: Clock, status: int) -> None:
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from gateway.algorithms.interface import Algorithms
@@ -245,8 +246,10 @@ def archive_timestamps(
                     left -= 1
                     yield replace(check(token, parts[0], "archive", digests), covers=earlier)
             parts.append(element.encode())
-            stamps = [read[name] for name in ("sigTst", "arcTst") if name in read]
-            earlier |= {digest_of(token) for stamp in stamps for token in _tokens(stamp)}
+            for name in ("sigTst", "arcTst"):
+                # One that cannot be read is no time stamp of the signature: `later` says so.
+                with suppress(Flaw):
+                    earlier |= set(map(digest_of, _tokens(read.get(name))))
         except Flaw as flaw:
             hints.append(f"etsiU: {flaw.check.detail}")
             return

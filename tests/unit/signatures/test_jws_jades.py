@@ -211,19 +211,22 @@ def test_certificates_and_revocation_values_come_with_the_signature(pki: Pki) ->
     )
 
 
+def archived(
+    pki: Pki, stamped: Callable[[bytes], bytes], *after: object, first: object = None
+) -> bytes:
+    """Return a JWS with an archive time stamp over its time stamp, or what is `first` instead."""
+    header = header_of(signer(), "ES256")
+    head, made = value(signer(), header, jose.encoded(BUNDLE))
+    before = written({"sigTst": first or stamp(pki, made.encode())})
+    covered = b".".join((jose.encoded(BUNDLE), head.encode(), made.encode(), before.encode()))
+    archive = written({"arcTst": stamp(pki, stamped(covered))})
+    unsigned = {"etsiU": [before, archive, *after]}
+    return json.dumps({"protected": head, "signature": made, "header": unsigned}).encode()
+
+
 def test_an_archive_time_stamp_covers_all_that_stands_before_it(pki: Pki) -> None:
     def file(stamped: Callable[[bytes], bytes], *after: object) -> bytes:
-        header = header_of(signer(), "ES256")
-        head, made = value(signer(), header, jose.encoded(BUNDLE))
-        first = written({"sigTst": stamp(pki, made.encode())})
-        covered = b".".join((jose.encoded(BUNDLE), head.encode(), made.encode(), first.encode()))
-        archive = written({"arcTst": stamp(pki, stamped(covered))})
-        members = {
-            "protected": head,
-            "signature": made,
-            "header": {"etsiU": [first, archive, *after]},
-        }
-        return json.dumps(members).encode()
+        return archived(pki, stamped, *after)
 
     good = one(file(lambda covered: covered))
     assert {(t.kind, t.indication) for t in good.timestamps} == {
@@ -243,6 +246,15 @@ def test_an_archive_time_stamp_covers_all_that_stands_before_it(pki: Pki) -> Non
         ("signature", PASSED),
         ("archive", FAILED),
     }
+
+
+def test_a_time_stamp_that_cannot_be_read_leaves_an_archive_time_stamp_over_it(pki: Pki) -> None:
+    unreadable = {"tstTokens": [{"val": "***"}]}
+    found = one(archived(pki, lambda covered: covered, first=unreadable))
+    assert [(t.kind, t.indication, t.covers) for t in found.timestamps] == [
+        ("archive", PASSED, frozenset())
+    ]
+    assert found.hints == ("etsiU: tstTokens unreadable",)
 
 
 def test_a_file_has_one_allowance_for_all_its_signatures(pki: Pki) -> None:

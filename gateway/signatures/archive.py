@@ -52,6 +52,9 @@ class Stamped:
     values: tuple[bytes, ...]
     """Values of unsigned attributes that are among it."""
 
+    index: str = ""
+    """The digest by which its index names what it is over; empty where it has none."""
+
 
 def stamped_by(kind: str, written: bytes, signer: Signer, unsigned: Unsigned) -> Stamped:
     """Return what the archive token `written` should be over.
@@ -87,19 +90,21 @@ def _version_3(token: _Token, signer: Signer, unsigned: Unsigned) -> Stamped:
     if signer.octets is None:
         raise failed("archive_index", HASH_FAILURE, "the signed content is not there")
     version, index = indexes[0]
-    values = _complete(version, index, signer, unsigned)
+    name, lists = _index(index)
+    values = _complete(version, name, lists, signer, unsigned)
     content = signer.content_digest(token.digest, signer.octets)
     kind = core.ObjectIdentifier(signer.signed.content_type).dump()
     octets = b"".join((kind, content, *_fields(signer.info)[:_SIGNED_FIELDS], ber.der(index)))
-    return Stamped(octets=octets, values=values)
+    return Stamped(octets=octets, values=values, index=name)
 
 
-def _complete(version: str, index: bytes, signer: Signer, unsigned: Unsigned) -> tuple[bytes, ...]:
-    """Return the values of attributes that an index names.
+def _complete(
+    version: str, name: str, lists: list[list[bytes]], signer: Signer, unsigned: Unsigned
+) -> tuple[bytes, ...]:
+    """Return the values of attributes that an index names by digests of that name.
 
     Raises the flaw of one that names a part the file does not have (clause 5.5.2).
     """
-    name, lists = _index(index)
     algorithms = signer.algorithms
     attributes = _attribute_parts(version, unsigned)
     parts = (

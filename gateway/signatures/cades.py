@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from asn1crypto import cms
 
+from gateway.algorithms.interface import Algorithms
 from gateway.model import CheckedSignature, CheckedTimestamp, Indication
 from gateway.signatures import archive, ber, certificates, cms_file
 from gateway.signatures.allowance import Allowance
@@ -38,7 +39,14 @@ from gateway.signatures.cms_attributes import (
 )
 from gateway.signatures.cms_signer import COUNTERSIGNED, Signer
 from gateway.signatures.embedded_records import EmbeddedRecords
-from gateway.signatures.findings import FORMAT_FAILURE, MALFORMED, Flaw, failed
+from gateway.signatures.findings import (
+    CRYPTO_CONSTRAINTS_FAILURE,
+    FORMAT_FAILURE,
+    MALFORMED,
+    Flaw,
+    failed,
+    undecided,
+)
 from gateway.signatures.timestamps import check_token, digest_of
 
 COUNTER_DEPTH_MAX = 4
@@ -192,7 +200,8 @@ class _Additions:
                     self.hints.append(f"archive time stamp: {flaw.check.detail}")
                 self._token(written, stamped.octets, "archive")
                 covers = frozenset(map(digest_of, stamped.values))
-                self.timestamps[-1] = replace(self.timestamps[-1], covers=covers)
+                archived = replace(self.timestamps[-1], covers=covers)
+                self.timestamps[-1] = _by_index(archived, stamped.index, self.signer.algorithms)
 
     def _token(
         self, written: bytes, stamped: bytes, kind: str, digests: dict[str, bytes] | None = None
@@ -244,6 +253,20 @@ class _Additions:
         place = f"{self.checked.place}/counter-signature[{position}]"
         checked = with_additions(counter, counter.check(place), self.allowance, self.depth + 1)
         self.counter_signatures.append(checked)
+
+
+def _by_index(archived: CheckedTimestamp, digest: str, algorithms: Algorithms) -> CheckedTimestamp:
+    """Return an archive time stamp, less its pass if its index rests on a digest too weak."""
+    reason = algorithms.refused(digest) if digest else None
+    if reason is None or archived.indication is not Indication.TOTAL_PASSED:
+        return archived
+    flaw = undecided("archive_index", CRYPTO_CONSTRAINTS_FAILURE, reason)
+    return replace(
+        archived,
+        checks=(*archived.checks, flaw.check),
+        indication=Indication.INDETERMINATE,
+        sub_indication=flaw.sub_indication,
+    )
 
 
 def _own(checked: CheckedSignature) -> list[bytes]:

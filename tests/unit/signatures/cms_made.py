@@ -167,9 +167,14 @@ def _digests(name: str, octets: Sequence[bytes]) -> bytes:
 INDEX_KINDS = {1: "0.4.0.1733.2.5", 2: "0.4.0.19122.1.4", 3: "0.4.0.19122.1.5"}
 
 
-def archived_v3(pki: Pki, file: bytes, octets: bytes, version: int = 3) -> bytes:
-    """Return the file under an archive time stamp of version 3 (EN 319 122-1, 5.5.3)."""
-    index = hash_index(file, version)
+def archived_v3(
+    pki: Pki, file: bytes, octets: bytes, version: int = 3, digest: str = "sha256"
+) -> bytes:
+    """Return the file under an archive time stamp of version 3 (EN 319 122-1, 5.5.3).
+
+    `digest` is that of its index.
+    """
+    index = hash_index(file, version, digest)
     signer = opened(file)["content"]["signer_infos"][0]
     fields = ber.elements(ber.contents(signer.dump()))[:6]
     stamped = b"".join(

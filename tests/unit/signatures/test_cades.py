@@ -175,6 +175,18 @@ def test_an_archive_time_stamp_covers_what_its_index_names(pki: Pki, version: in
     assert other.level == "LT"
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_an_archive_time_stamp_with_a_weak_index_proves_nothing(pki: Pki, version: int) -> None:
+    """What the index names by SHA-1 may have been put in its place since."""
+    one = checked(archived_v3(pki, long_term(pki), BUNDLE, version, "sha1"))
+    archive = one.timestamps[1]
+    assert (archive.indication, archive.sub_indication) == (
+        Indication.INDETERMINATE,
+        "CRYPTO_CONSTRAINTS_FAILURE",
+    )
+    assert (one.indication, one.level) == (PASSED, "LT")
+
+
 def test_an_archive_time_stamp_goes_on_holding_when_more_is_added(pki: Pki) -> None:
     """What came later is in no index and breaks none: a second archive time stamp, say."""
     once = archived_v3(pki, long_term(pki), BUNDLE)

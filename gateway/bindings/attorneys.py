@@ -38,8 +38,9 @@ from gateway.model import (
 ABSENT, UNFIT, OUT_OF_TERM = "SIG-225", "SIG-226", "SIG-227"
 UNBELIEVED, OPEN, UNREADABLE = "SIG-228", "SIG-229", "SIG-230"
 
-_AGED = {"EXPIRED", "OUT_OF_BOUNDS_NO_POE"}
-"""What time alone explains in the verdict on its signature: nothing is proven against it."""
+_TIME_TELLS = {"EXPIRED", "OUT_OF_BOUNDS_NO_POE", "TRY_LATER"}
+"""What time alone explains, or may yet mend, in the verdict on its signature: nothing is proven
+against it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +154,7 @@ def _believed(attorney: AttorneyFinding, found: Found) -> bool:
         found.failed(UNREADABLE, chain.name, chain.detail, "given by the principal", attorney.place)
         return False
     wrong = {one.sub_indication for one in attorney.signatures if one.sub_indication}
-    if wrong and wrong <= _AGED:
+    if wrong and wrong <= _TIME_TELLS:
         _open(own, attorney, found)
         return False
     for check, expected in ((own, "TOTAL_PASSED"), (checks["attorney_principal"], "principal")):

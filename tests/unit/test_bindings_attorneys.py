@@ -84,6 +84,22 @@ def test_powers_of_several_together_are_for_a_person() -> None:
     assert [problem.code for problem in found.undecided] == ["SIG-229"]
 
 
+def test_one_that_cannot_be_judged_yet_is_for_a_person_whatever_else_was_sent() -> None:
+    """A list of its principal's authority is missing, and another organisation's came beside."""
+    good = by_power()
+    (signature,), (ours,) = good.signatures, good.attorneys
+    theirs = replace(ours, place="attorney[1]", signed_by=(Party(ogrn=THEIRS),))
+    own = replace(signature, indication=Indication.INDETERMINATE, sub_indication="TRY_LATER")
+    check = replace(ours.checks[0], status=CheckStatus.INDETERMINATE, detail="TRY_LATER")
+    ours = replace(ours, signatures=(own,), checks=(check, *ours.checks[1:]))
+    powers = (replace(signature.powers[0], place="attorney[1]"), *signature.powers)
+    signature = replace(signature, powers=powers, attorney="attorney[1]")
+    both = replace(good, signatures=(signature,), attorneys=(ours, theirs))
+    found = judge(FACTS, both, SENDER, POWERS)
+    assert codes(found) == []
+    assert [(one.code, one.place) for one in found.undecided] == [("SIG-229", "attorney[0]")]
+
+
 def test_a_power_of_attorney_proves_nothing_where_no_power_is_asked_for() -> None:
     """One for fetching parcels would do as well."""
     found = judge(FACTS, by_power(), SENDER, BindingPolicy())

@@ -57,7 +57,8 @@ def check(
     except Flaw as flaw:
         return (refused("document", flaw),)
     work = _Work(algorithms, directory)
-    return tuple(made for one in several for made in _check(one, work))
+    # One of them may bring several.
+    return tuple(islice((made for one in several for made in _check(one, work)), CARRIED_MAX))
 
 
 class _Work:

@@ -6,13 +6,16 @@ import base64
 import json
 from typing import Any
 
+from asn1crypto import cms
+
 from gateway.fhir import canonical
 from gateway.model import Indication
 from gateway.sandbox.pki import Pki
 from gateway.signatures import fhir_carriers, fhir_signature
+from gateway.verification import SIGNATURES_MAX
 from tests.attacks.signed_json import BUNDLE, TYPE, file
-from tests.pki.build import ALGORITHMS
-from tests.unit.signatures.made import document
+from tests.pki.build import ALGORITHMS, NOW
+from tests.unit.signatures.made import document, signed, verifier
 
 
 def about(target: str, *data: bytes) -> dict[str, Any]:
@@ -41,6 +44,21 @@ def test_a_thousand_signatures_over_one_large_resource_are_not_all_digested(pki:
     rest = [one for one in found if one not in passed]
     assert {one.sub_indication for one in rest} == {"SIG_CONSTRAINTS_FAILURE"}
     assert all("octets to digest" in one.checks[0].detail for one in rest)
+
+
+def test_no_more_signers_are_checked_than_would_be_judged(pki: Pki) -> None:
+    """Each of 64 signatures may be a file of sixteen signers with time stamps of their own."""
+    several = cms.ContentInfo.load(signed(pki, detached=False))
+    signers = several["content"]["signer_infos"]
+    several["content"]["signer_infos"] = cms.SignerInfos([signers[0]] * 16)
+    data = base64.b64encode(several.dump(force=True)).decode()
+    binary = {"resourceType": "Binary", "contentType": "application/pkcs7-mime", "data": data}
+    octets = bundle(*[binary] * 64)
+    found = fhir_signature.check(document(octets, TYPE), (), ALGORITHMS)
+    assert len(found) == fhir_carriers.CARRIED_MAX > SIGNATURES_MAX
+    report = verifier(pki).verify(document(octets, TYPE), (), NOW)
+    assert {one.indication for one in report.signatures} == {Indication.TOTAL_PASSED}
+    assert report.indication is Indication.INDETERMINATE
 
 
 def test_a_large_failing_bundle_is_not_tried_for_hints(pki: Pki) -> None:

@@ -105,26 +105,24 @@ def _complete(
 
     Raises the flaw of one that names a part the file does not have (clause 5.5.2).
     """
-    algorithms = signer.algorithms
-    attributes = _attribute_parts(version, unsigned)
-    parts = (
-        _elements(signer.signed.certificates_field),
-        _elements(signer.signed.revocations_field),
-        attributes,
-    )
 
     def digest(part: bytes) -> bytes:
-        return findings.digest(algorithms, name, part, "archive_index")
+        return findings.digest(signer.algorithms, name, part, "archive_index")
 
-    for what, named, present in zip(
-        ("certificate", "revocation object", "attribute"), lists, parts, strict=True
+    parts = _attribute_parts(version, unsigned)
+    attributes = {digest(part): values for part, values in parts.items()}
+    present = (
+        set(map(digest, _elements(signer.signed.certificates_field))),
+        set(map(digest, _elements(signer.signed.revocations_field))),
+        attributes.keys(),
+    )
+    for what, named, there in zip(
+        ("certificate", "revocation object", "attribute"), lists, present, strict=True
     ):
-        if not set(named) <= set(map(digest, present)):
+        if not there >= set(named):
             detail = f"names a {what} that is not there"
             raise failed("archive_index", HASH_FAILURE, detail)
-    indexed = set(lists[2])
-    found = [values for part, values in attributes.items() if digest(part) in indexed]
-    return tuple(value for values in found for value in values)
+    return tuple(value for one in dict.fromkeys(lists[2]) for value in attributes[one])
 
 
 def _elements(field: bytes) -> list[bytes]:

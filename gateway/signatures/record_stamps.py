@@ -17,8 +17,8 @@ from gateway.model import CheckedTimestamp, Indication
 from gateway.signatures import evidence_records
 from gateway.signatures.directory import Directory
 from gateway.signatures.evidence_records import CHECK, NotARecord, Record
-from gateway.signatures.findings import FORMAT_FAILURE, HASH_FAILURE, Checks, Flaw, failed
-from gateway.signatures.timestamps import UNREAD, time_of
+from gateway.signatures.findings import FORMAT_FAILURE, HASH_FAILURE, Flaw, failed
+from gateway.signatures.timestamps import UNREAD, time_of, unproven
 
 Roots = tuple[bytes, ...]
 """What each stamp's token should be over."""
@@ -46,7 +46,7 @@ def stamps_of(
     `roots` raises the flaw, named CHECK, of a record over something else.
     """
     if isinstance(record, NotARecord):
-        return [(_wrong(failed(CHECK, FORMAT_FAILURE, str(record)), UNREAD), b"")]
+        return [(unproven("archive", failed(CHECK, FORMAT_FAILURE, str(record))), b"")]
     tokens = [stamp.token for stamp in record.stamps]
     times = [time_of(token) for token in tokens]
     try:
@@ -55,7 +55,7 @@ def stamps_of(
     except Flaw as flaw:
         if flaw.check.name != CHECK:
             raise
-        return [(_wrong(flaw, times[0]), tokens[0])]
+        return [(unproven("archive", flaw, times[0]), tokens[0])]
     then = [*(_at(time, bench.algorithms) for time in times[1:]), bench.algorithms]
     stamps = evidence_records.check_stamps(record, tops, then, bench.known, bench.directory)
     return list(zip(_together(stamps), tokens, strict=True))
@@ -98,18 +98,3 @@ def _together(stamps: Sequence[CheckedTimestamp]) -> list[CheckedTimestamp]:
                 for one in stamps
             ]
     return list(stamps)
-
-
-def _wrong(flaw: Flaw, at: datetime) -> CheckedTimestamp:
-    """Return what stands for a record that proves nothing."""
-    checks = Checks()
-    checks.flawed(flaw)
-    return CheckedTimestamp(
-        kind="archive",
-        at=at,
-        certificate=None,
-        other_certificates=(),
-        checks=checks.made,
-        indication=checks.indication,
-        sub_indication=checks.sub_indication,
-    )

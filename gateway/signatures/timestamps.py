@@ -101,6 +101,21 @@ def check_token(
     )
 
 
+def unproven(kind: str, flaw: Flaw, at: datetime = UNREAD) -> CheckedTimestamp:
+    """Return what stands for a time stamp that proves nothing, and why."""
+    checks = Checks()
+    checks.flawed(flaw)
+    return CheckedTimestamp(
+        kind=kind,
+        at=at,
+        certificate=None,
+        other_certificates=(),
+        checks=checks.made,
+        indication=checks.indication,
+        sub_indication=checks.sub_indication,
+    )
+
+
 def digest_of(token: bytes) -> str:
     """Return the digest by which a token is told from others."""
     return hashlib.sha256(token).hexdigest()

@@ -148,7 +148,7 @@ class Stamper:
             try:
                 found.extend(self._tokens(stamp, b"".join(self._content(stamp)), "content"))
             except findings.Flaw as flaw:
-                found.append(_unchecked("content", flaw))
+                found.append(timestamps.unproven("content", flaw))
         return found
 
     def unsigned(self, properties: Sequence[etree._Element]) -> list[CheckedTimestamp]:
@@ -169,7 +169,7 @@ class Stamper:
                 found.extend(replace(token, covers=earlier) for token in tokens)
                 earlier |= {token.sha256 for token in tokens}
             except findings.Flaw as flaw:
-                found.append(_unchecked(kind, flaw))
+                found.append(timestamps.unproven(kind, flaw))
             _not_too_many(found)
         _not_too_many(found)
         return found
@@ -207,7 +207,7 @@ class Stamper:
                 for _ in one.record.stamps if isinstance(one.record, Record) else ():
                     self.source.allowance.take()
             except findings.Flaw as flaw:
-                return [*found, _unchecked("archive", flaw)]
+                return [*found, timestamps.unproven("archive", flaw)]
             stamps = record_stamps.stamps_of(one.record, one.roots, bench)
             found.extend(stamp for stamp, _ in record_stamps.chained(stamps, before))
             _not_too_many(found)
@@ -330,21 +330,6 @@ def _not_too_many(stamps: Sequence[CheckedTimestamp]) -> None:
     if len(stamps) > STAMPS_MAX:
         detail = f"more than {STAMPS_MAX} time stamps"
         raise undecided("timestamps", SIG_CONSTRAINTS_FAILURE, detail)
-
-
-def _unchecked(kind: str, flaw: findings.Flaw) -> CheckedTimestamp:
-    """Return a time stamp that proves nothing, and why."""
-    checks = findings.Checks()
-    checks.flawed(flaw)
-    return CheckedTimestamp(
-        kind=kind,
-        at=timestamps.UNREAD,
-        certificate=None,
-        other_certificates=(),
-        checks=checks.made,
-        indication=checks.indication,
-        sub_indication=checks.sub_indication,
-    )
 
 
 def _method(stamp: etree._Element) -> str:

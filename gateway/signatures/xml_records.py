@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lxml import etree
 
@@ -72,11 +73,14 @@ def read(
 ) -> list[Found]:
     """Return the records of a SealingEvidenceRecords property, in their order.  Never raises."""
     found = []
+    over_group: Callable[[Record], Roots] = partial(
+        evidence_records.roots, objects=group, materials=(), algorithms=algorithms, alone=False
+    )
     for element in holder.iterchildren("*"):
         try:
             if local(element) == ASN1:
                 record = evidence_records.read(decode(element))
-                roots = _Asn1(group, algorithms).roots
+                roots = over_group
             else:
                 sequence, chains = _opened(element)
                 record = Record(chains=tuple(map(_stamps, chains)))
@@ -92,15 +96,6 @@ def read(
 
 def _none(record: Record) -> Roots:
     raise AssertionError("Nothing is over what could not be read.")
-
-
-@dataclass(frozen=True)
-class _Asn1:
-    group: Group
-    algorithms: Algorithms
-
-    def roots(self, record: Record) -> Roots:
-        return evidence_records.roots(record, self.group, (), self.algorithms, alone=False)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def reading(out: Output, id: str) -> Iterator[None]:
 def proof(out: Output, gateway: Gateway, kept: Submission, at: datetime) -> Proof | None:
     """Return what a submission's evidence record proves at a moment; None without one.
 
-    Raises Failed for a record that was changed or moved where it lies.
+    Raises what `reading` does.
     """
     from gateway.evidence.proof import proof_of
 

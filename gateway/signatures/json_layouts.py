@@ -17,7 +17,7 @@ _GROWTH_MAX = 2
 
 
 def layouts(octets: bytes) -> Iterator[bytes]:
-    """Yield `octets` as the usual writers lay them out; nothing for what is no JSON object."""
+    """Yield `octets` as the usual writers lay them out; nothing for what is no JSON."""
     if octets[:64].lstrip()[:1] not in _OPENING:
         return
     tokens = _TOKENS.findall(octets)

@@ -137,7 +137,7 @@ def test_a_record_of_a_revoked_authority_is_begun_anew(tmp_path: Path, office: O
         stamped_once(office.at(NOW + DAY), id)
     office.at(NOW + 300 * DAY)
     world.revoked[NOW + 200 * DAY] = [world.first.certificate]
-    other = world._stamper("Third", NOW, NOW + 5 * YEAR)
+    other = world.stamper("Third", NOW, NOW + 5 * YEAR)
     authority = TimestampAuthority(key=other.key, chain=(other.der,), algorithms=ALGORITHMS)
     with serving(authority, office) as url:
         office.url = url

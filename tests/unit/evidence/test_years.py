@@ -31,7 +31,7 @@ class Stampers:
         self.issuer = world.stampers.certificate.dump()
         begins = (NOW - DAY + n * AUTHORITY_CHANGES for n in range(6))
         self.signers = {
-            at: world._stamper("Stamper", at, at + AUTHORITY_LIVES) for at in begins if at < LAST
+            at: world.stamper("Stamper", at, at + AUTHORITY_LIVES) for at in begins if at < LAST
         }
 
     def stamp(self, digest: str, imprint: bytes, at: datetime) -> bytes:

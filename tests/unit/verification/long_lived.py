@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from asn1crypto import x509
 
 from gateway.algorithms.interface import Algorithms
-from gateway.model import Part, RecordFinding, SignatureReport
+from gateway.model import Indication, Part, RecordFinding, SignatureReport
 from gateway.sandbox.certificates import Authority, Period, timestamper_extensions
 from gateway.sandbox.timestamping import TimestampAuthority
 from gateway.signatures import evidence_records as records
@@ -20,6 +20,11 @@ from gateway.verification.evidence import Objects, gathered, grounds_of
 from tests.pki.build import ALGORITHMS, DAY, NOW, Signing, issue, list_of, root
 from tests.unit.signatures.made import BUNDLE, beside, document
 
+PASSED, FAILED, UNKNOWN = (
+    Indication.TOTAL_PASSED,
+    Indication.TOTAL_FAILED,
+    Indication.INDETERMINATE,
+)
 HOUR = timedelta(hours=1)
 YEAR = 365 * DAY
 SIGNER_ENDS = NOW + YEAR
@@ -43,10 +48,10 @@ class World:
         self.root: Authority = root("Signers", self.family, life)
         self.stampers: Authority = root("Stampers", "gost256", life)
         self.signer = issue(self.root, period=Period(begins=NOW - DAY, ends=SIGNER_ENDS))
-        self.first = self._stamper("First", NOW - DAY, FIRST_ENDS)
-        self.second = self._stamper("Second", NOW + 2 * YEAR, SECOND_ENDS)
+        self.first = self.stamper("First", NOW - DAY, FIRST_ENDS)
+        self.second = self.stamper("Second", NOW + 2 * YEAR, SECOND_ENDS)
 
-    def _stamper(self, title: str, begins: datetime, ends: datetime) -> Signing:
+    def stamper(self, title: str, begins: datetime, ends: datetime) -> Signing:
         period = Period(begins=begins, ends=ends)
         return issue(self.stampers, title, timestamper_extensions(), period)
 
@@ -63,6 +68,18 @@ class World:
                 list_of(self.stampers, *known, period=period, at=day).dump(),
             ],
             algorithms=self.algorithms,
+        )
+
+    def signed(self, octets: bytes = BUNDLE, *, detached: bool = True) -> bytes:
+        """Return octets signed at NOW."""
+        return sign(
+            octets,
+            key=self.signer.key,
+            chain=(self.signer.der, self.root.certificate.dump()),
+            algorithms=ALGORITHMS,
+            form="cades",
+            detached=detached,
+            at=NOW,
         )
 
     def token(self, root_hash: bytes, digest: str, at: datetime) -> bytes:
@@ -116,16 +133,7 @@ class Paper:
 def paper(world: World, octets: bytes = BUNDLE) -> Paper:
     """Return a document signed and judged at NOW."""
     body = document(octets, "application/fhir+json")
-    signature = sign(
-        octets,
-        key=world.signer.key,
-        chain=(world.signer.der, world.root.certificate.dump()),
-        algorithms=ALGORITHMS,
-        form="cades",
-        detached=True,
-        at=NOW,
-    )
-    signatures = beside(signature)
+    signatures = beside(world.signed(octets))
     stored = Verifier(world.trust(NOW), world.algorithms).verify(body, signatures, NOW)
     return Paper(world=world, document=body, signatures=signatures, stored=stored)
 

@@ -12,13 +12,12 @@ from gateway.model import Indication, SignatureFinding
 from gateway.sandbox.certificates import Authority, Period
 from gateway.sandbox.pki import Pki
 from gateway.signatures.cms_attributes import SIGNATURE_TIME_STAMP
-from gateway.signatures.sign import sign
 from gateway.trust import Trust
 from gateway.verification import Verifier
 from gateway.verification.moments import TIMESTAMPS_MAX
 from tests.pki.build import ALGORITHMS, DAY, NOW, list_of
 from tests.unit.signatures.cms_made import adding, attribute, value_of
-from tests.unit.signatures.made import BUNDLE, document, verifier
+from tests.unit.signatures.made import document, verifier
 from tests.unit.signatures.records_made import (
     Stamping,
     Step,
@@ -28,19 +27,16 @@ from tests.unit.signatures.records_made import (
 )
 from tests.unit.signatures.test_xml_records import Maker, chain, sequence
 from tests.unit.verification.long_lived import (
+    FAILED,
     FIRST_ENDS,
     HOUR,
     LATER,
+    PASSED,
     RENEWED,
     SIGNER_ENDS,
     STAMPED,
+    UNKNOWN,
     World,
-)
-
-PASSED, FAILED, UNKNOWN = (
-    Indication.TOTAL_PASSED,
-    Indication.TOTAL_FAILED,
-    Indication.INDETERMINATE,
 )
 
 
@@ -50,15 +46,7 @@ def world() -> World:
 
 
 def attached(world: World) -> bytes:
-    return sign(
-        BUNDLE,
-        key=world.signer.key,
-        chain=(world.signer.der, world.root.certificate.dump()),
-        algorithms=ALGORITHMS,
-        form="cades",
-        detached=False,
-        at=NOW,
-    )
+    return world.signed(detached=False)
 
 
 def stamping(world: World) -> Stamping:

@@ -17,23 +17,20 @@ from gateway.verification import judge_record, judged_again, judged_by_record, l
 from tests.pki.build import ALGORITHMS, DAY, NOW
 from tests.unit.signatures.made import BUNDLE
 from tests.unit.verification.long_lived import (
+    FAILED,
     FIRST_ENDS,
     HOUR,
     LATER,
+    PASSED,
     RENEWED,
     SIGNER_ENDS,
     STAMPED,
+    UNKNOWN,
     YEAR,
     Paper,
     World,
     paper,
     stamped,
-)
-
-PASSED, FAILED, UNKNOWN = (
-    Indication.TOTAL_PASSED,
-    Indication.TOTAL_FAILED,
-    Indication.INDETERMINATE,
 )
 
 

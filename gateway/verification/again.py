@@ -159,7 +159,7 @@ def _too_late(report: SignatureReport, policy: Policy) -> SignatureReport:
         else finding
         for finding in report.signatures
     )
-    return replace(report, indication=together(findings, policy), signatures=findings)
+    return _no_better(report, findings, policy)
 
 
 def _before_keep(
@@ -186,7 +186,18 @@ def _before_keep(
         else finding
         for finding in report.signatures
     )
-    return replace(report, indication=together(findings, policy), signatures=findings)
+    return _no_better(report, findings, policy)
+
+
+def _no_better(
+    report: SignatureReport, findings: tuple[SignatureFinding, ...], policy: Policy
+) -> SignatureReport:
+    """Return the report with findings none of which passes that did not.
+
+    What kept it from passing may not be in them: more signatures than are judged.
+    """
+    more = report.indication is not Indication.TOTAL_PASSED
+    return replace(report, indication=together(findings, policy, more), signatures=findings)
 
 
 def differences(was: SignatureReport, now: SignatureReport) -> tuple[Difference, ...]:

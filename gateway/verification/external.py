@@ -48,25 +48,23 @@ class ExternalVerifier(Verifier):
         self, document: Part, signatures: tuple[Part, ...], at: datetime, kept: bool = True
     ) -> SignatureReport:
         """Return the verdict as the tool gives it, on what the gateway reads."""
-        own = super().verify(document, signatures, at, kept)
-        if not own.signatures:
-            return own
+        found, more = self._findings(document, signatures, at, kept)
+        if not found:
+            return super().verify(document, signatures, at, kept)
         asked = Asked(document=document, signatures=signatures, at=at, kept=kept)
         try:
             answer = self.service.ask(asked)
         except ToolFailed as error:
-            waiting = tuple(self._waiting(one, str(error)) for one in own.signatures)
-            return replace(own, indication=Indication.INDETERMINATE, signatures=waiting)
+            waiting = tuple(self._waiting(one, str(error)) for one in found)
+            return SignatureReport(
+                indication=Indication.INDETERMINATE, signatures=waiting, judge=self._judge
+            )
         verdicts = {one.place: one for one in answer.verdicts}
-        findings = tuple(
-            self._decided(one, verdicts.pop(one.place, None), answer) for one in own.signatures
-        )
-        indication = together(findings, self.policy)
-        if verdicts and indication is Indication.TOTAL_PASSED:
-            # The tool saw a signature that the gateway did not.
-            indication = Indication.INDETERMINATE
-        judge = replace(own.judge, engine=answer.tool, certified=self.service.certified)
-        return replace(own, indication=indication, signatures=findings, judge=judge)
+        findings = tuple(self._decided(one, verdicts.pop(one.place, None), answer) for one in found)
+        # The tool may have seen a signature that the gateway did not.
+        indication = together(findings, self.policy, more or bool(verdicts))
+        judge = replace(self._judge, engine=answer.tool, certified=self.service.certified)
+        return SignatureReport(indication=indication, signatures=findings, judge=judge)
 
     def _waiting(self, finding: SignatureFinding, why: str) -> SignatureFinding:
         check = Check(name=EXTERNAL_TOOL, status=CheckStatus.INDETERMINATE, detail=why)

@@ -102,16 +102,8 @@ class Verifier:
         that it is the moment of keep, which our log proves.  A document without any
         signature is INDETERMINATE with no findings.
         """
-        assert at.tzinfo is not None, "Times are aware."
-        checked_at = cache(partial(self._all, document, signatures))
-        checked = checked_at(at)
-        findings = tuple(
-            self._in_its_time(one, number, checked_at, at, kept)
-            for number, one in enumerate(checked[:SIGNATURES_MAX])
-        )
-        indication = together(findings, self.policy)
-        if len(checked) > SIGNATURES_MAX and indication is Indication.TOTAL_PASSED:
-            indication = Indication.INDETERMINATE
+        findings, more = self._findings(document, signatures, at, kept)
+        indication = together(findings, self.policy, more)
         return SignatureReport(indication=indication, signatures=findings, judge=self._judge)
 
     def for_attorneys(self) -> Verifier:
@@ -164,6 +156,17 @@ class Verifier:
         return by_policy(finding, self.policy)
 
     # --- the parts of a document ---------------------------------------------------------
+
+    def _findings(
+        self, document: Part, signatures: tuple[Part, ...], at: datetime, kept: bool
+    ) -> tuple[tuple[SignatureFinding, ...], bool]:
+        """Return the verdicts on the signatures, and whether there are more than are judged."""
+        assert at.tzinfo is not None, "Times are aware."
+        checked_at = cache(partial(self._all, document, signatures))
+        checked = checked_at(at)
+        some = enumerate(checked[:SIGNATURES_MAX])
+        judged = (self._in_its_time(one, number, checked_at, at, kept) for number, one in some)
+        return tuple(judged), len(checked) > SIGNATURES_MAX
 
     def _all(
         self, document: Part, signatures: tuple[Part, ...], at: datetime
@@ -352,8 +355,11 @@ def by_policy(finding: SignatureFinding, policy: Policy) -> SignatureFinding:
     return replace(finding, indication=Indication.INDETERMINATE, sub_indication=unmet)
 
 
-def together(findings: Sequence[SignatureFinding], policy: Policy) -> Indication:
-    """Return the verdict on all signatures: a failure outweighs, a doubt keeps from passing."""
+def together(findings: Sequence[SignatureFinding], policy: Policy, more: bool) -> Indication:
+    """Return the verdict on all signatures: a failure outweighs, a doubt keeps from passing.
+
+    `more` says that there are others, which nobody judged.
+    """
     indications = {finding.indication for finding in findings}
     if Indication.TOTAL_FAILED in indications:
         return Indication.TOTAL_FAILED
@@ -361,7 +367,7 @@ def together(findings: Sequence[SignatureFinding], policy: Policy) -> Indication
     # Whoever signs twice, or whose signature is sent twice, is one signer.
     several = len({signer.certificate_sha256 for signer in signers}) >= policy.signatures_min
     enough = several and {signer.role for signer in signers} >= set(policy.roles)
-    if indications == {Indication.TOTAL_PASSED} and enough:
+    if indications == {Indication.TOTAL_PASSED} and enough and not more:
         return Indication.TOTAL_PASSED
     return Indication.INDETERMINATE
 

@@ -34,7 +34,7 @@ from gateway.sandbox.pki import Pki
 from gateway.sandbox.verification_service import TOOL, create_service
 from gateway.settings import BadSettings, Settings
 from gateway.trust import Trust
-from gateway.verification import ExternalVerifier, Policy, Verifier
+from gateway.verification import SIGNATURES_MAX, ExternalVerifier, Policy, Verifier
 from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 
@@ -106,6 +106,14 @@ def test_the_tool_behind_a_socket_decides(pki: Pki, tmp_path: Path) -> None:
     told = {check.name: check for check in report.signatures[0].qualification_checks}
     assert told["tool_certified"].detail == "KeyTool"
     assert bad.indication is FAILED
+
+
+def test_more_signatures_than_are_judged_never_pass(pki: Pki) -> None:
+    """A tool that says the same of the first ones has not seen the rest either."""
+    good = beside(signed(pki))
+    assert decided(pki, lambda said: None, good * SIGNATURES_MAX).indication is PASSED
+    rest = beside(signed(pki, octets=BUNDLE + b" "))
+    assert decided(pki, lambda said: None, good * SIGNATURES_MAX + rest).indication is UNKNOWN
 
 
 def test_a_wrong_token_is_waited_with_and_names_the_tool(pki: Pki, tmp_path: Path) -> None:

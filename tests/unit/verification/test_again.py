@@ -12,7 +12,7 @@ from gateway.algorithms.policy import standard
 from gateway.model import Indication, Part, SignatureReport
 from gateway.sandbox.pki import Pki
 from gateway.trust import Trust
-from gateway.verification import Policy, Verifier, differences, judged_again
+from gateway.verification import SIGNATURES_MAX, Policy, Verifier, differences, judged_again
 from tests.pki.build import ALGORITHMS, NOW
 from tests.unit.signatures.made import BUNDLE, beside, document, signed, verifier
 from tests.unit.verification.test_moments import checked, stamp, value_of
@@ -54,6 +54,18 @@ def test_a_changed_document_is_said(pki: Pki) -> None:
     told = {one.what: (one.was, one.now) for one in differences(stored, now)}
     assert told["indication"] == ("TOTAL_PASSED", "TOTAL_FAILED")
     assert told["sub_indication"] == ("", "HASH_FAILURE")
+
+
+def test_more_signatures_than_are_judged_pass_at_no_time(pki: Pki) -> None:
+    """The moment changes what is known of those that are judged, and nothing of the rest."""
+    good = beside(signed(pki))
+    for count, expected in (
+        (SIGNATURES_MAX, Indication.TOTAL_PASSED),
+        (SIGNATURES_MAX + 1, Indication.INDETERMINATE),
+    ):
+        stored = verifier(pki).verify(document(BUNDLE), good * count, NOW)
+        found = again(stored, good * count, at=NOW + timedelta(hours=1))
+        assert (stored.indication, found.indication) == (expected, expected)
 
 
 def test_a_lost_list_is_said(pki: Pki) -> None:

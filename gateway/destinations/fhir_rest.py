@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from gateway.errors import Rejected, TryLater
 from gateway.fhir import text
@@ -187,14 +188,18 @@ def _post(delivery: Delivery, options: Mapping[str, str], body: bytes) -> tuple[
 def _limited(response: requests.Response, deadline: float) -> Iterator[bytes]:
     """Yield the answer's bytes; an answer too long or too slow is no answer."""
     size = 0
-    for chunk in response.iter_content(CHUNK_BYTES):
-        size += len(chunk)
-        if size > ANSWER_BYTES_MAX:
-            raise requests.exceptions.ContentDecodingError("the answer is too long")
-        # The timeout of requests counts from byte to byte; a drip would never end.
-        if time.monotonic() > deadline:
-            raise requests.ReadTimeout("the answer took too long")
-        yield chunk
+    try:
+        # What is there, not a whole chunk: a drip would fill one for hours.
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+            size += len(chunk)
+            if size > ANSWER_BYTES_MAX:
+                raise requests.exceptions.ContentDecodingError("the answer is too long")
+            # The timeout of requests counts from byte to byte; a drip would never end.
+            if time.monotonic() > deadline:
+                raise requests.ReadTimeout("the answer took too long")
+            yield chunk
+    except HTTPError as error:
+        raise requests.ConnectionError("the answer broke off") from error
 
 
 def _session() -> requests.Session:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -179,6 +180,26 @@ def test_a_receiver_too_slow_is_tried_later(url: str, clinic: Clinic) -> None:
 def test_a_receiver_slow_within_the_timeout_is_waited_for(url: str, clinic: Clinic) -> None:
     clinic.mode, clinic.delay_seconds = "slow", 0.2
     assert fhir_rest.send(delivery(), options(url)).state is DeliveryState.DELIVERED
+
+
+def test_a_receiver_whose_answer_drips_is_tried_later() -> None:
+    """An octet now and then is in time for each read of the socket."""
+
+    def drip() -> Iterator[bytes]:
+        for _ in range(50):
+            yield b" "
+            time.sleep(0.1)
+
+    def answer(environ: object, start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [("Content-Length", "50"), ("Content-Type", "application/fhir+json")])
+        return drip()
+
+    started = time.monotonic()
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    with serving(server) as address, pytest.raises(TryLater) as caught:
+        fhir_rest.send(delivery(), options(address, timeout_seconds="0.5"))
+    assert caught.value.problems[0].code == "DLV-101"
+    assert time.monotonic() - started < 3
 
 
 def test_nobody_listening_is_tried_later() -> None:

@@ -100,7 +100,8 @@ def _weighed(
     if _believed(attorney, found):
         principal = _principal(attorney, custodian, found)
         _in_force(attorney, finding, powers, found)
-        _powers(attorney, powers, policy, found)
+        if policy.powers:
+            _powers(attorney, powers, policy, found)
     if found.problems or found.undecided:
         return Acting(finding=finding, role=signer.role, powers=True)
     if not principal or not policy.powers:

@@ -84,6 +84,15 @@ def test_powers_of_several_together_are_for_a_person() -> None:
     assert [problem.code for problem in found.undecided] == ["SIG-229"]
 
 
+def test_powers_in_words_keep_no_document_where_no_power_is_asked_for() -> None:
+    """Nothing rests on them there, so there is nothing for a person to read."""
+    in_words = by_power(powers=(), alone=CheckStatus.INDETERMINATE)
+    found = judge(FACTS, in_words, SENDER, BindingPolicy())
+    assert (codes(found), found.undecided) == ([], ())
+    called_back = by_power(powers=(), revocation=CheckStatus.FAILED)
+    assert codes(judge(FACTS, called_back, SENDER, BindingPolicy())) == ["SIG-227"]
+
+
 def test_one_that_cannot_be_judged_yet_is_for_a_person_whatever_else_was_sent() -> None:
     """A list of its principal's authority is missing, and another organisation's came beside."""
     good = by_power()

@@ -25,8 +25,8 @@ from tests.unit.signatures.made_xml import (
     signed_xml,
     xpath,
 )
-from tests.unit.signatures.test_xml_records import Maker, chain, sequence
 from tests.unit.signatures.test_xml_xades import advanced
+from tests.unit.signatures.xml_records_made import Maker, chain, sequence
 
 NAME = "xml"
 XMLDSIG, XADES, WSS, SMEV3, BESIDE = "xmldsig", "xades", "ws-security", "smev3", "xmldsig-detached"

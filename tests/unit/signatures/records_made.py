@@ -1,4 +1,4 @@
-"""Evidence records made as an archive would, and put into CMS files."""
+"""Evidence records made as an archive would and put into CMS files, and what is found of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.model import CheckedSignature, CheckedTimestamp, Indication
 from gateway.sandbox.pki import Pki
 from gateway.signatures import evidence_records as records
 from gateway.signatures.cms_attributes import EVIDENCE_RECORDS
@@ -71,3 +72,12 @@ def archived(file: bytes, stamping: Stamping, *steps: Step, content: bytes | Non
     objects = (file,) if content is None else (file, content)
     kind = INTERNAL if content is None else EXTERNAL
     return carrying(file, record_over(objects, stamping, *steps), kind=kind)
+
+
+def archives(one: CheckedSignature) -> list[CheckedTimestamp]:
+    return [stamp for stamp in one.timestamps if stamp.kind == "archive"]
+
+
+def told(one: CheckedSignature) -> list[tuple[Indication, str | None]]:
+    """Return what came of the stamps of its records."""
+    return [(stamp.indication, stamp.sub_indication) for stamp in archives(one)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from asn1crypto import cms as asn1
 
-from gateway.model import CheckedSignature, CheckedTimestamp, Indication, Part
+from gateway.model import CheckedSignature, Indication, Part
 from gateway.sandbox.pki import Pki
 from gateway.signatures import ber, cms_stripped
 from gateway.signatures import cms as form
@@ -35,9 +35,11 @@ from tests.unit.signatures.records_made import (
     INTERNAL,
     Step,
     archived,
+    archives,
     by,
     carrying,
     record_over,
+    told,
 )
 from tests.unit.signatures.test_cades import long_term
 
@@ -52,14 +54,6 @@ def sha256(octets: bytes) -> bytes:
 def alone(file: bytes) -> CheckedSignature:
     """Return what is found in a file without anything beside it."""
     return form.check(document(file), (), ALGORITHMS)[0]
-
-
-def archives(one: CheckedSignature) -> list[CheckedTimestamp]:
-    return [stamp for stamp in one.timestamps if stamp.kind == "archive"]
-
-
-def told(one: CheckedSignature) -> list[tuple[Indication, str | None]]:
-    return [(stamp.indication, stamp.sub_indication) for stamp in archives(one)]
 
 
 def test_a_record_in_a_file_is_an_archive_time_stamp_over_it(pki: Pki) -> None:

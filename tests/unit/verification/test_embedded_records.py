@@ -25,7 +25,7 @@ from tests.unit.signatures.records_made import (
     carrying,
     record_over,
 )
-from tests.unit.signatures.test_xml_records import Maker, chain, sequence
+from tests.unit.signatures.xml_records_made import Maker, chain, sequence
 from tests.unit.verification.long_lived import (
     FAILED,
     FIRST_ENDS,

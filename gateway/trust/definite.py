@@ -17,6 +17,9 @@ _Kind = TypeVar("_Kind", bound=core.Sequence)
 
 _BODIES = {x509.Certificate: "tbs_certificate", crl.CertificateList: "tbs_cert_list"}
 _INDEFINITE = 0x80
+SIGNATURE = 2
+"""Place of the signature's value in a certificate, a list and a basic OCSP answer."""
+
 _CHUNKED = (0x23, 0x24)
 """BIT STRING and OCTET STRING in pieces."""
 
@@ -35,6 +38,7 @@ def read_der(kind: type[_Kind], octets: bytes) -> _Kind:
         if stated.dump() != found[_BODIES[kind]]["signature"].dump():
             raise ValueError("two signature algorithms")
         _ = stated["algorithm"].native
+        only_octets(found[SIGNATURE])
     found._gateway_octets = octets
     return found
 
@@ -46,6 +50,16 @@ def octets_of(found: core.Sequence) -> bytes:
     """
     octets: bytes = found._gateway_octets
     return octets
+
+
+def only_octets(bits: core.BitString) -> None:
+    """Raise ValueError for a signature's value whose last octet counts in part.
+
+    Every algorithm signs in octets.  Where the last bits happen to be zero, they could be called
+    unused, and the same certificate would be written in another way.
+    """
+    if bits.contents[:1] != b"\0":
+        raise ValueError("a signature of bits, not octets")
 
 
 def _has_more(contents: bytes, count: int) -> bool:

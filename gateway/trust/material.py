@@ -17,7 +17,7 @@ from asn1crypto import crl, ocsp, pem, x509
 
 from gateway.algorithms.asn1 import MALFORMED, scheme_of_certificate_signature
 from gateway.algorithms.interface import Algorithms, Unsupported
-from gateway.trust.definite import definite, read_der
+from gateway.trust.definite import SIGNATURE, definite, only_octets, read_der
 from gateway.trust.hook import OCSP_DIGESTS
 from gateway.trust.lists import NotAList, TrustedList
 from gateway.trust.lists import read_list as trusted_list
@@ -231,6 +231,7 @@ def read_answer(der: bytes) -> ocsp.OCSPResponse:
         if found["response_status"].native != "successful":
             raise ValueError("an OCSP answer that answers nothing")
         definite(bytes(found["response_bytes"]["response"]))
+        only_octets(found.basic_ocsp_response[SIGNATURE])
         for single in found.response_data["responses"]:
             _ = (single["this_update"].native, single["next_update"].native)
             _ = single["cert_id"]["serial_number"].native

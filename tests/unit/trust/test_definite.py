@@ -11,6 +11,7 @@ from asn1crypto import core
 from gateway.sandbox import certificates as made
 from gateway.trust import Trust
 from gateway.trust.definite import definite
+from gateway.trust.material import read_answer
 from tests.fuzz.der_trees import Element, read
 from tests.pki.build import ALGORITHMS, CURRENT, NOW, below, issue, list_of, root
 
@@ -102,6 +103,35 @@ def test_a_list_or_an_answer_in_another_spelling_counts_for_nothing(
 ) -> None:
     assert word(revocations=(("crl", otherwise(CA_LIST, way)),)) == "TRY_LATER"
     assert word(revocations=(("ocsp", otherwise(ANSWER, all_indefinite)),)) == "TRY_LATER"
+
+
+def even(make: Callable[[], bytes]) -> bytes:
+    """Return one whose signature's value, which ends it, has a last bit of zero."""
+    return next(one for one in (make() for _ in range(64)) if one[-1] % 2 == 0)
+
+
+def with_a_bit_unused(element: Element) -> None:
+    value = next(one for one in element.children if one.tag == core.BitString.tag)
+    assert value.before == b"\0"
+    value.before = b"\x01"
+
+
+def test_a_signature_is_octets_and_not_bits() -> None:
+    """Found by fuzzing: a last bit of zero said to be unused was another way to write the same."""
+    listed = even(lambda: bytes(list_of(CA).dump()))
+    assert word(revocations=(("crl", listed),)) is None
+    assert word(revocations=(("crl", otherwise(listed, with_a_bit_unused)),)) == "TRY_LATER"
+    leaf = even(lambda: issue(CA).der)
+    assert word(leaf=leaf) is None
+    assert word(leaf=otherwise(leaf, with_a_bit_unused)) == "NO_SIGNING_CERTIFICATE_FOUND"
+
+
+def test_the_signature_of_an_answer_is_octets_too() -> None:
+    found = read(ANSWER)
+    basic = found.children[1].children[0].children[1].children[0]
+    with_a_bit_unused(basic)
+    with pytest.raises(ValueError, match="not an OCSP response"):
+        read_answer(found.written())
 
 
 def test_an_answer_that_breaks_off_where_it_is_read_late_counts_for_nothing() -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -129,19 +130,24 @@ def test_a_document_that_was_cut_off_is_none(site: Site, clock: Clock) -> None:
     assert refused(web(clock), site.url("/cut"))
 
 
+def drip(handler: BaseHTTPRequestHandler, octets: bytes) -> None:
+    """Send octets one by one, until nobody takes them."""
+    for octet in octets:
+        try:
+            handler.wfile.write(bytes([octet]))
+            handler.wfile.flush()
+        except OSError:
+            return
+        time.sleep(0.1)
+
+
 def test_a_slow_sender_is_not_waited_for(site: Site, clock: Clock) -> None:
-    def drip(handler: BaseHTTPRequestHandler) -> None:
+    def slow(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        for _ in range(50):
-            try:
-                handler.wfile.write(b"x")
-                handler.wfile.flush()
-            except OSError:
-                return
-            time.sleep(0.1)
+        drip(handler, b"x" * 50)
 
-    site.answers["/slow"] = drip
+    site.answers["/slow"] = slow
     rules = WebRules(private_hosts=frozenset({HOST}), time_max=timedelta(seconds=0.5))
     assert "slower" in refused(web(clock, rules), site.url("/slow"))
 
@@ -149,16 +155,7 @@ def test_a_slow_sender_is_not_waited_for(site: Site, clock: Clock) -> None:
 def test_a_slow_head_is_not_waited_for(site: Site, clock: Clock) -> None:
     """An octet of it now and then is in time for each read, and was waited for without end."""
 
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        for octet in b"HTTP/1.1 200 " + b"O" * 50:
-            try:
-                handler.wfile.write(bytes([octet]))
-                handler.wfile.flush()
-            except OSError:
-                return
-            time.sleep(0.1)
-
-    site.answers["/slow"] = drip
+    site.answers["/slow"] = partial(drip, octets=b"HTTP/1.1 200 " + b"O" * 50)
     rules = WebRules(private_hosts=frozenset({HOST}), time_max=timedelta(seconds=0.5))
     started = time.monotonic()
     assert "slower" in refused(web(clock, rules), site.url("/slow"))
